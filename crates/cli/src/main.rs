@@ -1,0 +1,2 @@
+//! the maitred program
+fn main() {}

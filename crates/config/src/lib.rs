@@ -1,0 +1,1 @@
+//! the Document: loading, includes, environment, spans, problems, the typed reader, JSON Schema

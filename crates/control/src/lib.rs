@@ -1,0 +1,1 @@
+//! admin listener, metrics page, configuration sources

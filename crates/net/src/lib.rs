@@ -1,0 +1,1 @@
+//! listeners, connecting, streams, timers

@@ -1,0 +1,1 @@
+//! the contracts of policies: phases, verdicts, needs, faults, values, test harness

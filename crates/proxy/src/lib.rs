@@ -1,0 +1,1 @@
+//! compile a Document into a Snapshot; serve exchanges with it

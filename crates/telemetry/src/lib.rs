@@ -1,0 +1,1 @@
+//! counters, histograms, the access record, the gateway's own log, text exposition

@@ -1,0 +1,1 @@
+//! endpoints, discovery, balancing, connection pools, one attempt
