@@ -76,6 +76,32 @@ impl Known {
     }
 }
 
+/// A set of known names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KnownSet(u128);
+
+impl KnownSet {
+    /// No name.
+    pub const EMPTY: Self = Self(0);
+
+    /// The set of these names.
+    pub const fn of(names: &[Known]) -> Self {
+        let mut bits = 0;
+        let mut i = 0;
+        while i < names.len() {
+            bits |= names[i].bit();
+            i += 1;
+        }
+        Self(bits)
+    }
+
+    /// Whether `name` is one of them.
+    #[inline]
+    pub const fn contains(self, name: Known) -> bool {
+        self.0 & name.bit() != 0
+    }
+}
+
 const EMPTY: u8 = u8::MAX;
 const SLOTS: usize = 256;
 

@@ -3,7 +3,7 @@
 //! Removing marks a field, setting appends to the buffer; nothing moves, and `clear` keeps the memory for the
 //! next message. The order of fields is the order in which they came (RFC 9110 section 5.3).
 
-use crate::field::{FieldName, Known};
+use crate::field::{FieldName, Known, KnownSet};
 
 /// The header fields of a message, or its trailers.
 #[derive(Clone, Debug, Default)]
@@ -198,10 +198,11 @@ impl Fields {
             .any(|item| item.eq_ignore_ascii_case(token.as_bytes()))
     }
 
-    /// Writes `Name: value CRLF` for every field.
-    pub fn write_to(&self, out: &mut Vec<u8>) {
+    /// Writes `Name: value CRLF` for every field but the known ones in `but`.
+    pub fn write_to(&self, out: &mut Vec<u8>, but: KnownSet) {
         out.reserve(self.bytes.len() + 4 * self.list.len());
-        for field in self.list.iter().filter(|field| field.live) {
+        let wanted = |field: &&Field| field.live && !field.known.is_some_and(|known| but.contains(known));
+        for field in self.list.iter().filter(wanted) {
             out.extend_from_slice(self.name(field));
             out.extend_from_slice(b": ");
             out.extend_from_slice(self.value(field));
@@ -304,7 +305,7 @@ mod tests {
 
     fn text(fields: &Fields) -> String {
         let mut out = Vec::new();
-        fields.write_to(&mut out);
+        fields.write_to(&mut out, KnownSet::EMPTY);
         String::from_utf8(out).unwrap()
     }
 

@@ -16,7 +16,7 @@ mod target;
 
 pub use authority::{Authority, AuthorityError};
 pub use body::BodyLength;
-pub use field::{FieldName, FieldNameError, Known, check_field_value};
+pub use field::{FieldName, FieldNameError, Known, KnownSet, check_field_value};
 pub use fields::{Fields, FieldsIter};
 pub use head::{RequestHead, ResponseHead, Scheme, Version};
 pub use method::{Method, MethodError, MethodToken};

@@ -1,7 +1,6 @@
 //! Reason phrases of the registered status codes (RFC 9110 section 15 and the IANA registry).
 
 /// The reason phrase for `status`; empty where the code is not registered.
-#[expect(clippy::too_many_lines, reason = "one line for each registered code")]
 pub const fn reason(status: u16) -> &'static str {
     match status {
         100 => "Continue",
