@@ -1,1 +1,30 @@
-//! counters, histograms, the access record, the gateway's own log, text exposition
+//! What the gateway tells about itself: counters and histograms that each worker writes alone and a scrape adds up
+//! (`Metrics`), the access record of every request and its log, the gateway's own log, Prometheus text exposition.
+//!
+//! It names no other part of the gateway, takes the time as an argument and never stops a worker: what cannot be
+//! written is dropped and counted.
+
+#![forbid(unsafe_code)]
+
+mod counter;
+mod events;
+mod exposition;
+mod histogram;
+mod metrics;
+mod process;
+mod registry;
+mod render;
+mod series;
+mod shard;
+
+pub use counter::{Counter, Gauge, SharedCounter, SharedGauge};
+pub use events::Events;
+pub use exposition::EXPOSITION_CONTENT_TYPE;
+pub use histogram::{Histogram, MergedHistogram};
+pub use metrics::{
+    ListenerSeries, Metrics, MetricsOptions, RouteSeries, RouteUpstreamSeries, UpstreamSeries,
+};
+pub use series::{Series, Shard};
+pub use shard::{
+    ConnectionRefusal, ListenerShard, RouteShard, RouteUpstreamShard, UpstreamFailure, UpstreamShard,
+};
