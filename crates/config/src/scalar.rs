@@ -19,11 +19,14 @@ pub mod listen_address;
 pub mod match_line;
 pub mod method;
 pub mod nearest;
+mod number;
 pub mod path_pattern;
 pub mod percent;
 pub mod rate;
 pub mod size;
 pub mod status;
+#[cfg(test)]
+mod table;
 pub mod template;
 pub mod value_name;
 
@@ -117,4 +120,14 @@ fn refuse_blank(text: &str, wanted: &str, example: &str) -> Result<(), ScalarPro
             .help(format!("write {}", quote(trimmed))));
     }
     Ok(())
+}
+
+/// Refuses white space inside the text.
+fn refuse_spaces(text: &str) -> Result<(), ScalarProblem> {
+    if !text.contains(char::is_whitespace) {
+        return Ok(());
+    }
+    let closed: String = text.split_whitespace().collect();
+    Err(ScalarProblem::whole(format!("{} has a space in it", quote(text)), text)
+        .help(format!("write {}", quote(&closed))))
 }
