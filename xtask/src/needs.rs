@@ -1,0 +1,86 @@
+//! Programs from outside that tests and benchmarks run: installs what is missing where it may, else names it.
+//! Only Debian's packages, and only as root; nothing is downloaded from elsewhere.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Purpose {
+    Tests,
+    Bench,
+}
+
+struct Need {
+    program: &'static str,
+    package: &'static str,
+    purpose: Purpose,
+    why: &'static str,
+}
+
+const NEEDS: [Need; 6] = [
+    Need { program: "cc", package: "gcc", purpose: Purpose::Tests, why: "compiles the allocator" },
+    Need {
+        program: "curl",
+        package: "curl",
+        purpose: Purpose::Tests,
+        why: "sends the requests that the demo prints",
+    },
+    Need { program: "python3", package: "python3", purpose: Purpose::Bench, why: "runs the benchmark" },
+    Need { program: "wrk", package: "wrk", purpose: Purpose::Bench, why: "makes load" },
+    Need { program: "nginx", package: "nginx-light", purpose: Purpose::Bench, why: "is compared with" },
+    Need { program: "haproxy", package: "haproxy", purpose: Purpose::Bench, why: "is compared with" },
+];
+
+/// Sees to it that everything for these purposes is installed; the error names what is not.
+pub fn meet(purposes: &[Purpose]) -> Result<(), String> {
+    let missing =
+        || NEEDS.iter().filter(|need| purposes.contains(&need.purpose) && !is_installed(need.program));
+    let packages: Vec<&str> = missing().map(|need| need.package).collect();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    if is_root() && is_installed("apt-get") {
+        println!("installing {}", packages.join(", "));
+        apt_get(&["update", "-q"])?;
+        apt_get(&[&["install", "-y", "-q", "--no-install-recommends"], packages.as_slice()].concat())?;
+    }
+    let left: Vec<String> = missing()
+        .map(|need| format!("{} (Debian package {}): {}", need.program, need.package, need.why))
+        .collect();
+    if left.is_empty() { Ok(()) } else { Err(format!("missing, please install:\n  {}", left.join("\n  "))) }
+}
+
+fn apt_get(arguments: &[&str]) -> Result<(), String> {
+    let status = Command::new("apt-get")
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        // Debian starts a service when it is installed; at run level 1 it does not.
+        .env("RUNLEVEL", "1")
+        .stdin(Stdio::null())
+        .status()
+        .map_err(|error| format!("apt-get: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("apt-get {} failed", arguments.join(" "))) }
+}
+
+/// Whether a program is on the path, or where Debian puts servers.
+fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let servers = [Path::new("/usr/sbin").to_path_buf(), Path::new("/usr/local/sbin").to_path_buf()];
+    std::env::split_paths(&path).chain(servers).any(|folder| folder.join(program).is_file())
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_there_is_found() {
+        assert!(is_installed("sh"));
+        assert!(!is_installed("no-such-program"));
+    }
+}
