@@ -6,7 +6,9 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
 mod counter;
+mod escape;
 mod events;
 mod exposition;
 mod histogram;
@@ -16,7 +18,10 @@ mod registry;
 mod render;
 mod series;
 mod shard;
+mod timestamp;
+mod writer;
 
+pub use access::{AccessFormat, AccessLog, AccessRecord, AccessShape, QueryLogging};
 pub use counter::{Counter, Gauge, SharedCounter, SharedGauge};
 pub use events::Events;
 pub use exposition::EXPOSITION_CONTENT_TYPE;
@@ -28,3 +33,5 @@ pub use series::{Series, Shard};
 pub use shard::{
     ConnectionRefusal, ListenerShard, RouteShard, RouteUpstreamShard, UpstreamFailure, UpstreamShard,
 };
+pub use timestamp::TimeText;
+pub use writer::{Destination, LogQueue, LogWriter, Unwritten};

@@ -1,0 +1,13 @@
+//! The access log: the record of one request, its forms, and how a worker gets it to the thread that writes.
+
+mod common;
+mod format;
+mod json;
+mod log;
+mod record;
+mod redact;
+
+pub use self::format::{AccessFormat, AccessShape};
+pub use self::log::AccessLog;
+pub use self::record::AccessRecord;
+pub use self::redact::QueryLogging;
