@@ -24,6 +24,7 @@ pub mod path_pattern;
 pub mod percent;
 pub mod rate;
 pub mod size;
+pub mod source;
 pub mod status;
 #[cfg(test)]
 mod table;
@@ -39,8 +40,9 @@ pub use match_line::{MatchLine, Piece};
 pub use path_pattern::{PathKind, PathPattern, Segment, Tail};
 pub use percent::Percent;
 pub use rate::{Rate, Window};
+pub use source::{Source, Sources};
 pub use template::{Part, Template};
-pub use value_name::{Source, Sources, ValueName};
+pub use value_name::ValueName;
 
 /// What is wrong with the text of one scalar, and how to mend it.
 #[derive(Debug, Clone, PartialEq, Eq)]
