@@ -34,7 +34,7 @@ impl Exceptions {
                 let entries = table.get("exception").and_then(Value::as_array);
                 for (entry, (at, _)) in entries.into_iter().flatten().zip(starts) {
                     match Exception::of(entry, at + 1) {
-                        Ok(exception) => list.push(exception),
+                        Ok(exceptions) => list.extend(exceptions),
                         Err(what) => report.error(CHECK, &place(at + 1, ""), what, MEND),
                     }
                 }
@@ -57,7 +57,8 @@ impl Exceptions {
             !excused
         });
         for (exception, _) in self.list.iter().zip(used).filter(|(_, used)| !used) {
-            let what = format!("nothing breaks `{}` at `{}` any more", exception.check, exception.path);
+            let name = exception.name.as_ref().map_or(String::new(), |name| format!(" with `{name}`"));
+            let what = format!("nothing breaks `{}` at `{}`{name} any more", exception.check, exception.path);
             report.error(CHECK, &place(exception.line, &exception.path), what, "remove the exception");
         }
     }
@@ -68,7 +69,8 @@ fn place(line: usize, name: &str) -> Place<'_> {
 }
 
 impl Exception {
-    fn of(entry: &Value, line: usize) -> Result<Self, String> {
+    /// One for each name that an entry gives, or one for all.
+    fn of(entry: &Value, line: usize) -> Result<Vec<Self>, String> {
         let table = entry.as_table().ok_or("an exception is a table")?;
         if let Some(key) =
             table.keys().find(|key| !["check", "path", "name", "reason"].contains(&key.as_str()))
@@ -78,12 +80,19 @@ impl Exception {
         let text = |key: &str| table.get(key).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
         let needed = |key: &str| text(key).map(str::to_owned).ok_or(format!("an exception needs `{key}`"));
         needed("reason")?;
-        Ok(Self {
-            check: needed("check")?,
-            path: needed("path")?,
-            name: text("name").map(str::to_owned),
-            line,
-        })
+        let (check, path) = (needed("check")?, needed("path")?);
+        let names: Vec<Option<String>> = match table.get("name") {
+            None => vec![None],
+            Some(Value::String(name)) => vec![Some(name.clone())],
+            Some(Value::Array(names)) if names.iter().all(Value::is_str) => {
+                names.iter().map(|name| name.as_str().map(str::to_owned)).collect()
+            }
+            Some(_) => return Err("`name` is a name or a list of names".to_owned()),
+        };
+        Ok(names
+            .into_iter()
+            .map(|name| Self { check: check.clone(), path: path.clone(), name, line })
+            .collect())
     }
 
     fn covers(&self, problem: &Problem) -> bool {
@@ -117,6 +126,9 @@ mod tests {
         assert_eq!(left(toml), ["base:1", "long:1"]);
         let toml = "[[exception]]\ncheck = \"names\"\npath = \"a/b.rs\"\nreason = \"why\"\n";
         assert_eq!(left(toml), ["long:1"]);
+        let toml =
+            "[[exception]]\ncheck = \"names\"\npath = \"a/\"\nname = [\"data\", \"x\"]\nreason = \"why\"\n";
+        assert_eq!(left(toml), ["base:1", "long:1", "nothing breaks `names` at `a/` with `x` any more:1"]);
     }
 
     #[test]
