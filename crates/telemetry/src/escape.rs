@@ -65,6 +65,31 @@ pub(crate) fn push_word(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// Appends text for people: control characters as in JSON, everything else as it is.
+pub(crate) fn push_readable(text: &str, out: &mut Vec<u8>) {
+    for letter in text.chars() {
+        let mut bytes = [0; 4];
+        let letter_bytes = letter.encode_utf8(&mut bytes).as_bytes();
+        if letter.is_control() {
+            push_json(letter_bytes, out);
+        } else {
+            out.extend_from_slice(letter_bytes);
+        }
+    }
+}
+
+/// Appends the value of a `key=value` pair: in quotes, escaped as in JSON, where it would not be read as one word.
+pub(crate) fn push_value(text: &str, out: &mut Vec<u8>) {
+    let one_word = |byte: u8| PLAIN[usize::from(byte)] && byte != b' ' && byte != b'=';
+    if !text.is_empty() && text.bytes().all(one_word) {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        out.push(b'"');
+        push_json(text.as_bytes(), out);
+        out.push(b'"');
+    }
+}
+
 fn push_hex(byte: u8, out: &mut Vec<u8>) {
     out.extend_from_slice(&[b'\\', b'x', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
 }

@@ -12,10 +12,12 @@ mod escape;
 mod events;
 mod exposition;
 mod histogram;
+mod log;
 mod metrics;
 mod process;
 mod registry;
 mod render;
+mod repeat;
 mod series;
 mod shard;
 mod timestamp;
@@ -26,12 +28,15 @@ pub use counter::{Counter, Gauge, SharedCounter, SharedGauge};
 pub use events::Events;
 pub use exposition::EXPOSITION_CONTENT_TYPE;
 pub use histogram::{Histogram, MergedHistogram};
+pub use log::{Log, LogFormat, LogOptions};
 pub use metrics::{
     ListenerSeries, Metrics, MetricsOptions, RouteSeries, RouteUpstreamSeries, UpstreamSeries,
 };
+pub use repeat::RepeatLimit;
 pub use series::{Series, Shard};
 pub use shard::{
     ConnectionRefusal, ListenerShard, RouteShard, RouteUpstreamShard, UpstreamFailure, UpstreamShard,
 };
 pub use timestamp::TimeText;
+pub use tracing::level_filters::LevelFilter;
 pub use writer::{Destination, LogQueue, LogWriter, Unwritten};
