@@ -1,0 +1,158 @@
+//! Reading a map of known keys: its long form, its unknown keys, its fields. What `config_map!` generates calls this.
+
+use std::borrow::Cow;
+
+use super::{MapShape, Read, Reader};
+use crate::node::{Entry, Map, Node, ScalarKind, Value};
+use crate::problem::Problem;
+use crate::scalar::nearest::nearest;
+use crate::span::Span;
+
+/// A type declared with [`config_map!`](crate::config_map).
+pub trait ConfigMap: Read {
+    /// Its keys.
+    const SHAPE: MapShape;
+
+    /// Its keys, as a reference for life.
+    fn map_shape() -> &'static MapShape;
+}
+
+/// A map that is being read.
+#[derive(Debug)]
+pub struct Fields<'n> {
+    map: Cow<'n, Node>,
+    shape: &'static MapShape,
+    place: Span,
+    unknown: bool,
+}
+
+/// See [`MapShape::long_form`].
+pub(super) fn long_form<'n>(shape: &MapShape, node: &'n Node) -> Result<Cow<'n, Node>, Problem> {
+    let refused = |message: String| Err(Problem::error(message));
+    let scalar = match &node.value {
+        Value::Map(_) => return Ok(Cow::Borrowed(node)),
+        Value::List(_) => None,
+        Value::Scalar(scalar) => Some(scalar),
+    };
+    if node.as_bool() == Some(true) {
+        return Ok(Cow::Owned(Node::empty_map().at(node.span)));
+    }
+    if node.as_bool() == Some(false) {
+        return refused("`false` is not possible here: this cannot be turned off".into());
+    }
+    if scalar.is_some_and(|scalar| scalar.kind == ScalarKind::Null) {
+        return Err(Problem::error("nothing stands here, a value is wanted")
+            .help("write a value, or leave the key out"));
+    }
+    if let (Some(short), Some(_)) = (shape.short, scalar) {
+        return short(node).map(Cow::Owned);
+    }
+    let Some(main) = shape.main() else {
+        let problem = Problem::error(format!("a map is wanted here, not {}", node.kind_name()));
+        return Err(problem.help(format!("known keys: {}", known_keys(shape))));
+    };
+    let entry = Entry { key: main.key.into(), key_span: node.span, value: node.clone() };
+    Ok(Cow::Owned(Node { value: Value::Map(Map { entries: vec![entry] }), span: node.span }))
+}
+
+fn known_keys(shape: &MapShape) -> String {
+    shape.fields.iter().map(|field| format!("`{}`", field.key)).collect::<Vec<_>>().join(", ")
+}
+
+impl Reader<'_> {
+    /// Opens a map of known keys: its long form, with every unknown key told.
+    pub fn open<'n>(&mut self, node: &'n Node, shape: &'static MapShape) -> Option<Fields<'n>> {
+        let place = self.place(node);
+        let map = match long_form(shape, node) {
+            Ok(map) => map,
+            Err(problem) => {
+                let problem = if problem.labels.is_empty() { problem.at(place) } else { problem };
+                self.problem(problem);
+                return None;
+            }
+        };
+        let mut fields = Fields { map, shape, place, unknown: false };
+        let map = fields.map.as_map()?;
+        for entry in &map.entries {
+            if shape.field(&entry.key).is_none() {
+                fields.unknown = true;
+                self.problem(unknown_key(entry, shape));
+            }
+        }
+        Some(fields)
+    }
+}
+
+fn unknown_key(entry: &Entry, shape: &MapShape) -> Problem {
+    let help = match nearest(&entry.key, shape.fields.iter().map(|field| field.key)) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("known keys: {}", known_keys(shape)),
+    };
+    let message = format!("unknown key {}", crate::scalar::quote(&entry.key));
+    Problem::error(message).at(entry.key_span).help(help)
+}
+
+impl Fields<'_> {
+    /// Reads the value of a key. A key that is not written has its default; so has one whose value is wrong (which is told),
+    /// so that reading goes on.
+    pub fn read<T: Read>(&self, reader: &mut Reader<'_>, key: &str, default: Option<fn() -> T>) -> Option<T> {
+        let fallback = || default.map(|default| default()).or_else(T::absent);
+        let Some(entry) = self.entry(key) else {
+            let value = fallback();
+            if value.is_none() && !self.meant_by_an_unknown_key(key) {
+                self.tell_missing(reader, key);
+            }
+            return value;
+        };
+        reader.under(entry.key_span, |reader| T::read(&entry.value, reader)).or_else(fallback)
+    }
+
+    fn tell_missing(&self, reader: &mut Reader<'_>, key: &str) {
+        let meaning = self.shape.field(key).and_then(|field| field.doc.lines().next()).unwrap_or_default();
+        let problem = Problem::error(format!("`{key}` is missing")).at(self.place);
+        reader.problem(problem.help(format!("`{key}`: {}", meaning.trim())));
+    }
+
+    fn meant_by_an_unknown_key(&self, key: &str) -> bool {
+        let keys = || self.shape.fields.iter().map(|field| field.key);
+        let mut written = self.map.as_map().into_iter().flat_map(|map| &map.entries);
+        self.unknown
+            && written.any(|entry| {
+                self.shape.field(&entry.key).is_none() && nearest(&entry.key, keys()) == Some(key)
+            })
+    }
+
+    /// The entry of a key, if it is written.
+    pub fn entry(&self, key: &str) -> Option<&Entry> {
+        self.map.as_map().and_then(|map| map.entry(key))
+    }
+
+    /// Whether a key is written, with a value other than `false`.
+    pub fn has(&self, key: &str) -> bool {
+        self.entry(key).is_some_and(|entry| entry.value.as_bool() != Some(false))
+    }
+
+    /// Whether a key stands here that nobody knows: then what is missing may be what was meant by it.
+    pub fn has_unknown(&self) -> bool {
+        self.unknown
+    }
+
+    /// Where a key stands; where the whole map stands, if the key is not written.
+    pub fn key_span(&self, key: &str) -> Span {
+        self.entry(key).map_or(self.place, |entry| entry.key_span)
+    }
+
+    /// Where the value of a key is best shown: the value if it is a scalar, else the key.
+    pub fn value_span(&self, key: &str) -> Span {
+        match self.entry(key) {
+            Some(entry) if entry.value.as_scalar().is_some() => entry.value.span.or(entry.key_span),
+            Some(entry) => entry.key_span,
+            None => self.place,
+        }
+    }
+
+    /// Where the whole map is best shown.
+    pub fn place(&self) -> Span {
+        self.place
+    }
+}

@@ -1,0 +1,104 @@
+//! Reading the scalars that have a grammar. The grammars are in [`crate::scalar`]; here they get their names.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::{Read, Reader, Shape, TextShape};
+use crate::node::Node;
+use crate::scalar::{
+    ByteRate, EndpointUrl, HostPattern, ListenAddress, PathPattern, Percent, Rate, Template, ValueName,
+    byte_rate, cidr, duration, endpoint_url, header_name, header_value, host_pattern, listen_address, method,
+    path_pattern, percent, rate, size, status, template, value_name,
+};
+
+/// A number of bytes, written with its unit: `8MiB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ByteSize(pub u64);
+
+/// A request method: `GET`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Method(pub String);
+
+/// The name of a header field, spelled as written. Names do not distinguish case.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HeaderName(pub String);
+
+/// The value of a header field.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HeaderValue(pub String);
+
+/// A status code from 100 to 599.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StatusCode(pub u16);
+
+/// The path of a file; relative ones count from the file in which they are written.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct FilePath(pub PathBuf);
+
+impl FilePath {
+    /// The path, ready to be opened.
+    pub fn as_path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+macro_rules! scalars {
+    ($($ty:ty: $name:literal, $example:literal, $pattern:expr, $parse:expr;)*) => {$(
+        impl Read for $ty {
+            fn shape() -> Shape {
+                static SHAPE: TextShape = TextShape { name: $name, example: $example, pattern: $pattern };
+                Shape::Text(&SHAPE)
+            }
+
+            fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+                static SHAPE: TextShape = TextShape { name: $name, example: $example, pattern: $pattern };
+                reader.scalar(node, &SHAPE, $parse)
+            }
+        }
+    )*};
+}
+
+const DURATION: &str = "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d))+$";
+const SIZE: &str = "^[0-9]+(\\.[0-9]+)?(B|KB|MB|GB|TB|KiB|MiB|GiB|TiB)$";
+
+scalars! {
+    Duration: "duration", "10s", Some(DURATION), duration::parse;
+    ByteSize: "size", "8MiB", Some(SIZE), |text| size::parse(text).map(ByteSize);
+    ByteRate: "rate of bytes", "1KiB/s", None, byte_rate::parse;
+    Rate: "rate", "10/s", Some("^[0-9]+/"), rate::parse;
+    Percent: "percentage", "20%", Some("%$"), percent::parse;
+    IpNet: "network", "10.0.0.0/8", None, cidr::parse;
+    EndpointUrl: "endpoint URL", "http://service:8080", None, endpoint_url::parse;
+    ListenAddress: "listen address", "0.0.0.0:8080", None, listen_address::parse;
+    HostPattern: "host", "api.example.com", None, host_pattern::parse;
+    PathPattern: "path pattern", "/users/{id}", Some("^(/|~)"), path_pattern::parse;
+    Template: "text with values", "/users/{query.user_id}", None, template::parse;
+    ValueName: "value name", "header.X-User-ID", None, value_name::parse;
+    Method: "method", "GET", Some("^[A-Z]"), |text| method::parse(text).map(Method);
+    HeaderName: "header name", "X-Request-ID", None, |text| header_name::parse(text).map(HeaderName);
+    HeaderValue: "header value", "text", None, |text| header_value::parse(text).map(HeaderValue);
+    StatusCode: "status code", "404", None, |text| status::parse(text).map(StatusCode);
+}
+
+impl Read for FilePath {
+    fn shape() -> Shape {
+        static SHAPE: TextShape =
+            TextShape { name: "path of a file", example: "certs/shop.pem", pattern: None };
+        Shape::Text(&SHAPE)
+    }
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let text = node.as_text().filter(|text| !text.is_empty());
+        let Some(text) = text else { return reader.wanted("the path of a file", node) };
+        Some(Self(reader.resolve_path(text, node)))
+    }
+}
