@@ -1,1 +1,13 @@
-//! listeners, connecting, streams, timers
+//! Sockets and time: listening, connecting, streams, and the timers of a worker. It knows nothing of HTTP.
+
+mod connect;
+mod descriptors;
+mod listen;
+mod stream;
+mod timer;
+
+pub use connect::{ConnectError, ConnectTo, connect};
+pub use descriptors::raise_descriptor_limit;
+pub use listen::{Accepted, Bound, ListenAddress, Listener, bind};
+pub use stream::{PeerAddress, Stream};
+pub use timer::{Timer, Timers};

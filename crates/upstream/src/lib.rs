@@ -1,1 +1,21 @@
-//! endpoints, discovery, balancing, connection pools, one attempt
+//! Upstreams: their endpoints, how these are found, which one is next, and the connections to them.
+//!
+//! A [`Cluster`] is what the configuration says, and lives in the snapshot. What changes without a new configuration
+//! (the addresses behind names) is published beside it. Each worker has a [`LocalCluster`] with connections of its
+//! own; nothing but a count of open connections is shared between workers.
+
+mod balance;
+mod cluster;
+mod discovery;
+mod endpoint;
+mod local;
+mod pool;
+mod resolver;
+
+pub use balance::RoundRobin;
+pub use cluster::{Cluster, ClusterSettings, EndpointHost, EndpointSettings, HostHeader, Timeouts};
+pub use discovery::discover;
+pub use endpoint::{Endpoint, Endpoints};
+pub use local::{LocalCluster, LocalEndpoint};
+pub use pool::{AcquireError, Lease};
+pub use resolver::{Addresses, DnsResolver, Resolve, ResolveError};

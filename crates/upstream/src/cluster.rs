@@ -1,0 +1,203 @@
+//! What the configuration says of an upstream, and the little that its workers share.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use crate::endpoint::{Endpoint, EndpointAddress, Endpoints};
+
+/// What users wrote of an upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterSettings {
+    /// Its name; for an address written into a route, that address.
+    pub name: Arc<str>,
+    /// Its endpoints, at least one.
+    pub endpoints: Vec<EndpointSettings>,
+    /// What the `Host` field of requests says.
+    pub host: HostHeader,
+    /// How long to wait for what.
+    pub timeouts: Timeouts,
+    /// Idle connections to keep, in the whole process.
+    pub idle: usize,
+    /// How long an idle connection is kept.
+    pub idle_timeout: Duration,
+    /// Requests after which a connection is closed.
+    pub max_requests: u64,
+    /// Open connections, busy or idle, in the whole process; none for no limit.
+    pub max_connections: Option<usize>,
+}
+
+/// An endpoint as users wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointSettings {
+    /// Where it is.
+    pub host: EndpointHost,
+    /// Its share of the requests, relative to the others'.
+    pub weight: u32,
+}
+
+/// Where an endpoint is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndpointHost {
+    /// A name, or an address as text, and a port. Every address that a name has is an endpoint.
+    Tcp {
+        /// Name or address; IPv6 without brackets.
+        host: Arc<str>,
+        /// Port.
+        port: u16,
+    },
+    /// A Unix socket.
+    Unix(Arc<Path>),
+}
+
+/// What `Host` says to a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostHeader {
+    /// What the client sent.
+    Client,
+    /// The endpoint's host and port.
+    Endpoint,
+    /// Always this.
+    Fixed(Arc<str>),
+}
+
+/// How long to wait for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For a connection to be made.
+    pub connect: Duration,
+    /// From the request sent to the head of its response.
+    pub response: Duration,
+    /// Between two pieces of a body, in either direction.
+    pub idle: Duration,
+    /// For the whole exchange, all tries together; none for no limit.
+    pub total: Option<Duration>,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            response: Duration::from_secs(10),
+            idle: Duration::from_mins(1),
+            total: None,
+        }
+    }
+}
+
+/// An upstream in a snapshot.
+#[derive(Debug)]
+pub struct Cluster {
+    settings: ClusterSettings,
+    shared: Arc<ClusterShared>,
+}
+
+/// What outlives a snapshot: the endpoints that were found, and the count of open connections.
+#[derive(Debug)]
+pub struct ClusterShared {
+    pub(crate) name: Arc<str>,
+    pub(crate) wanted: Vec<EndpointSettings>,
+    pub(crate) endpoints: ArcSwap<Endpoints>,
+    open: Padded,
+}
+
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Padded(AtomicUsize);
+
+impl Cluster {
+    /// Compiles an upstream. What `previous` knows of the same endpoints is taken over: addresses that were found and
+    /// the count of open connections.
+    pub fn new(settings: ClusterSettings, previous: Option<&Self>) -> Self {
+        let same = previous.filter(|old| old.shared.wanted == settings.endpoints);
+        let shared = same.map_or_else(
+            || {
+                Arc::new(ClusterShared {
+                    name: Arc::clone(&settings.name),
+                    wanted: settings.endpoints.clone(),
+                    endpoints: ArcSwap::from_pointee(Endpoints { list: known_at_once(&settings.endpoints) }),
+                    open: Padded::default(),
+                })
+            },
+            |old| Arc::clone(&old.shared),
+        );
+        Self { settings, shared }
+    }
+
+    /// What users wrote of it.
+    pub fn settings(&self) -> &ClusterSettings {
+        &self.settings
+    }
+
+    /// What its workers share.
+    pub fn shared(&self) -> &Arc<ClusterShared> {
+        &self.shared
+    }
+
+    /// Its endpoints now.
+    pub fn endpoints(&self) -> Arc<Endpoints> {
+        self.shared.endpoints.load_full()
+    }
+}
+
+impl ClusterShared {
+    /// Whether it has names that a name server must be asked for.
+    pub fn needs_discovery(&self) -> bool {
+        self.wanted.iter().any(|endpoint| at_once(endpoint).is_none())
+    }
+
+    /// Opens connections now, in the whole process.
+    pub fn open_connections(&self) -> usize {
+        self.open.0.load(Ordering::Relaxed)
+    }
+
+    /// Counts one connection more, unless there are `most`.
+    pub(crate) fn open_one(&self, most: Option<usize>) -> bool {
+        let before = self.open.0.fetch_add(1, Ordering::Relaxed);
+        if most.is_some_and(|most| before >= most) {
+            self.close_one();
+            return false;
+        }
+        true
+    }
+
+    pub(crate) fn close_one(&self) {
+        self.open.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn known_at_once(wanted: &[EndpointSettings]) -> Vec<Endpoint> {
+    wanted.iter().filter_map(at_once).collect()
+}
+
+/// The endpoint, where it can be told without asking a name server.
+pub(crate) fn at_once(wanted: &EndpointSettings) -> Option<Endpoint> {
+    let addresses: Arc<[EndpointAddress]> = match &wanted.host {
+        EndpointHost::Unix(path) => [EndpointAddress::Unix(Arc::clone(path))].into(),
+        EndpointHost::Tcp { host, port } if host.eq_ignore_ascii_case("localhost") => {
+            // RFC 6761 section 6.3: always the loopback addresses.
+            [format!("127.0.0.1:{port}"), format!("[::1]:{port}")]
+                .into_iter()
+                .filter_map(|address| address.parse().ok().map(EndpointAddress::Tcp))
+                .collect()
+        }
+        EndpointHost::Tcp { host, port } => {
+            [EndpointAddress::Tcp((host.parse::<std::net::IpAddr>().ok()?, *port).into())].into()
+        }
+    };
+    Some(Endpoint { addresses, authority: authority(&wanted.host), weight: wanted.weight })
+}
+
+/// `host:port` as `Host` says it: without the port where it is the default one.
+pub(crate) fn authority(host: &EndpointHost) -> Arc<str> {
+    match host {
+        EndpointHost::Unix(_) => "localhost".into(),
+        EndpointHost::Tcp { host, port } => {
+            let host = if host.contains(':') { format!("[{host}]") } else { host.to_string() };
+            if *port == 80 { host.into() } else { format!("{host}:{port}").into() }
+        }
+    }
+}

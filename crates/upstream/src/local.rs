@@ -1,0 +1,155 @@
+//! An upstream on one worker: its endpoints with the connections that this worker keeps to them.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use maitred_telemetry::UpstreamSeries;
+
+use crate::balance::RoundRobin;
+use crate::cluster::{Cluster, ClusterShared};
+use crate::endpoint::{Endpoint, Endpoints};
+use crate::pool::Idle;
+
+/// An upstream on one worker.
+#[derive(Debug)]
+pub struct LocalCluster {
+    cluster: Arc<Cluster>,
+    series: Arc<UpstreamSeries>,
+    worker: usize,
+    /// Idle connections that this worker may keep to each endpoint.
+    idle_share: usize,
+    turns: RefCell<Turns>,
+}
+
+#[derive(Debug)]
+struct Turns {
+    /// The list that `endpoints` was made from, to see when another was published.
+    seen: Arc<Endpoints>,
+    endpoints: Vec<Rc<LocalEndpoint>>,
+    robin: RoundRobin,
+    offset: u32,
+}
+
+/// An endpoint on one worker.
+#[derive(Debug)]
+pub struct LocalEndpoint {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    pub(crate) idle: RefCell<Vec<Idle>>,
+    /// The endpoint is no longer one of the upstream's: connections end with the request that they serve.
+    pub(crate) is_gone: Cell<bool>,
+}
+
+impl LocalCluster {
+    /// The upstream on worker `worker` of `workers`. Connections that `previous` has to the same endpoints are taken
+    /// over. `offset` says with which endpoint to begin.
+    pub fn new(
+        cluster: Arc<Cluster>,
+        series: Arc<UpstreamSeries>,
+        (worker, workers): (usize, usize),
+        offset: u32,
+        previous: Option<&Self>,
+    ) -> Self {
+        let idle_share = cluster.settings().idle.div_ceil(workers.max(1));
+        let old = previous.map(|old| old.turns.borrow().endpoints.clone()).unwrap_or_default();
+        let turns = Turns::new(cluster.endpoints(), &old, offset);
+        Self { cluster, series, worker, idle_share, turns: RefCell::new(turns) }
+    }
+
+    /// What the configuration says of it.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// What this worker counts for it.
+    pub fn counts(&self) -> &maitred_telemetry::UpstreamShard {
+        self.series.at(self.worker)
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<ClusterShared> {
+        self.cluster.shared()
+    }
+
+    pub(crate) fn series(&self) -> &Arc<UpstreamSeries> {
+        &self.series
+    }
+
+    pub(crate) fn worker(&self) -> usize {
+        self.worker
+    }
+
+    pub(crate) fn idle_share(&self) -> usize {
+        self.idle_share
+    }
+
+    /// The endpoint whose turn it is, other than those that were `tried` already; none where all were, or there is none.
+    pub fn next(&self, tried: &[Rc<LocalEndpoint>]) -> Option<Rc<LocalEndpoint>> {
+        self.refresh();
+        let turns = &mut *self.turns.borrow_mut();
+        let endpoints = &turns.endpoints;
+        let chosen =
+            turns.robin.next(|index| !tried.iter().any(|other| Rc::ptr_eq(other, &endpoints[index])))?;
+        Some(Rc::clone(&endpoints[chosen]))
+    }
+
+    /// Takes over a list of endpoints that was published since.
+    fn refresh(&self) {
+        let shared = self.shared();
+        let current = shared.endpoints.load();
+        if Arc::ptr_eq(&self.turns.borrow().seen, &current) {
+            return;
+        }
+        let (old, offset) = {
+            let turns = self.turns.borrow();
+            (turns.endpoints.clone(), turns.offset)
+        };
+        *self.turns.borrow_mut() = Turns::new(Arc::clone(&current), &old, offset);
+    }
+
+    /// Closes connections that have been idle for too long at `now`, or that the service closed.
+    pub fn reap(&self, now: Instant) {
+        self.refresh();
+        let limit = self.cluster.settings().idle_timeout;
+        for endpoint in &self.turns.borrow().endpoints {
+            endpoint.idle.borrow_mut().retain_mut(|idle| idle.is_usable(now, limit));
+        }
+    }
+
+    /// Closes all idle connections, and each busy one when its request has ended.
+    pub fn retire(&self) {
+        for endpoint in &self.turns.borrow().endpoints {
+            endpoint.retire();
+        }
+    }
+}
+
+impl Turns {
+    fn new(seen: Arc<Endpoints>, old: &[Rc<LocalEndpoint>], offset: u32) -> Self {
+        let endpoints: Vec<_> = seen
+            .list
+            .iter()
+            .map(|endpoint| {
+                let same = |old: &&Rc<LocalEndpoint>| old.endpoint == *endpoint && !old.is_gone.get();
+                old.iter().find(same).map_or_else(|| Rc::new(LocalEndpoint::new(endpoint.clone())), Rc::clone)
+            })
+            .collect();
+        for gone in old.iter().filter(|old| !endpoints.iter().any(|kept| Rc::ptr_eq(kept, old))) {
+            gone.retire();
+        }
+        let robin = RoundRobin::new(seen.list.iter().map(|endpoint| endpoint.weight), offset);
+        Self { seen, endpoints, robin, offset }
+    }
+}
+
+impl LocalEndpoint {
+    fn new(endpoint: Endpoint) -> Self {
+        Self { endpoint, idle: RefCell::default(), is_gone: Cell::new(false) }
+    }
+
+    fn retire(&self) {
+        self.is_gone.set(true);
+        self.idle.borrow_mut().clear();
+    }
+}

@@ -1,0 +1,150 @@
+//! Connections to an endpoint: an idle one where there is one, else a new one; and back when the exchange is over.
+
+use std::fmt;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use maitred_net::{Stream, connect};
+use maitred_telemetry::UpstreamSeries;
+use maitred_wire::h1::Client;
+
+use crate::cluster::ClusterShared;
+use crate::local::{LocalCluster, LocalEndpoint};
+
+/// A connection that waits for its next request.
+#[derive(Debug)]
+pub(crate) struct Idle {
+    connection: Connection,
+    since: Instant,
+}
+
+#[derive(Debug)]
+struct Connection {
+    stream: Stream,
+    client: Client,
+    requests: u64,
+    _counted: Counted,
+}
+
+/// Counts an open connection for as long as it lives.
+#[derive(Debug)]
+struct Counted {
+    shared: Arc<ClusterShared>,
+    series: Arc<UpstreamSeries>,
+    worker: usize,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.shared.close_one();
+        self.series.at(self.worker).connections.dec();
+    }
+}
+
+impl Idle {
+    /// Whether it can still be used: not idle for too long, not closed by the service, and silent.
+    pub(crate) fn is_usable(&mut self, now: Instant, limit: std::time::Duration) -> bool {
+        now.saturating_duration_since(self.since) < limit && self.connection.stream.is_quiet()
+    }
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub enum AcquireError {
+    /// The upstream has as many as it may.
+    Full,
+    /// It could not be made.
+    Connect(io::Error),
+}
+
+impl fmt::Display for AcquireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full => f.write_str("max_connections is reached"),
+            Self::Connect(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for AcquireError {}
+
+/// A connection in use. Dropping it closes it; [`release`](Self::release) keeps it for the next request.
+#[derive(Debug)]
+pub struct Lease {
+    connection: Connection,
+    endpoint: Rc<LocalEndpoint>,
+    is_reused: bool,
+}
+
+impl LocalCluster {
+    /// An idle connection to this endpoint, if there is one. Asks nobody and waits for nothing.
+    pub fn take_idle(&self, endpoint: &Rc<LocalEndpoint>, now: Instant) -> Option<Lease> {
+        let limit = self.cluster().settings().idle_timeout;
+        let mut idle = endpoint.idle.borrow_mut();
+        // The one used last is the likeliest to be alive, and lets the others grow old and be closed.
+        while let Some(mut candidate) = idle.pop() {
+            if candidate.is_usable(now, limit) {
+                self.counts().reused.inc();
+                let (connection, endpoint) = (candidate.connection, Rc::clone(endpoint));
+                return Some(Lease { connection, endpoint, is_reused: true });
+            }
+        }
+        None
+    }
+
+    /// Opens a new connection to this endpoint. The time limit is the caller's.
+    pub async fn open(&self, endpoint: &Rc<LocalEndpoint>) -> Result<Lease, AcquireError> {
+        let shared = Arc::clone(self.shared());
+        if !shared.open_one(self.cluster().settings().max_connections) {
+            return Err(AcquireError::Full);
+        }
+        self.counts().connections.inc();
+        let counted = Counted { shared, series: Arc::clone(self.series()), worker: self.worker() };
+        let mut last = io::ErrorKind::AddrNotAvailable.into();
+        for address in &*endpoint.endpoint.addresses {
+            match connect(address.connect_to()).await {
+                Ok(stream) => {
+                    self.counts().opened.inc();
+                    let connection =
+                        Connection { stream, client: Client::default(), requests: 0, _counted: counted };
+                    return Ok(Lease { connection, endpoint: Rc::clone(endpoint), is_reused: false });
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(AcquireError::Connect(last))
+    }
+
+    /// Takes a connection back after its exchange, and keeps it if it can serve another: `now` is when it becomes idle.
+    pub fn release(&self, lease: Lease, now: Instant) {
+        let Lease { mut connection, endpoint, .. } = lease;
+        connection.requests += 1;
+        let is_worn = connection.requests >= self.cluster().settings().max_requests;
+        if is_worn || endpoint.is_gone.get() || !connection.client.end_exchange() {
+            return;
+        }
+        let mut idle = endpoint.idle.borrow_mut();
+        if idle.len() < self.idle_share() {
+            idle.push(Idle { connection, since: now });
+        }
+    }
+}
+
+impl Lease {
+    /// The socket and the protocol state on it.
+    pub fn parts(&mut self) -> (&mut Client, &mut Stream) {
+        (&mut self.connection.client, &mut self.connection.stream)
+    }
+
+    /// Whether it served a request before: then the service may have closed it just now.
+    pub fn is_reused(&self) -> bool {
+        self.is_reused
+    }
+
+    /// Where it leads.
+    pub fn endpoint(&self) -> &Rc<LocalEndpoint> {
+        &self.endpoint
+    }
+}
