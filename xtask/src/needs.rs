@@ -27,7 +27,7 @@ const NEEDS: [Need; 6] = [
     },
     Need { program: "python3", package: "python3", purpose: Purpose::Bench, why: "runs the benchmark" },
     Need { program: "wrk", package: "wrk", purpose: Purpose::Bench, why: "makes load" },
-    Need { program: "nginx", package: "nginx-light", purpose: Purpose::Bench, why: "is compared with" },
+    Need { program: "nginx", package: "nginx", purpose: Purpose::Bench, why: "is compared with" },
     Need { program: "haproxy", package: "haproxy", purpose: Purpose::Bench, why: "is compared with" },
 ];
 

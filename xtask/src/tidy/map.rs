@@ -36,15 +36,17 @@ fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let is_part = |letter: char| letter.is_alphanumeric() || "/._-:".contains(letter);
     text.lines().enumerate().flat_map(move |(at, line)| {
         let words = line.split(move |letter| !is_part(letter));
-        words.map(move |word| (at + 1, word.trim_end_matches(['.', ':', '/']).trim_start_matches("./")))
+        words.map(move |word| (at + 1, word.trim_end_matches(['.', ':']).trim_start_matches("./")))
     })
 }
 
-/// A name with an ending of ours, or folders down to one; not an address of another site, nor `policies/src/NAME`.
+/// A name with an ending of ours, or a folder, with `/` at its end; not an address of another site, nor `policies/src/NAME`.
 fn is_path(word: &str) -> bool {
-    let placeholder = |part: &str| part.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_');
+    let placeholder = |part: &str| {
+        !part.is_empty() && part.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_')
+    };
     let named = word.rsplit_once('.').is_some_and(|(name, end)| !name.is_empty() && ENDINGS.contains(&end));
-    let folders = word.contains("/src/") || word.ends_with("/src");
+    let folders = word.contains("/src/") || word.len() > 1 && word.ends_with('/');
     (named || folders) && !word.contains("//") && !word.split('/').any(placeholder)
 }
 
@@ -105,12 +107,13 @@ mod tests {
 
     #[test]
     fn what_does_not_exist_is_told() {
-        let told = found("PoolShared proxy/src/pipeline.rs\nproxy/src/exchange.rs::route\nTableShared");
+        let told = found("PoolShared proxy/src/pipeline.rs\nproxy/src/exchange.rs::route\ndocs/ TableShared");
         assert_eq!(
             told,
             [
                 "ARCHITECTURE.md:1: proxy/src/pipeline.rs does not exist",
                 "ARCHITECTURE.md:2: crates/proxy/src/exchange.rs has no route",
+                "ARCHITECTURE.md:3: docs/ does not exist",
                 "ARCHITECTURE.md:3: no type is called TableShared"
             ]
         );
