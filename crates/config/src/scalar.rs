@@ -14,6 +14,7 @@ pub mod endpoint_url;
 pub mod field_path;
 pub mod header_name;
 pub mod header_value;
+mod host;
 pub mod host_pattern;
 pub mod listen_address;
 pub mod match_line;
