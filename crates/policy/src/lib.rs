@@ -1,1 +1,23 @@
-//! the contracts of policies: phases, verdicts, needs, faults, values, test harness
+//! The contracts of policies: what one may see and decide, in which phase, and how it is made from configuration.
+//!
+//! A policy is one behaviour in one folder of `maitred-policies`. It implements [`PolicyKind`] (its name, its
+//! configuration, how it is compiled) and [`Policy`] (its hooks). The engine knows both only in their erased form,
+//! [`DynKind`] and [`DynPolicy`], and names none of them.
+
+mod build;
+mod contract;
+mod erased;
+mod facts;
+mod fault;
+mod phase;
+mod request_id;
+mod verdict;
+
+pub use build::{Build, Place};
+pub use contract::{Needs, Outcome, Policy, PolicyKind, RequestCx, ResponseCx};
+pub use erased::{Catalog, CompiledPolicy, DynKind, DynPolicy, Slot};
+pub use facts::{Facts, PathParams, RouteFacts};
+pub use fault::{Fault, Retry, Side};
+pub use phase::Phase;
+pub use request_id::RequestId;
+pub use verdict::{Reply, Step, Verdict};

@@ -1,0 +1,108 @@
+//! What a policy implements: its kind (how it is made) and its hooks (what it does).
+
+use std::time::Duration;
+
+use maitred_config::Read;
+use maitred_http::{RequestHead, ResponseHead};
+
+use crate::build::Build;
+use crate::facts::Facts;
+use crate::phase::Phase;
+use crate::verdict::{Step, Verdict};
+
+/// A kind of policy: one name in the configuration.
+pub trait PolicyKind: Sized + Send + Sync + 'static {
+    /// The name in the configuration, in `snake_case`.
+    const NAME: &'static str;
+    /// What users write, with its documentation and its defaults.
+    type Config: Read;
+    /// What is made of it.
+    type Compiled: Policy;
+
+    /// When it runs, which may depend on how it is configured.
+    fn phase(config: &Self::Config) -> Phase;
+
+    /// Compiles it. Problems go to `build`, all of them, and then the answer is none. `previous` is the compiled form
+    /// that this one replaces after a reload: the one written at the same place under the same name; state that must
+    /// survive is taken over from it.
+    fn compile(
+        config: Self::Config,
+        build: &mut Build<'_>,
+        previous: Option<&Self::Compiled>,
+    ) -> Option<Self::Compiled>;
+}
+
+/// One behaviour, compiled. Hooks run on a worker's thread, and must neither block nor lock.
+pub trait Policy: Sized + Send + Sync + 'static {
+    /// What it remembers of one exchange between its hooks. `()` costs nothing.
+    type State: Default + 'static;
+    /// What it owns on each worker. `()` costs nothing.
+    type Local: Default + 'static;
+
+    /// What it needs from the engine.
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+
+    /// On the way down. Runs unless something before it answered.
+    fn on_request<'a>(&'a self, _cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
+        Step::CONTINUE
+    }
+
+    /// On the way up: for each policy whose request hook ran, last first; in the phase Render for every answer.
+    fn on_response<'a>(&'a self, _cx: ResponseCx<'a, Self>) -> Step<'a, Verdict> {
+        Step::CONTINUE
+    }
+
+    /// Once at the end of every exchange in which the policy ran, whatever happened to it.
+    fn on_end(&self, _state: &mut Self::State, _local: &Self::Local, _outcome: &Outcome) {}
+
+    /// What it would do with this request, in one line for `maitred explain`.
+    fn explain(&self, request: &RequestHead, facts: &Facts) -> String;
+}
+
+/// What the request hook sees.
+#[derive(Debug)]
+pub struct RequestCx<'a, P: Policy> {
+    /// The request; changes reach the service.
+    pub request: &'a mut RequestHead,
+    /// What else is known of it.
+    pub facts: &'a mut Facts,
+    /// The policy's memory of this exchange.
+    pub state: &'a mut P::State,
+    /// What the policy owns on this worker.
+    pub local: &'a P::Local,
+}
+
+/// What the response hook sees.
+#[derive(Debug)]
+pub struct ResponseCx<'a, P: Policy> {
+    /// The response; changes reach the client.
+    pub response: &'a mut ResponseHead,
+    /// The request, as it was sent to the service.
+    pub request: &'a RequestHead,
+    /// What else is known of the request.
+    pub facts: &'a Facts,
+    /// The policy's memory of this exchange.
+    pub state: &'a mut P::State,
+    /// What the policy owns on this worker.
+    pub local: &'a P::Local,
+}
+
+/// What a policy needs from the engine, told when the pipeline is compiled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// It answers CORS preflights: OPTIONS requests are routed by the method that they ask about.
+    pub preflights: bool,
+}
+
+/// How an exchange ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The status that the client got; 0 if it got none.
+    pub status: u16,
+    /// Whether the response reached the client to its last byte.
+    pub complete: bool,
+    /// From the head of the request to the end of the response.
+    pub duration: Duration,
+}

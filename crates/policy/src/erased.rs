@@ -1,0 +1,187 @@
+//! Policies and kinds as the engine knows them: without their types.
+
+use std::any::Any;
+
+use maitred_config::{Node, Problems, Read, Reader, Shape, Texts};
+use maitred_http::{RequestHead, ResponseHead};
+
+use crate::build::Build;
+use crate::contract::{Needs, Outcome, Policy, PolicyKind, RequestCx, ResponseCx};
+use crate::facts::Facts;
+use crate::phase::Phase;
+use crate::verdict::{Step, Verdict};
+
+/// A policy's memory of one exchange, and what it owns on the worker.
+pub struct Slot<'a> {
+    /// Its [`Policy::State`].
+    pub state: &'a mut dyn Any,
+    /// Its [`Policy::Local`].
+    pub local: &'a dyn Any,
+}
+
+impl std::fmt::Debug for Slot<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Slot")
+    }
+}
+
+/// [`Policy`] without its types.
+#[expect(missing_docs, reason = "each method is the one of Policy")]
+pub trait DynPolicy: Send + Sync + 'static {
+    fn needs(&self) -> Needs;
+    fn new_state(&self) -> Box<dyn Any>;
+    fn new_local(&self) -> Box<dyn Any>;
+    fn on_request<'a>(
+        &'a self,
+        request: &'a mut RequestHead,
+        facts: &'a mut Facts,
+        slot: Slot<'a>,
+    ) -> Step<'a, Verdict>;
+    fn on_response<'a>(
+        &'a self,
+        response: &'a mut ResponseHead,
+        request: &'a RequestHead,
+        facts: &'a Facts,
+        slot: Slot<'a>,
+    ) -> Step<'a, Verdict>;
+    fn on_end(&self, slot: Slot<'_>, outcome: &Outcome);
+    fn explain(&self, request: &RequestHead, facts: &Facts) -> String;
+    fn as_any(&self) -> &dyn Any;
+}
+
+const OWN: &str = "a slot is made by the policy that it is given to";
+
+fn typed<P: Policy>(slot: Slot<'_>) -> (&mut P::State, &P::Local) {
+    (slot.state.downcast_mut().expect(OWN), slot.local.downcast_ref().expect(OWN))
+}
+
+impl<P: Policy> DynPolicy for P {
+    fn needs(&self) -> Needs {
+        Policy::needs(self)
+    }
+
+    fn new_state(&self) -> Box<dyn Any> {
+        Box::new(P::State::default())
+    }
+
+    fn new_local(&self) -> Box<dyn Any> {
+        Box::new(P::Local::default())
+    }
+
+    fn on_request<'a>(
+        &'a self,
+        request: &'a mut RequestHead,
+        facts: &'a mut Facts,
+        slot: Slot<'a>,
+    ) -> Step<'a, Verdict> {
+        let (state, local) = typed::<P>(slot);
+        Policy::on_request(self, RequestCx { request, facts, state, local })
+    }
+
+    fn on_response<'a>(
+        &'a self,
+        response: &'a mut ResponseHead,
+        request: &'a RequestHead,
+        facts: &'a Facts,
+        slot: Slot<'a>,
+    ) -> Step<'a, Verdict> {
+        let (state, local) = typed::<P>(slot);
+        Policy::on_response(self, ResponseCx { response, request, facts, state, local })
+    }
+
+    fn on_end(&self, slot: Slot<'_>, outcome: &Outcome) {
+        let (state, local) = typed::<P>(slot);
+        Policy::on_end(self, state, local, outcome);
+    }
+
+    fn explain(&self, request: &RequestHead, facts: &Facts) -> String {
+        Policy::explain(self, request, facts)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// A policy that was compiled, and when it runs.
+pub type CompiledPolicy = (Phase, Box<dyn DynPolicy>);
+
+/// [`PolicyKind`] without its types.
+pub trait DynKind: Send + Sync + 'static {
+    /// The name in the configuration.
+    fn name(&self) -> &'static str;
+
+    /// What may stand behind it, for the schema, the reference pages and the long form.
+    fn shape(&self) -> Shape;
+
+    /// Reads what users wrote in `texts` and compiles it; none if there were problems.
+    fn compile(
+        &self,
+        node: &Node,
+        texts: &Texts,
+        problems: &mut Problems,
+        previous: Option<&dyn DynPolicy>,
+    ) -> Option<CompiledPolicy>;
+}
+
+/// A kind as a value, for the catalogue.
+#[derive(Debug)]
+pub struct KindOf<K>(std::marker::PhantomData<fn() -> K>);
+
+impl<K: PolicyKind> DynKind for KindOf<K> {
+    fn name(&self) -> &'static str {
+        K::NAME
+    }
+
+    fn shape(&self) -> Shape {
+        K::Config::shape()
+    }
+
+    fn compile(
+        &self,
+        node: &Node,
+        texts: &Texts,
+        problems: &mut Problems,
+        previous: Option<&dyn DynPolicy>,
+    ) -> Option<CompiledPolicy> {
+        let before = problems.error_count();
+        let config = K::Config::read(node, &mut Reader::new(texts, problems))?;
+        if problems.error_count() > before {
+            return None;
+        }
+        let phase = K::phase(&config);
+        let previous = previous.and_then(|policy| policy.as_any().downcast_ref());
+        let policy = K::compile(config, &mut Build::new(problems, node.span), previous)?;
+        Some((phase, Box::new(policy)))
+    }
+}
+
+/// All kinds of policies that a program has.
+#[derive(Default)]
+pub struct Catalog {
+    kinds: Vec<Box<dyn DynKind>>,
+}
+
+impl Catalog {
+    /// The same catalogue with one kind more.
+    pub fn with<K: PolicyKind>(mut self) -> Self {
+        self.kinds.push(Box::new(KindOf::<K>(std::marker::PhantomData)));
+        self
+    }
+
+    /// The kind of this name.
+    pub fn find(&self, name: &str) -> Option<&dyn DynKind> {
+        self.kinds.iter().find(|kind| kind.name() == name).map(|kind| &**kind)
+    }
+
+    /// All kinds, in the order in which they were added.
+    pub fn iter(&self) -> impl Iterator<Item = &dyn DynKind> {
+        self.kinds.iter().map(|kind| &**kind)
+    }
+}
+
+impl std::fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.kinds.iter().map(|kind| kind.name())).finish()
+    }
+}

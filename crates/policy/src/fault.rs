@@ -1,0 +1,160 @@
+//! What can go wrong while a request is served. Clients see a fixed text and never an address or an error of ours;
+//! logs see the source.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+
+use maitred_http::Fields;
+
+/// Whose fault it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The client's.
+    Client,
+    /// The gateway's.
+    Gateway,
+    /// The service's.
+    Upstream,
+}
+
+impl Side {
+    /// The word in logs and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Gateway => "gateway",
+            Self::Upstream => "upstream",
+        }
+    }
+}
+
+/// Whether the request may be tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Retry {
+    /// It may have had an effect.
+    Never,
+    /// If the connection had been used before, the service closed it while the request was on its way; it was not
+    /// processed if it is idempotent or no byte of it was taken (RFC 9112 section 9.3.1).
+    IfReused,
+    /// Nothing of it was sent.
+    Safe,
+}
+
+/// Why a request was not served as asked.
+pub struct Fault(Box<Parts>);
+
+struct Parts {
+    status: u16,
+    cause: &'static str,
+    detail: Cow<'static, str>,
+    side: Side,
+    retry: Retry,
+    fields: Fields,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Fault {
+    /// A fault that answers `status`. `cause` is one word for logs and metrics, such as `upstream_timeout`;
+    /// `detail` is the fixed text that clients see.
+    pub fn new(side: Side, status: u16, cause: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        let (detail, retry, fields) = (detail.into(), Retry::Never, Fields::default());
+        Self(Box::new(Parts { status, cause, detail, side, retry, fields, source: None }))
+    }
+
+    /// A request that the client must change: 4xx.
+    pub fn client(status: u16, cause: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Side::Client, status, cause, detail)
+    }
+
+    /// The gateway could not do its part: 500.
+    pub fn gateway(cause: &'static str) -> Self {
+        Self::new(Side::Gateway, 500, cause, "Internal error")
+    }
+
+    /// A service could not be reached, or broke off: 502.
+    pub fn bad_gateway(cause: &'static str) -> Self {
+        Self::new(Side::Upstream, 502, cause, "Bad gateway")
+    }
+
+    /// A service took too long: 504.
+    pub fn timeout(cause: &'static str) -> Self {
+        Self::new(Side::Upstream, 504, cause, "Service timeout")
+    }
+
+    /// No service can take the request now: 503.
+    pub fn unavailable(cause: &'static str) -> Self {
+        Self::new(Side::Upstream, 503, cause, "Service unavailable")
+    }
+
+    /// The same fault, with what allows another try.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.0.retry = retry;
+        self
+    }
+
+    /// The same fault, with its source, for logs only.
+    pub fn source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// The same fault, whose answer carries this field too.
+    pub fn field(mut self, name: &[u8], value: &[u8]) -> Self {
+        self.0.fields.append_bytes(name, value);
+        self
+    }
+
+    /// The status that answers it.
+    pub fn status(&self) -> u16 {
+        self.0.status
+    }
+
+    /// The word for logs and metrics.
+    pub fn cause(&self) -> &'static str {
+        self.0.cause
+    }
+
+    /// The text that clients see.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// Whose fault it is.
+    pub fn side(&self) -> Side {
+        self.0.side
+    }
+
+    /// Whether another try is allowed.
+    pub fn retry_allowed(&self) -> Retry {
+        self.0.retry
+    }
+
+    /// Fields that the answer carries besides the usual ones.
+    pub fn fields(&self) -> &Fields {
+        &self.0.fields
+    }
+}
+
+impl fmt::Debug for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// For logs: the cause, and the source where there is one.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.cause)?;
+        match &self.0.source {
+            Some(source) => write!(f, ": {source}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Error for Fault {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn Error + 'static))
+    }
+}
