@@ -1,4 +1,5 @@
 //! The access log: the record of one request, its forms, and how a worker gets it to the thread that writes.
+//! The last step of a request (record); which requests are logged, and where to, the engine decides.
 
 mod common;
 mod format;

@@ -1,4 +1,5 @@
 //! The few numbers of the whole process that any thread counts.
+//! What happens per request is not here but in the shards of the workers.
 
 use std::sync::Arc;
 

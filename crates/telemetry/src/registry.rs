@@ -1,4 +1,5 @@
-//! The series of one kind by their labels. It holds them weakly: a series lives as long as a snapshot uses it.
+//! The series of one kind by their labels, asked when a snapshot is compiled and when somebody scrapes.
+//! It holds them weakly: a series lives as long as a snapshot uses it.
 
 #![expect(
     clippy::disallowed_types,

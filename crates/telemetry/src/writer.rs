@@ -7,28 +7,17 @@ mod output;
 mod queue;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+pub use self::output::Destination;
 use self::output::Output;
 pub(crate) use self::queue::Batch;
 pub use self::queue::LogQueue;
 use self::queue::{Message, Switches};
 use crate::counter::SharedCounter;
-
-/// Where a log goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Destination {
-    /// The standard output of the process.
-    Stdout,
-    /// Its standard error.
-    Stderr,
-    /// A file, appended to, made if it is missing (readable by the owner and the group).
-    File(PathBuf),
-}
 
 /// A log and the thread that writes it.
 #[derive(Debug)]

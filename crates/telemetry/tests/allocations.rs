@@ -46,6 +46,20 @@ fn the_series_of_a_route_after_its_first_request() {
 }
 
 #[test]
+fn ten_thousand_routes_without_traffic_take_little_memory() {
+    let options = MetricsOptions { workers: 64, max_series: 20_000, version: "0", revision: "", started: 0 };
+    let metrics = Metrics::new(options);
+    let names: Vec<String> = (0..10_000).map(|at| format!("route-{at}")).collect();
+    let mut kept = Vec::with_capacity(names.len());
+    let measured = allocation_counter::measure(|| {
+        for name in &names {
+            kept.push((metrics.route(name), metrics.route_upstream(name, Some("orders"))));
+        }
+    });
+    assert!(measured.bytes_current < 5_000_000, "{} bytes", measured.bytes_current);
+}
+
+#[test]
 fn access_records() {
     let record = AccessRecord {
         request_id: b"0199",

@@ -1,4 +1,5 @@
 //! A worker's end of the access log: records are encoded into a buffer of its own, which travels when it is full.
+//! No system call is made here and nothing is waited for; the writing is `LogWriter`'s.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 

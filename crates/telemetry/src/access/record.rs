@@ -1,4 +1,5 @@
 //! What is known of a request when it has ended.
+//! Plain borrowed fields, filled by the engine in the last step of a request; nothing here formats or keeps them.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,5 @@
 //! The level of the log, which a reload may change while workers ask for it.
+//! `tracing` keeps each answer, so after a change it must be told to ask again (`Log::change_level`).
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 

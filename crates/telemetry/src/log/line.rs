@@ -1,4 +1,5 @@
-//! One event of the gateway's own log as one line.
+//! One event of the gateway's own log as one line, in each of its formats.
+//! Values are escaped, so that what a client or an upstream sent cannot forge a line or reach a terminal.
 
 use std::fmt::Debug;
 

@@ -1,3 +1,5 @@
+//! What is said through `tracing`, and the lines that come of it.
+
 use std::io::Write;
 use std::sync::mpsc::{Receiver, Sender, channel};
 

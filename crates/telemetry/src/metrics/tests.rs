@@ -1,3 +1,5 @@
+//! What is recorded by workers, and the page that tells it.
+
 use super::*;
 use crate::shard::{ConnectionRefusal, UpstreamFailure};
 

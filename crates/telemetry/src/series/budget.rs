@@ -1,4 +1,5 @@
 //! How many lines of the exposition series may take together: what keeps a scrape, and memory, bounded.
+//! Asked once for each series, when it is first used; never for a request after that.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

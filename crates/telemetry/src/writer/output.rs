@@ -1,4 +1,5 @@
 //! Where a log's thread writes to, and what it does when that fails.
+//! Only that thread comes here, so it may wait; what is lost is counted by its caller.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -8,7 +9,16 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use super::Destination;
+/// Where a log goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// The standard output of the process.
+    Stdout,
+    /// Its standard error.
+    Stderr,
+    /// A file, appended to, made if it is missing (readable by the owner and the group).
+    File(PathBuf),
+}
 
 /// An open destination.
 pub(super) struct Output {

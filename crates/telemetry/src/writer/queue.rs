@@ -1,4 +1,5 @@
 //! The way from the workers to a log's thread: bounded, and never waited at.
+//! What finds no room is dropped and counted here.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};

@@ -1,3 +1,5 @@
+//! A log whose reader stalls, fails, tears lines or moves the file away.
+
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::*;
