@@ -25,6 +25,7 @@ pub mod path_pattern;
 pub mod percent;
 pub mod rate;
 pub mod size;
+mod socket_path;
 pub mod source;
 pub mod status;
 #[cfg(test)]

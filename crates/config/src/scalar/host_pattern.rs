@@ -44,7 +44,7 @@ pub fn parse(text: &str) -> Result<HostPattern, ScalarProblem> {
 /// What hosts look like elsewhere: with a scheme, a port, a path, stars in other places, regular expressions.
 fn refuse_others(text: &str) -> Result<(), ScalarProblem> {
     let problem = || ScalarProblem::whole(format!("{} is no host", quote(text)), text);
-    if text == "*" || text == "_" {
+    if matches!(text, "*" | "_" | "_.") {
         return Err(problem().help("leave the host out, and every host is taken"));
     }
     if text.starts_with('~') || text.contains(['^', '$', '(', '{', '\\']) {
