@@ -1,4 +1,5 @@
 //! Rates of bytes: `1KiB/s`. A size, and always by the second.
+//! What the number limits, and over which time it is measured, is said where it is used.
 
 use std::fmt;
 

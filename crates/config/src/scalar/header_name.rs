@@ -1,4 +1,5 @@
 //! Names of header fields: tokens (RFC 9110, 5.1 and 5.6.2).
+//! Which headers a setting may name is the setting's business.
 
 use super::{ScalarProblem, quote, refuse_blank};
 

@@ -1,4 +1,5 @@
 //! Names of hosts, as routes and endpoints share them: letters, digits, `-`, `_` and dots.
+//! As they stand in the document; the `Host` of a request is read elsewhere, and gets the same form.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

@@ -1,4 +1,5 @@
 //! Request methods: tokens in capitals (RFC 9110, 9.1).
+//! Methods of one's own pass; slips of the frequent ones do not, since such a route would never match.
 
 use super::header_name::is_token_char;
 use super::nearest::nearest;
@@ -30,8 +31,8 @@ const KNOWN: [&str; 22] = [
     "PURGE",
 ];
 
-/// How many of [`KNOWN`] are so common that a slip of them is refused.
-const COMMON: usize = 7;
+/// How many of [`KNOWN`] are so frequent that a slip of them is refused.
+const FREQUENT: usize = 7;
 
 /// Reads a method.
 pub fn parse(text: &str) -> Result<String, ScalarProblem> {
@@ -55,7 +56,7 @@ pub fn parse(text: &str) -> Result<String, ScalarProblem> {
             None => problem().help("methods are in capitals: `GET`"),
         });
     }
-    match nearest(text, KNOWN.into_iter().take(COMMON)).filter(|meant| is_slip_of(text, meant)) {
+    match nearest(text, KNOWN.into_iter().take(FREQUENT)).filter(|meant| is_slip_of(text, meant)) {
         Some(meant) if !KNOWN.contains(&text) => Err(problem().help(format!("write `{meant}`"))),
         _ => Ok(text.to_owned()),
     }

@@ -1,4 +1,5 @@
 //! The known word that is nearest to a mistyped one.
+//! For help only: nothing is ever read as the word that was probably meant.
 
 /// The candidate that `word` was probably meant to be, if one is near enough: about one slip for every three letters.
 /// A slip is a letter added, lost, changed or swapped with its neighbour. The first of equals wins.

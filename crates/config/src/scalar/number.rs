@@ -1,4 +1,5 @@
 //! The decimal number that a quantity begins with.
+//! Exact arithmetic: what does not come out as a whole number of the smallest unit is not rounded.
 
 /// A decimal number, and what stands behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

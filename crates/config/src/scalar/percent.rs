@@ -1,4 +1,5 @@
 //! Percentages: `20%`, `0.1%`, up to `100%`.
+//! Kept exactly, in millionths, so that what is written back is what was read.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
 //! The paths of Unix sockets, as endpoints and listeners share them: `unix:/run/app.sock`.
+//! Only the text is checked: whether there is such a socket shows when it is bound or connected to.
 
 use super::{ScalarProblem, quote};
 

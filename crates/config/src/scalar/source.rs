@@ -1,4 +1,5 @@
 //! Where values come from, and so what has to be there before they can be told.
+//! Policies choose their phase by it, and the compiler refuses what a place cannot have.
 
 /// What has to be there before a value can be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,4 +1,5 @@
 //! Status codes: `100` to `599` (RFC 9110, 15).
+//! Whether a code makes sense where it stands (a redirect, an answer) is for the setting to say.
 
 use super::{ScalarProblem, quote, refuse_blank};
 

@@ -1,4 +1,5 @@
 //! What stands for a match in other gateways' files, for help.
+//! Nothing of it is read as a match: a rule that only seems the same must not act.
 
 use crate::scalar::{ScalarProblem, quote};
 

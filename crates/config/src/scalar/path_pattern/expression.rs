@@ -1,4 +1,5 @@
 //! The regular expressions of path patterns, checked by compiling them once.
+//! The router compiles them again in its own way; here only errors and the names of groups come out.
 
 use regex::{Error, RegexBuilder};
 

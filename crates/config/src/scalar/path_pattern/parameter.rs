@@ -1,4 +1,5 @@
 //! The parameters of a path pattern: `{id}` and, at the end, `{*rest}`.
+//! A parameter is a whole segment. What other routers write for one is refused, with our form as help.
 
 use std::ops::Range;
 

@@ -1,4 +1,5 @@
 //! The variables of nginx, for help.
+//! Nothing of it is read as a value: in our texts a `$` is a `$`.
 
 /// The name of our value for nginx's `$name` (without the `$`).
 pub fn variable(name: &str) -> Option<String> {

@@ -1,4 +1,5 @@
 //! Which value somebody meant by a name that is none of ours.
+//! For help only. What comes out is always a value that there is, written as the language does.
 
 use super::{FIXED, NAMED, ValueName};
 use crate::scalar::nearest::nearest;
