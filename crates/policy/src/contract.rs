@@ -14,6 +14,8 @@ use crate::verdict::{Step, Verdict};
 pub trait PolicyKind: Sized + Send + Sync + 'static {
     /// The name in the configuration, in `snake_case`.
     const NAME: &'static str;
+    /// Whether it is there, with its defaults, where a document does not name it. `false` in the document removes it.
+    const ON_BY_DEFAULT: bool = false;
     /// What users write, with its documentation and its defaults.
     type Config: Read;
     /// What is made of it.
@@ -94,6 +96,9 @@ pub struct ResponseCx<'a, P: Policy> {
 pub struct Needs {
     /// It answers CORS preflights: OPTIONS requests are routed by the method that they ask about.
     pub preflights: bool,
+    /// Its response hook runs on every answer, as if it were in the phase Render, also where something before it
+    /// answered and its request hook never ran.
+    pub every_answer: bool,
 }
 
 /// How an exchange ended.

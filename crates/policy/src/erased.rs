@@ -111,6 +111,9 @@ pub trait DynKind: Send + Sync + 'static {
     /// The name in the configuration.
     fn name(&self) -> &'static str;
 
+    /// Whether it is there where a document does not name it.
+    fn is_on_by_default(&self) -> bool;
+
     /// What may stand behind it, for the schema, the reference pages and the long form.
     fn shape(&self) -> Shape;
 
@@ -131,6 +134,10 @@ pub struct KindOf<K>(std::marker::PhantomData<fn() -> K>);
 impl<K: PolicyKind> DynKind for KindOf<K> {
     fn name(&self) -> &'static str {
         K::NAME
+    }
+
+    fn is_on_by_default(&self) -> bool {
+        K::ON_BY_DEFAULT
     }
 
     fn shape(&self) -> Shape {
