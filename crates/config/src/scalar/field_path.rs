@@ -1,7 +1,7 @@
 //! A path into a claim or a JSON body: `realm_access.roles`, `items.0["a b"]`.
 //!
 //! Names with dots between them; what is no identifier stands in brackets and quotes. The same brackets stand in
-//! the names of values, so [`scan`] serves both.
+//! the names of values, so `scan` serves both.
 
 use std::fmt;
 

@@ -86,18 +86,18 @@ fn read_methods(text: &str, at: Range<usize>) -> Result<Vec<Piece>, ScalarProble
         if written.is_empty() {
             return Err(ScalarProblem::new("a method is missing beside the comma", at));
         }
-        if let Err(problem) = method::parse(written) {
-            return Err(match problem.help.as_deref() {
-                Some("methods are in capitals: `GET`") => {
-                    let joined = format!("{word}{}", text[at.end..].trim_start());
-                    problem.help(format!(
-                        "methods are in capitals; a host has no space behind it: {}",
-                        quote(&joined)
-                    ))
-                }
-                _ => problem,
+        let problem = match method::parse(written) {
+            Ok(_) => None,
+            Err(problem) if method::known(written).is_none() && written.contains(char::is_lowercase) => {
+                let joined = format!("{word}{}", text[at.end..].trim_start());
+                let help =
+                    format!("methods are in capitals; a host has no space behind it: {}", quote(&joined));
+                Some(problem.help(help))
             }
-            .shifted(here.start));
+            Err(problem) => Some(problem),
+        };
+        if let Some(problem) = problem {
+            return Err(problem.shifted(here.start));
         }
         if methods.iter().any(|method| method.text == written) {
             return Err(ScalarProblem::new(format!("{} is named twice", quote(written)), here));

@@ -50,7 +50,7 @@ pub fn parse(text: &str) -> Result<String, ScalarProblem> {
         return Err(ScalarProblem::whole(format!("`{upper}` is always refused, no route can take it"), text));
     }
     if text.contains(|c: char| c.is_ascii_lowercase()) {
-        return Err(match KNOWN.into_iter().find(|known| *known == upper).or_else(|| nearest(text, KNOWN)) {
+        return Err(match known(text) {
             Some(known) => ScalarProblem::whole(format!("{} is not in capitals", quote(text)), text)
                 .help(format!("write `{known}`")),
             None => problem().help("methods are in capitals: `GET`"),
@@ -60,6 +60,11 @@ pub fn parse(text: &str) -> Result<String, ScalarProblem> {
         Some(meant) if !KNOWN.contains(&text) => Err(problem().help(format!("write `{meant}`"))),
         _ => Ok(text.to_owned()),
     }
+}
+
+/// The method that a word in any case is, or is near to.
+pub(super) fn known(text: &str) -> Option<&'static str> {
+    KNOWN.into_iter().find(|known| known.eq_ignore_ascii_case(text)).or_else(|| nearest(text, KNOWN))
 }
 
 /// Whether letters of `meant` were swapped, lost or doubled. Another letter in place of one makes methods that people

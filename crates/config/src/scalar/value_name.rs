@@ -1,7 +1,7 @@
 //! The names of the values of a request: `header.X-User-ID`, `claim["cognito:groups"]`.
 //!
 //! The list is closed, as the language's page "Values" has it. What others call these values is known only to
-//! [`meant`], for help.
+//! `meant`, for help.
 
 use std::fmt;
 use std::ops::Range;

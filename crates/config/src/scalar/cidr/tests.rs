@@ -98,9 +98,8 @@ proptest! {
     #[test]
     fn reads_back_what_it_writes(ip: IpAddr, length in 0u8..=128) {
         let net = IpNet::new(ip, length.min(if ip.is_ipv4() { 32 } else { 128 })).unwrap().trunc();
-        let mapped = matches!(ip, IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some());
-        prop_assume!(!mapped);
-        prop_assert_eq!(parse(&net.to_string()), Ok(net));
+        let mapped = matches!(net, IpNet::V6(v6) if v6.prefix_len() >= 96 && v6.addr().to_ipv4_mapped().is_some());
+        prop_assert_eq!(parse(&net.to_string()).ok(), Some(net).filter(|_| !mapped));
     }
 
     #[test]
