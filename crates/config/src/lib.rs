@@ -1,5 +1,6 @@
 //! the Document: loading, includes, environment, spans, problems, the typed reader, JSON Schema
 
+pub mod document;
 pub mod load;
 pub mod node;
 pub mod problem;
@@ -9,6 +10,7 @@ pub mod span;
 mod substitute;
 pub mod texts;
 
+pub use document::{Document, EffectivePolicy, Loaded, PolicyEntry, PolicyMap, PolicyShapes, load};
 pub use load::{Disk, Environment, Files, Memory, NoEnvironment, ProcessEnvironment, Watched};
 pub use node::{Entry, Map, Node, Scalar, ScalarKind, Value};
 pub use problem::{Problem, Problems, Severity, Style};

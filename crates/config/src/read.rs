@@ -12,6 +12,7 @@ use crate::scalar::ScalarProblem;
 use crate::span::Span;
 use crate::texts::Texts;
 
+mod addresses;
 mod basic;
 mod containers;
 mod listing;

@@ -54,13 +54,8 @@ impl<T> Named<T> {
     }
 
     /// All names that are written, also those whose values could not be read.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.entries.iter().map(|entry| &*entry.name).chain(self.broken.iter().map(|name| &**name))
-    }
-
-    /// Adds an entry at the end; for defaults of the whole map.
-    pub(crate) fn push(&mut self, name: &str, value: T) {
-        self.entries.push(NamedEntry { name: name.into(), span: Span::NONE, value });
     }
 }
 

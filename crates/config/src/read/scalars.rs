@@ -9,9 +9,9 @@ use ipnet::IpNet;
 use super::{Read, Reader, Shape, TextShape};
 use crate::node::Node;
 use crate::scalar::{
-    ByteRate, EndpointUrl, HostPattern, ListenAddress, PathPattern, Percent, Rate, Template, ValueName,
-    byte_rate, cidr, duration, endpoint_url, header_name, header_value, host_pattern, listen_address, method,
-    path_pattern, percent, rate, size, status, template, value_name,
+    ByteRate, HostPattern, PathPattern, Percent, Rate, Template, ValueName, byte_rate, cidr, duration,
+    header_name, header_value, host_pattern, method, path_pattern, percent, rate, size, status, template,
+    value_name,
 };
 
 /// A number of bytes, written with its unit: `8MiB`.
@@ -77,8 +77,6 @@ scalars! {
     Rate: "rate", "10/s", Some("^[0-9]+/"), rate::parse;
     Percent: "percentage", "20%", Some("%$"), percent::parse;
     IpNet: "network", "10.0.0.0/8", None, cidr::parse;
-    EndpointUrl: "endpoint URL", "http://service:8080", None, endpoint_url::parse;
-    ListenAddress: "listen address", "0.0.0.0:8080", None, listen_address::parse;
     HostPattern: "host", "api.example.com", None, host_pattern::parse;
     PathPattern: "path pattern", "/users/{id}", Some("^(/|~)"), path_pattern::parse;
     Template: "text with values", "/users/{query.user_id}", None, template::parse;

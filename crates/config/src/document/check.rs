@@ -1,0 +1,138 @@
+//! What only shows when the whole document is seen: names that stand for nothing, addresses taken twice, what is not used.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Document, PolicyMap, UpstreamRef, unknown_name};
+use crate::node::{Node, Value};
+use crate::problem::Problem;
+use crate::read::{Fields, Named, Reader, Spanned};
+use crate::scalar::ListenAddress;
+
+/// The route that takes what no other takes; its name is in logs and metrics.
+const UNMATCHED: &str = "unmatched";
+
+/// Checks a whole document.
+pub(super) fn document(document: &Document, fields: &Fields<'_>, reader: &mut Reader<'_>) {
+    listeners(document, fields, reader);
+    upstreams(document, reader);
+    policies(document, reader);
+    routes(document, fields, reader);
+    unused(document, reader);
+}
+
+fn listeners(document: &Document, fields: &Fields<'_>, reader: &mut Reader<'_>) {
+    if document.listeners.names().next().is_none() {
+        let problem = Problem::error("there is no listener").at(fields.key_span("listeners"));
+        reader.problem(problem.help("leave `listeners` out for `http://0.0.0.0:8080`"));
+    }
+    let admin = document.admin.on().map(|admin| &admin.address);
+    let addresses = document.listeners.iter().map(|entry| &entry.value.address).chain(admin);
+    let mut taken: HashMap<&ListenAddress, &Spanned<ListenAddress>> = HashMap::new();
+    for address in addresses {
+        // Port 0 is a different port each time.
+        if matches!(&address.value, ListenAddress::Tcp(address) if address.port() == 0) {
+            continue;
+        }
+        if let Some(first) = taken.insert(&address.value, address) {
+            reader.problem(
+                Problem::error("this address is taken twice")
+                    .label(address.span, "again here")
+                    .label(first.span, "first here"),
+            );
+        }
+    }
+}
+
+fn upstreams(document: &Document, reader: &mut Reader<'_>) {
+    for upstream in document.upstreams.iter().filter(|upstream| upstream.name.contains([':', '/'])) {
+        reader.problem(
+            Problem::error("the name of an upstream has no `:` and no `/`")
+                .at(upstream.span)
+                .help("a text with one of them is the URL of a service"),
+        );
+    }
+}
+
+fn policies(document: &Document, reader: &mut Reader<'_>) {
+    let sets: HashSet<&str> = document.policy_sets.names().collect();
+    let places = document.routes.iter().map(|route| &route.value.policies);
+    for place in std::iter::once(&document.policies).chain(places) {
+        for name in place.uses.iter().filter(|name| !sets.contains(name.as_str())) {
+            reader.problem(unknown_name("policy set", name, document.policy_sets.names()).at(name.span));
+        }
+    }
+    for set in &document.policy_sets {
+        if let Some(name) = set.value.uses.first() {
+            let problem = Problem::error("a set does not use other sets").at(name.span);
+            reader.problem(problem.help("let the route use both: `use: [a, b]`"));
+        }
+        if set.value.none {
+            let problem = Problem::error("a set is a map of policies, not `false`").at(set.span);
+            reader.problem(problem.help("`policies: false` stands on a route"));
+        }
+    }
+}
+
+fn routes(document: &Document, fields: &Fields<'_>, reader: &mut Reader<'_>) {
+    if document.routes.names().next().is_none() && !fields.has_unknown() {
+        let problem = Problem::warning("there are no routes").at(fields.key_span("routes"));
+        reader.problem(problem.help(
+            "every request is answered 404; write `routes: { app: { upstream: http://localhost:3000 } }`",
+        ));
+    }
+    let upstreams: HashSet<&str> = document.upstreams.names().collect();
+    let listeners: HashSet<&str> = document.listeners.names().collect();
+    for route in &document.routes {
+        if &*route.name == UNMATCHED {
+            let problem =
+                Problem::error(format!("`{UNMATCHED}` is the name of what no route takes")).at(route.span);
+            reader.problem(problem.help("give the route another name"));
+        }
+        if let Some(UpstreamRef::Name(name)) = &route.value.upstream
+            && !upstreams.contains(name.as_str())
+        {
+            reader.problem(unknown_name("upstream", name, document.upstreams.names()).at(name.span));
+        }
+        for name in route.value.r#match.listener.iter().filter(|name| !listeners.contains(name.as_str())) {
+            reader.problem(unknown_name("listener", name, document.listeners.names()).at(name.span));
+        }
+    }
+}
+
+/// Warns of what is defined and named nowhere.
+fn unused(document: &Document, reader: &mut Reader<'_>) {
+    let mut used: HashSet<&str> = HashSet::new();
+    let maps = || {
+        let of_routes = document.routes.iter().map(|route| &route.value.policies);
+        let of_sets = document.policy_sets.iter().map(|set| &set.value);
+        std::iter::once(&document.policies).chain(of_routes).chain(of_sets)
+    };
+    let sets: HashSet<&str> =
+        maps().flat_map(|map: &PolicyMap| &map.uses).map(|name| name.as_str()).collect();
+    warn_unused(&document.policy_sets, "policy set", &sets, reader);
+    for route in &document.routes {
+        if let Some(UpstreamRef::Name(name)) = &route.value.upstream {
+            used.insert(name);
+        }
+    }
+    // A policy may name an upstream anywhere in its configuration.
+    for entry in maps().flat_map(|map| &map.entries) {
+        collect_texts(&entry.node, &mut used);
+    }
+    warn_unused(&document.upstreams, "upstream", &used, reader);
+}
+
+fn warn_unused<T>(defined: &Named<T>, what: &str, used: &HashSet<&str>, reader: &mut Reader<'_>) {
+    for entry in defined.iter().filter(|entry| !used.contains(&*entry.name)) {
+        let message = format!("nothing uses the {what} {}", crate::scalar::quote(&entry.name));
+        reader.problem(Problem::warning(message).at(entry.span));
+    }
+}
+
+fn collect_texts<'d>(node: &'d Node, texts: &mut HashSet<&'d str>) {
+    match &node.value {
+        Value::Scalar(scalar) => _ = texts.insert(&scalar.text),
+        Value::List(items) => items.iter().for_each(|item| collect_texts(item, texts)),
+        Value::Map(map) => map.entries.iter().for_each(|entry| collect_texts(&entry.value, texts)),
+    }
+}

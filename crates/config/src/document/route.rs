@@ -1,0 +1,206 @@
+//! Routes: which requests go where, and what is done to them on the way.
+
+use std::time::Duration;
+
+use super::{ErrorBodies, Match, PolicyMap, Redirect, Respond, refuse_zero};
+use crate::config_map;
+use crate::node::Node;
+use crate::problem::Problem;
+use crate::read::{Fields, Read, Reader, Shape, Spanned, TextShape, Toggle};
+use crate::scalar::{EndpointUrl, PathKind, ScalarProblem, Tail, Template};
+
+config_map! {
+    /// Which requests go where. A route does one thing: `upstream`, `respond` or `redirect`.
+    #[check = Route::check]
+    pub struct Route {
+        /// Which requests it takes. Without it, all.
+        r#match as "match": Match = "/*",
+        /// Overrides the order in which routes are tried: higher first.
+        priority: i32 = 0,
+        /// Forwards to this service: the name of an upstream, or the URL of one.
+        upstream: Option<UpstreamRef>,
+        /// Answers at once.
+        respond: Option<Respond>,
+        /// Sends the client elsewhere.
+        redirect: Option<Redirect>,
+        /// Removes the start of the path: `true` for what stands before the `*` of the match, or the start itself.
+        strip_prefix: Option<StripPrefix>,
+        /// Puts this before the path, after `strip_prefix`.
+        add_prefix: Option<PathPrefix>,
+        /// Replaces the path. The query is kept unless one is named here.
+        rewrite: Option<Template>,
+        /// Waits of this route, in place of the upstream's.
+        timeouts: RouteTimeouts = true,
+        /// Its policies, laid over the global ones by name; `false`: none at all.
+        policies: PolicyMap,
+        /// The bodies of errors on this route, in place of the global ones; `false`: the usual ones.
+        errors: Option<Toggle<ErrorBodies>>,
+        /// Whether its requests are in the access log.
+        access_log: bool = true,
+    }
+}
+
+config_map! {
+    /// Waits of a route. What is not named is as the upstream has it.
+    #[check = RouteTimeouts::check]
+    pub struct RouteTimeouts {
+        /// Until a connection is there.
+        connect: Option<Duration>,
+        /// From the end of the request to the head of the answer, for each try.
+        response: Option<Duration>,
+        /// Between two pieces of the answer.
+        idle: Option<Duration>,
+        /// From the first try to the head of the answer, over all tries.
+        total: Option<Duration>,
+    }
+}
+
+/// The service that a route forwards to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum UpstreamRef {
+    /// The upstream with this name.
+    Name(Spanned<String>),
+    /// A service with one endpoint and all defaults.
+    Url(Spanned<EndpointUrl>),
+}
+
+static UPSTREAM: TextShape =
+    TextShape { name: "name or URL of an upstream", example: "users", pattern: None };
+
+impl Read for UpstreamRef {
+    fn shape() -> Shape {
+        Shape::Text(&UPSTREAM)
+    }
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let Some(text) = node.as_text() else { return reader.wanted(&UPSTREAM.wanted(), node) };
+        // No name of an upstream has a colon or a slash: `check` sees to that.
+        if text.contains([':', '/']) {
+            return Spanned::read(node, reader).map(Self::Url);
+        }
+        Spanned::read(node, reader).map(Self::Name)
+    }
+}
+
+/// What `strip_prefix` removes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StripPrefix {
+    /// `true`: what stood before the `*` of the match.
+    Matched,
+    /// This start of the path, if the path has it.
+    Path(PathPrefix),
+}
+
+impl Read for StripPrefix {
+    fn shape() -> Shape {
+        Shape::OneOf(vec![Shape::Bool, PathPrefix::shape()])
+    }
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        if node.as_bool() == Some(true) {
+            return Some(Self::Matched);
+        }
+        PathPrefix::read(node, reader).map(Self::Path)
+    }
+}
+
+/// The start of a path: `/api`. It begins with a slash and does not end with one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathPrefix(pub String);
+
+static PATH_PREFIX: TextShape = TextShape { name: "start of a path", example: "/api", pattern: Some("^/") };
+
+impl Read for PathPrefix {
+    fn shape() -> Shape {
+        Shape::Text(&PATH_PREFIX)
+    }
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        reader.scalar(node, &PATH_PREFIX, |text| {
+            let prefix = text.strip_suffix("/*").unwrap_or(text).trim_end_matches('/');
+            let well_formed = prefix.starts_with('/')
+                && prefix.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#{}*\\\"<>^`|".contains(&byte));
+            if well_formed {
+                return Ok(Self(prefix.to_owned()));
+            }
+            let problem = ScalarProblem::whole("this is not the start of a path", text);
+            Err(problem.help("write it like `/api`; other characters are percent-encoded"))
+        })
+    }
+}
+
+impl Route {
+    fn check(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
+        check_action(fields, reader);
+        self.check_rewriting(fields, reader);
+    }
+
+    fn check_rewriting(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
+        let changes = ["strip_prefix", "add_prefix", "rewrite", "timeouts"];
+        if !fields.has("upstream") && (fields.has("respond") || fields.has("redirect")) {
+            for key in changes.into_iter().filter(|key| fields.has(key)) {
+                let problem = Problem::warning(format!("`{key}` has no effect without `upstream`"));
+                reader.problem(problem.at(fields.key_span(key)));
+            }
+        }
+        if let Some(key) = ["strip_prefix", "add_prefix"].into_iter().find(|key| fields.has(key))
+            && fields.has("rewrite")
+        {
+            reader.problem(
+                Problem::error(format!("`rewrite` replaces the path, so `{key}` would do nothing"))
+                    .label(fields.key_span(key), "this")
+                    .label(fields.key_span("rewrite"), "replaces the whole path"),
+            );
+        }
+        if self.strip_prefix == Some(StripPrefix::Matched) {
+            for path in self.r#match.path.iter().filter(|path| !has_prefix(&path.kind)) {
+                reader.problem(
+                    Problem::error(
+                        "`strip_prefix: true` removes what stands before a `*`, and this path has none",
+                    )
+                    .label(path.span.or(fields.key_span("match")), "no `*`")
+                    .label(fields.key_span("strip_prefix"), "")
+                    .help("name what to remove: `strip_prefix: /api`"),
+                );
+            }
+        }
+    }
+}
+
+/// A route has exactly one action.
+fn check_action(fields: &Fields<'_>, reader: &mut Reader<'_>) {
+    let actions: Vec<&str> =
+        ["upstream", "respond", "redirect"].into_iter().filter(|key| fields.has(key)).collect();
+    match actions.as_slice() {
+        [_] => {}
+        [] if fields.has_unknown() => {}
+        [] => reader.problem(
+            Problem::error("this route does nothing")
+                .at(fields.place())
+                .help("give it one of `upstream`, `respond`, `redirect`"),
+        ),
+        [first, others @ ..] => {
+            let mut problem =
+                Problem::error("a route does one thing").label(fields.key_span(others[0]), "and this");
+            problem = problem.label(fields.key_span(first), "this");
+            reader.problem(problem.help("make two routes of it, or leave one out"));
+        }
+    }
+}
+
+/// Whether a pattern says where its prefix ends.
+fn has_prefix(kind: &PathKind) -> bool {
+    matches!(kind, PathKind::Segments { tail: Tail::Prefix | Tail::Rest(_), .. })
+}
+
+impl RouteTimeouts {
+    fn check(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
+        let times = [
+            ("connect", self.connect),
+            ("response", self.response),
+            ("idle", self.idle),
+            ("total", self.total),
+        ];
+        refuse_zero(&times, fields, reader);
+    }
+}

@@ -1,0 +1,76 @@
+//! One snapshot for each kind of mistake in a document.
+
+use super::problems;
+
+/// A document with the beginner's route and `more`.
+fn with(more: &str) -> String {
+    problems(&format!(
+        "maitred: 1\nroutes: {{ app: {{ match: /*, upstream: http://localhost:3000 }} }}\n{more}"
+    ))
+}
+
+/// A document with one route.
+fn route(route: &str) -> String {
+    problems(&format!(
+        "maitred: 1\nupstreams: {{ users: http://users:8080 }}\nroutes:\n  app: {route}\n  other: {{ upstream: users }}\n"
+    ))
+}
+
+macro_rules! mistakes {
+    ($($name:ident: $problems:expr;)*) => {$(
+        #[test]
+        fn $name() {
+            insta::assert_snapshot!(stringify!($name), $problems);
+        }
+    )*};
+}
+
+mistakes! {
+    no_version: problems("routes: { app: { respond: OK } }");
+    other_version: problems("maitred: 2\nroutes: { app: { respond: OK } }");
+    empty_file: problems("");
+    unknown_section: with("upsteams: { a: http://a }\nservices: {}");
+    section_of_the_wrong_kind: with("listeners: [a]\nlimits: 5\nadmin: [1]\ntelemetry: none\npolicies: [cors]");
+    listener_address: with("listeners: { web: { adress: 0.0.0.0:80 }, b: 0.0.0.0, c: {} }");
+    listener_protocols: with("listeners: { web: { address: 0.0.0.0:80, protocols: [h1, h2, spdy] } }");
+    listener_words: with("listeners: { web: { address: 0.0.0.0:80, redirect: http, paths: rwa } }");
+    listener_addresses_taken_twice: with("listeners: { a: 127.0.0.1:9180, b: 0.0.0.0:80, c: http://0.0.0.0:80 }");
+    listener_none: with("listeners: {}");
+    listener_tls: with("listeners: { web: { address: 0.0.0.0:443, tls: { certificates: [] } } }");
+    listener_limits: with("listeners: { web: { address: 0.0.0.0:80, max_connections: 0, trusted_proxies: [10.0.0.0/33] }, b: { address: 0.0.0.0:81, max_connections: 5, max_connections_per_client: 10 } }");
+    admin_open_to_all: with("admin: 0.0.0.0:9180");
+    admin_token_empty: with("admin: { address: 0.0.0.0:9180, token: \"${EMPTY}\" }");
+    admin_token_in_plain: with("admin: { address: 0.0.0.0:9180, token: hushhush }");
+    limits: with("limits: { head: 32, uri: 64KiB, head_timeout: 0s, body_rate: 1KiB, fields: none }");
+    upstream_empty: with("upstreams: { a: {}, b: { endpoints: [] }, c: { endpoints: [{ weight: 1 }] } }");
+    upstream_schemes: with("upstreams: { a: https://a, b: grpc://b:1, c: 'srv:_http._tcp.c', d: ftp://d, e: localhost:80 }");
+    upstream_settings: with("upstreams: { a: { endpoints: http://a, balance: p2c, host: '*.a', keepalive: { idle: 0 }, timeouts: { connect: 0s, response: 10 } } }");
+    upstream_later_parts: with("upstreams: { a: { endpoints: http://a, retries: 3, tls: true } }");
+    upstream_weights: with("upstreams: { a: [{ url: http://a, weight: 0 }], b: [http://b, http://b:80] }");
+    upstream_name: with("upstreams: { 'a:b': http://a }");
+    upstream_unused: with("upstreams: { a: http://a }\npolicies: { forward_auth: { upstream: b } }");
+    route_without_action: route("{ match: /a }");
+    route_with_two_actions: route("{ upstream: users, respond: OK, redirect: /x }");
+    route_action_misspelt: route("{ match: /a, upsteam: users }");
+    route_of_unknown_upstream: route("{ upstream: user }");
+    route_of_no_upstream: problems("maitred: 1\nroutes: { a: { upstream: x } }");
+    route_of_inline_upstream: route("{ upstream: https://users }");
+    route_of_broken_upstream: problems("maitred: 1\nupstreams: { users: { endpoints: nowhere } }\nroutes: { a: { upstream: users } }");
+    route_match: route("{ respond: OK, match: { host: 'a b', path: [users, '~('], methods: [get], client: 10.0.0.300, headers: { 'a b': x, Host: y, X: '~(' }, listener: webb, when: '', cookie: {} } }");
+    route_match_lines: problems("maitred: 1\nroutes: { a: { match: [/a, /b], respond: OK }, b: { match: get /x, respond: OK }, c: { match: users, respond: OK }, d: { match: '/{a}/{a}', respond: OK } }");
+    route_match_headers_twice: route("{ respond: OK, match: { headers: { x-a: 1, X-A: 2, Y: [] } } }");
+    route_rewriting: route("{ upstream: users, match: /a, strip_prefix: true, rewrite: '/{path.id', add_prefix: v2 }");
+    route_rewriting_twice: route("{ upstream: users, match: /a/*, strip_prefix: true, rewrite: /b }");
+    route_rewriting_without_upstream: route("{ respond: OK, match: /a/*, strip_prefix: /a, timeouts: { response: 1s } }");
+    route_respond: route("{ match: /a, respond: { text: a, json: {}, status: 204, headers: { 'a:': b } } }");
+    route_respond_status: problems("maitred: 1\nroutes: { a: { respond: { status: 700 } }, b: { respond: { status: 101 } }, c: { respond: { json: { a: .inf } } } }");
+    route_redirect: problems("maitred: 1\nroutes: { a: { redirect: new }, b: { redirect: { to: /a, status: 300 } }, c: { redirect: {} } }");
+    route_named_unmatched: problems("maitred: 1\nroutes: { unmatched: { respond: OK } }");
+    route_values: route("{ upstream: users, priority: high, access_log: { to: stdout }, timeouts: 3s, errors: { html: x } }");
+    no_routes: problems("maitred: 1\n");
+    policies: with("policies: { cors: , 'rate_limit/': 1/s, /x: 1, use: nobody }");
+    policy_sets: with("policy_sets: { signed_in: { jwt: true }, b: { use: signed_in }, c: false, d: 5 }");
+    policies_of_a_route: route("{ upstream: users, policies: { use: [signed_on] } }");
+    telemetry: with("telemetry: { log: { level: warning }, access_log: { to: access.log, format: jsno }, metrics: { path: metrics } }");
+    put_in: problems("maitred: 1\nroutes: { a: { match: '${TOKEN}', upstream: '${TOKEN}/x' } }\nlimits: { head: '${TOKEN}' }");
+}

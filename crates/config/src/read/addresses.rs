@@ -1,0 +1,58 @@
+//! Reading addresses: where to listen, and where services are. Paths of Unix sockets count from the file that names them.
+
+use super::{Read, Reader, Shape, TextShape};
+use crate::node::Node;
+use crate::problem::Problem;
+use crate::scalar::{EndpointTarget, EndpointUrl, ListenAddress, Scheme, endpoint_url, listen_address};
+
+static ENDPOINT: TextShape =
+    TextShape { name: "endpoint URL", example: "http://service:8080", pattern: None };
+static LISTEN: TextShape = TextShape { name: "listen address", example: "0.0.0.0:8080", pattern: None };
+
+impl Read for EndpointUrl {
+    fn shape() -> Shape {
+        Shape::Text(&ENDPOINT)
+    }
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let mut url = reader.scalar(node, &ENDPOINT, endpoint_url::parse)?;
+        let scheme = match url.scheme {
+            Scheme::Http | Scheme::Unix => None,
+            Scheme::Https => Some("https"),
+            Scheme::Grpc => Some("grpc"),
+            Scheme::Grpcs => Some("grpcs"),
+            Scheme::H2c => Some("h2c"),
+            Scheme::Srv => Some("srv"),
+        };
+        if let Some(scheme) = scheme {
+            reader.problem(
+                Problem::error(format!("`{scheme}:` is not part of this version"))
+                    .at(reader.place(node))
+                    .help("this version speaks to `http://host:port` and `unix:/path`"),
+            );
+            return None;
+        }
+        if let EndpointTarget::Unix(path) = &mut url.target {
+            *path = resolved(path, node, reader);
+        }
+        Some(url)
+    }
+}
+
+impl Read for ListenAddress {
+    fn shape() -> Shape {
+        Shape::Text(&LISTEN)
+    }
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let address = reader.scalar(node, &LISTEN, listen_address::parse)?;
+        Some(match address {
+            Self::Unix(path) => Self::Unix(resolved(&path, node, reader)),
+            tcp @ Self::Tcp(_) => tcp,
+        })
+    }
+}
+
+fn resolved(path: &str, node: &Node, reader: &Reader<'_>) -> String {
+    reader.resolve_path(path, node).to_string_lossy().into_owned()
+}
