@@ -14,15 +14,19 @@ use crate::error::Refusal;
 
 /// The longest line with a chunk size: extensions mean nothing to a gateway, and an endless one is an attack.
 const MAX_SIZE_LINE: usize = 256;
-/// All size lines of a body together may bring this many bytes more than their chunks hold (twenty-five times over
-/// for bodies in chunks of one byte is what attackers send).
-const MAX_TRAILER_BYTES: usize = 16 << 10;
+/// All extensions of a body together may have this many bytes more than the chunks behind them hold: signatures of
+/// large chunks go on for ever, chunks of one byte that bring two hundred others do not.
+const MAX_EXTENSION_BYTES: u64 = 16 << 10;
+/// The largest section of trailers with its empty line.
+pub(super) const MAX_TRAILER_BYTES: usize = 16 << 10;
 const MAX_TRAILERS: usize = 64;
 
 /// The state of a chunked body between two pieces.
 #[derive(Debug)]
 pub(super) struct Chunked {
     state: State,
+    /// Bytes of extensions so far that no byte of a chunk has made up for.
+    excess: u64,
     trailers: Fields,
 }
 
@@ -37,7 +41,7 @@ enum State {
 
 impl Chunked {
     pub(super) fn new() -> Self {
-        Self { state: State::Size, trailers: Fields::default() }
+        Self { state: State::Size, excess: 0, trailers: Fields::default() }
     }
 
     /// What the bytes at the front of `input` are.
@@ -89,6 +93,10 @@ impl Chunked {
             .strip_suffix(b"\r")
             .ok_or(Refusal::Bad("a chunk size ends without a carriage return"))?;
         let size = parse_size_line(line).ok_or(Refusal::Bad("a chunk size is malformed"))?;
+        self.excess = (self.excess + (line.len() - size_digits(line)) as u64).saturating_sub(size);
+        if self.excess > MAX_EXTENSION_BYTES {
+            return Err(Refusal::Bad("the chunk extensions are too long"));
+        }
         self.state = if size == 0 { State::Trailers(HeadEnd::default()) } else { State::Data(size) };
         Ok(Step::Skip(at + 1))
     }
@@ -147,13 +155,16 @@ fn is_forbidden_trailer(name: &[u8]) -> bool {
 }
 
 fn begins_like_a_size(line: &[u8]) -> bool {
-    let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
-    line.is_empty() || (1..=15).contains(&digits)
+    line.is_empty() || (1..=15).contains(&size_digits(line))
+}
+
+fn size_digits(line: &[u8]) -> usize {
+    line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count()
 }
 
 /// `chunk-size [ chunk-ext ]` of RFC 9112 section 7.1.1. At most 15 digits, so that no size overflows.
 fn parse_size_line(line: &[u8]) -> Option<u64> {
-    let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+    let digits = size_digits(line);
     if !(1..=15).contains(&digits) {
         return None;
     }
@@ -199,11 +210,16 @@ fn quoted(text: &[u8]) -> Option<Range<usize>> {
     loop {
         match text.get(at)? {
             b'"' => return Some(0..at + 1),
-            b'\\' => at += 2,
-            b'\t' | b' '..=0x7e | 0x80.. => at += 1,
+            b'\\' if is_text(*text.get(at + 1)?) => at += 2,
+            &byte if byte != b'\\' && is_text(byte) => at += 1,
             _ => return None,
         }
     }
+}
+
+/// What may stand in a quoted string, escaped or not (RFC 9110 section 5.6.4).
+const fn is_text(byte: u8) -> bool {
+    matches!(byte, b'\t' | b' '..=0x7e | 0x80..)
 }
 
 #[cfg(test)]
@@ -240,6 +256,9 @@ mod tests {
             "5;a=",
             "5; =b",
             "5;a=\"b",
+            "5;a=\"b\\",
+            "5;a=\"b\\\"",
+            "5;a=\"\\\r\"",
             "5;\0a",
             "5;a\rb",
             "g",
