@@ -82,7 +82,8 @@ impl Writer {
         }
         self.held.clear();
         self.sent = 0;
-        Poll::Ready(Ok(()))
+        // A TLS session may still hold what it took.
+        Pin::new(io).poll_flush(cx)
     }
 
     pub(super) fn poll_send<S: AsyncWrite + Unpin>(
@@ -94,6 +95,11 @@ impl Writer {
         let allowed = self.frame(bytes.len())?;
         let bytes = &bytes[..allowed];
         if bytes.len() <= COPIED && self.held.len() - self.sent <= COPIED {
+            // A peer that never quite catches up must not make this grow for ever.
+            if self.sent > COPIED {
+                self.held.drain(..self.sent);
+                self.sent = 0;
+            }
             self.head().extend_from_slice(bytes);
             self.took(bytes.len());
             return Poll::Ready(Ok(bytes.len()));
@@ -132,8 +138,8 @@ impl Writer {
             match self.body {
                 Outgoing::Length(0) | Outgoing::UntilClose => {}
                 // Fewer bytes came than were announced: the peer must see a broken message, not a short one.
-                Outgoing::Length(_) => return Poll::Ready(Err(Broken::Truncated)),
-                Outgoing::Chunked(_) => self.last_chunk(trailers),
+                Outgoing::Length(_) | Outgoing::Chunked(1..) => return Poll::Ready(Err(Broken::Truncated)),
+                Outgoing::Chunked(0) => self.last_chunk(trailers),
             }
             self.finished = true;
         }
