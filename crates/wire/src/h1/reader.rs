@@ -7,6 +7,7 @@ use std::{fmt, io};
 
 use tokio::io::{AsyncRead, ReadBuf};
 
+use super::chunked::MAX_TRAILER_BYTES;
 use crate::buffer::{Buffer, LARGE, SMALL};
 
 #[derive(Default)]
@@ -14,6 +15,8 @@ pub(super) struct Reader {
     buffer: Buffer,
     start: usize,
     end: usize,
+    /// Whether the last read brought as much as a small buffer holds, or all that it had room for.
+    is_bulk: bool,
 }
 
 impl Reader {
@@ -40,16 +43,22 @@ impl Reader {
     }
 
     /// Reads once. Answers with the number of bytes, 0 at the end of the stream. There must be room:
-    /// see [`make_room`](Self::make_room).
+    /// see [`make_room`](Self::make_room). While it waits with nothing read it holds no buffer.
     pub(super) fn poll_fill<S: AsyncRead + Unpin>(
         &mut self,
         cx: &mut Context<'_>,
         io: &mut S,
     ) -> Poll<io::Result<usize>> {
         let mut room = ReadBuf::new(&mut self.buffer.bytes_mut()[self.end..]);
-        ready!(Pin::new(io).poll_read(cx, &mut room))?;
+        let read = Pin::new(io).poll_read(cx, &mut room);
         let n = room.filled().len();
+        if read.is_pending() && self.is_empty() {
+            self.buffer = Buffer::none();
+            (self.start, self.end) = (0, 0);
+        }
+        ready!(read)?;
         self.end += n;
+        self.is_bulk = n >= SMALL || self.end == self.buffer.len();
         Poll::Ready(Ok(n))
     }
 
@@ -79,14 +88,12 @@ impl Reader {
     /// Makes room for the next bytes of a body of which `expected` more are sure to come. There is always some
     /// once what was read has been used.
     pub(super) fn make_room_for_body(&mut self, expected: u64) {
-        if self.is_empty() {
-            let was_full = self.end == self.buffer.len() && self.end > 0;
-            let want_large = expected > 2 * SMALL as u64 || (was_full && self.buffer.len() <= SMALL);
-            if want_large && self.buffer.len() != LARGE {
-                self.buffer = Buffer::large();
-            }
+        let wants_large = expected > 2 * SMALL as u64 || self.is_bulk;
+        if self.is_empty() && wants_large && self.buffer.len() != LARGE {
+            self.buffer = Buffer::large();
         }
-        self.make_room(self.buffer.len());
+        // Trailers are the only thing in a body that must be whole before it can be used.
+        self.make_room(MAX_TRAILER_BYTES);
     }
 }
 
@@ -95,6 +102,6 @@ impl fmt::Debug for Reader {
         f.debug_struct("Reader")
             .field("unread", &(self.end - self.start))
             .field("buffer", &self.buffer.len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
