@@ -111,6 +111,16 @@ impl BodyDecoder {
     }
 }
 
+/// Whether a body has ended, as far as its bytes are there; those that only frame it are dropped on the way.
+pub(super) fn is_at_end(reader: &mut Reader, decoder: &mut BodyDecoder) -> bool {
+    loop {
+        match decoder.step(reader.unread()) {
+            Ok(Step::Skip(n)) => reader.consume(n),
+            step => return step == Ok(Step::End),
+        }
+    }
+}
+
 /// Waits for the next piece of a body on a connection; `piece` becomes its size. The bytes stay in `reader` until
 /// they are consumed.
 pub(super) fn poll_piece<S: AsyncRead + Unpin>(

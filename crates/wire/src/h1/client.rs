@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 use maitred_http::{BodyLength, Fields, Method, RequestHead, ResponseHead};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::body::{BodyDecoder, Step};
+use super::body::{BodyDecoder, is_at_end};
 use super::encode::encode_request;
 use super::head_end::HeadEnd;
 use super::reader::Reader;
@@ -108,7 +108,7 @@ impl Client {
     /// Ends an exchange: whether the connection can serve another request. It can only if the request was sent to its
     /// end, the response read to its end, and not a byte came behind it. Gives buffers back.
     pub fn end_exchange(&mut self) -> bool {
-        let read = matches!(self.decoder.step(self.reader.unread()), Ok(Step::End));
+        let read = is_at_end(&mut self.reader, &mut self.decoder);
         let reusable = self.keep_alive && read && self.writer.is_finished() && self.reader.is_empty();
         self.writer.release();
         self.reader.release();

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use maitred_http::{BodyLength, Fields, Method, PathRules, RequestHead, ResponseHead, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::body::{BodyDecoder, Step};
+use super::body::{BodyDecoder, is_at_end};
 use super::encode::{ResponseTo, encode_response, encode_switching};
 use super::head_end::HeadEnd;
 use super::reader::Reader;
@@ -71,11 +71,14 @@ impl Server {
         head: &mut RequestHead,
     ) -> Poll<Result<HeadRead, Broken>> {
         loop {
-            if let Some(info) = self.try_head(limits, paths, head)? {
-                return Poll::Ready(Ok(HeadRead::Request(info)));
+            match self.try_head(limits, paths, head) {
+                Ok(Some(info)) => return Poll::Ready(Ok(HeadRead::Request(info))),
+                Ok(None) => {}
+                Err(refusal) => return Poll::Ready(Err(self.refuse(refusal))),
             }
             if !self.reader.make_room(limits.head) {
-                return Poll::Ready(Err(too_large(self.search).into()));
+                let refusal = too_large(self.search);
+                return Poll::Ready(Err(self.refuse(refusal)));
             }
             if ready!(self.reader.poll_fill(cx, io))? == 0 {
                 let clean = self.reader.is_empty();
@@ -92,17 +95,15 @@ impl Server {
     ) -> Result<Option<RequestInfo>, Refusal> {
         self.skip_empty_lines();
         let unread = self.reader.unread();
-        let Some(end) = self.search.find(unread)? else {
-            if unread.len() > limits.head {
-                return Err(too_large(self.search));
-            }
-            check_beginning(unread, self.search)?;
-            return Ok(None);
+        // What stands beyond the limit is not looked at: it must not matter how much of it came along. And the first
+        // line is judged before what follows it, for the same reason.
+        let window = &unread[..unread.len().min(limits.head)];
+        let found = self.search.find(window);
+        let Ok(Some(end)) = found else {
+            check_beginning(window, &mut self.search)?;
+            found?;
+            return if unread.len() > limits.head { Err(too_large(self.search)) } else { Ok(None) };
         };
-        if end > limits.head {
-            return Err(Refusal::HeadTooLarge);
-        }
-        self.version = Version::Http11;
         let info = parse_request(&unread[..end], limits, paths, head)?;
         self.reader.consume(end);
         self.search = HeadEnd::default();
@@ -111,6 +112,15 @@ impl Server {
         self.version = head.version;
         self.keep_alive = info.keep_alive;
         Ok(Some(info))
+    }
+
+    /// What is refused is answered as if it were a GET of HTTP/1.1, whatever came before it on this connection, and
+    /// nothing comes after it.
+    fn refuse(&mut self, refusal: Refusal) -> Broken {
+        self.method = Method::Get;
+        self.version = Version::Http11;
+        self.keep_alive = false;
+        Broken::Refused(refusal)
     }
 
     /// Empty lines before a request line mean nothing (RFC 9112 section 2.2).
@@ -123,7 +133,7 @@ impl Server {
 
     /// Whether the request's body was read to its end.
     pub fn is_body_read(&mut self) -> bool {
-        matches!(self.decoder.step(self.reader.unread()), Ok(Step::End))
+        is_at_end(&mut self.reader, &mut self.decoder)
     }
 
     /// Writes the head of the final response; it leaves with the first bytes of the body, or with a flush. Answers
@@ -193,14 +203,11 @@ fn too_large(search: HeadEnd) -> Refusal {
 }
 
 /// Refuses at once what can never become a request: TLS on a port in the clear, HTTP/0.9, binary noise.
-fn check_beginning(unread: &[u8], search: HeadEnd) -> Result<(), Refusal> {
-    match unread.first() {
-        Some(&first) if first != b'\r' && !maitred_http::is_token_byte(first) => {
-            Err(Refusal::Bad("this is not HTTP/1.1"))
-        }
-        Some(_) if search.has_first_line() => check_first_line(unread),
-        _ => Ok(()),
+fn check_beginning(unread: &[u8], search: &mut HeadEnd) -> Result<(), Refusal> {
+    if unread.first().is_some_and(|&first| first != b'\r' && !maitred_http::is_token_byte(first)) {
+        return Err(Refusal::Bad("this is not HTTP/1.1"));
     }
+    search.take_first_line().map_or(Ok(()), |len| check_first_line(&unread[..len]))
 }
 
 /// A client's connection as the source of a request body and the sink of a response body.
