@@ -104,12 +104,16 @@ fn check_host(head: &mut RequestHead, absolute: Option<&[u8]>) -> Result<(), Ref
 }
 
 fn expects_continue(head: &RequestHead) -> Result<bool, Refusal> {
-    match head.fields.known(Known::Expect) {
-        None => Ok(false),
-        // HTTP/1.0 does not know it and the field is ignored (RFC 9110 section 10.1.1).
-        Some(_) if head.version == Version::Http10 => Ok(false),
-        Some(value) if value.eq_ignore_ascii_case(b"100-continue") => Ok(true),
-        Some(_) => Err(Refusal::Expectation),
+    // HTTP/1.0 does not know it and the field is ignored (RFC 9110 section 10.1.1).
+    if head.version == Version::Http10 {
+        return Ok(false);
+    }
+    let mut values = head.fields.all_known(Known::Expect).peekable();
+    let expects = values.peek().is_some();
+    if values.all(|value| value.eq_ignore_ascii_case(b"100-continue")) {
+        Ok(expects)
+    } else {
+        Err(Refusal::Expectation)
     }
 }
 
@@ -117,8 +121,9 @@ fn expects_continue(head: &RequestHead) -> Result<bool, Refusal> {
 fn version_refusal(bytes: &[u8]) -> Refusal {
     let line =
         bytes.split(|&byte| byte == b'\r').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
-    match line.rsplit(|&byte| byte == b' ').next() {
-        Some([b'H', b'T', b'T', b'P', b'/', b'1'..=b'9', b'.', b'0'..=b'9']) => Refusal::Version,
+    let mut words = line.split(|&byte| byte == b' ').skip(2);
+    match (words.next(), words.next()) {
+        (Some([b'H', b'T', b'T', b'P', b'/', b'1'..=b'9', b'.', b'0'..=b'9']), None) => Refusal::Version,
         _ => Refusal::Bad("the version is malformed"),
     }
 }
