@@ -130,7 +130,7 @@ impl PartialEq for Entry {
 
 impl PartialEq for Scalar {
     fn eq(&self, other: &Self) -> bool {
-        self.kind == other.kind && self.text == other.text
+        self.kind == other.kind && (self.text == other.text || self.kind == ScalarKind::Null)
     }
 }
 

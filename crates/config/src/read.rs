@@ -27,6 +27,7 @@ mod tests;
 
 pub use containers::{OneOrMany, Spanned, Toggle};
 pub use listing::Listing;
+pub(crate) use listing::unindented;
 pub use map::{ConfigMap, Fields};
 pub use named::{Named, NamedEntry};
 pub use scalars::{ByteSize, FilePath, HeaderName, HeaderValue, Method, StatusCode};

@@ -34,11 +34,12 @@ fn listeners(document: &Document, fields: &Fields<'_>, reader: &mut Reader<'_>) 
             continue;
         }
         if let Some(first) = taken.insert(&address.value, address) {
-            reader.problem(
-                Problem::error("this address is taken twice")
-                    .label(address.span, "again here")
-                    .label(first.span, "first here"),
-            );
+            let problem = Problem::error("this address is taken twice");
+            reader.problem(if address.span.is_none() {
+                problem.label(first.span, "the admin API listens at it unless told otherwise")
+            } else {
+                problem.label(address.span, "again here").label(first.span, "first here")
+            });
         }
     }
 }

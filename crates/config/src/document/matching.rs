@@ -40,8 +40,7 @@ impl Match {
     /// The map that the short form stands for.
     fn from_line(node: &Node) -> Result<Node, Problem> {
         let Some(scalar) = node.as_scalar() else {
-            return Err(Problem::error("a map or a text is wanted here, not a list")
-                .help("a text is `[METHOD[,METHOD]] [host]/path`; a map may list several paths: `{ path: [/a, /b] }`"));
+            return Err(Problem::error(format!("a map or a text is wanted here, not {}", node.kind_name())));
         };
         let line = match_line::parse(&scalar.text).map_err(|problem| {
             if scalar.substitution.is_some() {

@@ -138,7 +138,9 @@ impl Route {
     fn check_rewriting(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
         let changes = ["strip_prefix", "add_prefix", "rewrite", "timeouts"];
         if !fields.has("upstream") && (fields.has("respond") || fields.has("redirect")) {
-            for key in changes.into_iter().filter(|key| fields.has(key)) {
+            let says =
+                |key: &&str| fields.has(key) && (*key != "timeouts" || self.timeouts != RouteTimeouts::NONE);
+            for key in changes.into_iter().filter(says) {
                 let problem = Problem::warning(format!("`{key}` has no effect without `upstream`"));
                 reader.problem(problem.at(fields.key_span(key)));
             }
@@ -194,6 +196,9 @@ fn has_prefix(kind: &PathKind) -> bool {
 }
 
 impl RouteTimeouts {
+    /// No waits of its own.
+    const NONE: Self = Self { connect: None, response: None, idle: None, total: None };
+
     fn check(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
         let times = [
             ("connect", self.connect),

@@ -181,6 +181,7 @@ macro_rules! config_words {
 
         impl $name {
             /// The word of the language.
+            #[allow(dead_code, reason = "not every enum is written back")]
             pub fn word(self) -> &'static str {
                 match self {
                     $( Self::$variant => $word, )*

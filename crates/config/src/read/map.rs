@@ -48,7 +48,8 @@ pub(super) fn long_form<'n>(shape: &MapShape, node: &'n Node) -> Result<Cow<'n, 
         return short(node).map(Cow::Owned);
     }
     let Some(main) = shape.main() else {
-        let problem = Problem::error(format!("a map is wanted here, not {}", node.kind_name()));
+        let wanted = if shape.short.is_some() { "a map or a text" } else { "a map" };
+        let problem = Problem::error(format!("{wanted} is wanted here, not {}", node.kind_name()));
         return Err(problem.help(format!("known keys: {}", known_keys(shape))));
     };
     let entry = Entry { key: main.key.into(), key_span: node.span, value: node.clone() };

@@ -59,6 +59,14 @@ impl<T> Named<T> {
     }
 }
 
+#[cfg(test)]
+impl<T> Named<T> {
+    /// Changes every value.
+    pub(crate) fn for_each_value(&mut self, change: impl FnMut(&mut T)) {
+        self.entries.iter_mut().map(|entry| &mut entry.value).for_each(change);
+    }
+}
+
 impl<T> Default for Named<T> {
     fn default() -> Self {
         Self { entries: Vec::new(), broken: Vec::new() }

@@ -40,7 +40,13 @@ impl Read for Secret {
     }
 
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        reader.hide(node);
+        // `${NAME}` alone gives nothing away; all else is drawn as asterisks.
+        let names_it_only = |scalar: &crate::node::Scalar| {
+            scalar.substitution.as_ref().is_some_and(|substitution| substitution.only_reference)
+        };
+        if !node.as_scalar().is_some_and(names_it_only) {
+            reader.hide(node);
+        }
         let Some(text) = node.as_text() else { return reader.wanted("a secret", node) };
         reader.refuse_plain_secret(node).then(|| Self(text.into()))
     }

@@ -5,7 +5,7 @@ use crate::document::{
     AccessLogFormat, Condition, HostSent, LogLevel, LogTarget, PathHandling, RedirectStatus, StripPrefix,
     TextMatch, UpstreamRef,
 };
-use crate::read::{ByteSize, Toggle};
+use crate::read::{ByteSize, Secret, Toggle};
 use crate::scalar::{EndpointTarget, ListenAddress};
 
 const BEGINNER: &str = "maitred: 1\nroutes: { app: { match: /*, upstream: http://localhost:3000 } }\n";
@@ -91,10 +91,7 @@ telemetry: { log: debug, access_log: { to: ./access.log, format: common }, metri
     );
     let socket = document.listeners.get("socket").expect("socket");
     assert_eq!(socket.address.value, ListenAddress::Unix("run/maitred.sock".into()));
-    assert_eq!(
-        document.admin.on().and_then(|admin| admin.token.as_ref()).map(|token| token.expose()),
-        Some("hush")
-    );
+    assert_eq!(document.admin.on().and_then(|admin| admin.token.as_ref()).map(Secret::expose), Some("hush"));
     let orders = document.upstreams.get("orders").expect("orders");
     assert_eq!(orders.endpoints.iter().map(|endpoint| endpoint.weight).collect::<Vec<_>>(), [1, 3]);
     assert_eq!(orders.host, HostSent::Name("orders.internal:81".into()));
