@@ -24,7 +24,7 @@ pub fn encode_request(head: &RequestHead, length: BodyLength, upgrade: Option<&[
     match length {
         // Methods that usually have a body say that this one is empty (RFC 9110 section 8.6).
         BodyLength::None if matches!(head.method, Method::Post | Method::Put | Method::Patch) => {
-            write_length(0, out)
+            write_length(0, out);
         }
         BodyLength::None => {}
         BodyLength::Known(length) => write_length(length, out),
