@@ -72,11 +72,13 @@ class HaproxyTcp(Program):
         return re.sub(r"^HAProxy version (\S+).*", r"HAProxy \1", output_of("haproxy", "-v").splitlines()[0])
 
     def command(self, site, folder):
+        # Without strict limits it may take as many clients as there are descriptors: not each has one upstream.
         config = folder / f"{self.name}.cfg"
         config.write_text(f"""
 global
   nbthread 1
-  maxconn {(descriptors() - 200) // 2}
+  no strict-limits
+  maxconn {descriptors() - 200}
 defaults
   mode {self.mode}
   timeout connect 5s

@@ -9,7 +9,7 @@ use std::net::TcpStream;
 use crate::args::{Args, Failure};
 use crate::request;
 use crate::response::ResponseReader;
-use crate::socket::Dial;
+use crate::socket::{Dial, PATIENCE};
 
 /// Runs until stdin ends.
 pub fn run(args: &Args) -> Result<(), Failure> {
@@ -41,6 +41,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
 /// One request and its whole answer, which must be a 200 that leaves the connection open.
 fn exchange(stream: &mut TcpStream, request: &[u8]) -> Result<(), Failure> {
+    stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(request)?;
     let mut reader = ResponseReader::default();
     let mut buffer = [0; 16 * 1024];

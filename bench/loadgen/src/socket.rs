@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
@@ -10,6 +11,9 @@ const SLOW_BUFFER: usize = 4096;
 /// The segments that a slow client takes, in bytes: those of a real network, not the 64 KiB of loopback, of which a
 /// sender's kernel would keep ten.
 const SLOW_SEGMENT: u32 = 1400;
+
+/// How long the other side may take to accept, or to answer a client that waits for nothing else.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How a connection is made.
 #[derive(Clone, Copy)]
@@ -33,7 +37,7 @@ impl Dial {
         if self.sources > 0 {
             socket.bind(&SocketAddr::from((source(index % self.sources), 0)).into())?;
         }
-        socket.connect(&self.target.into())?;
+        socket.connect_timeout(&self.target.into(), PATIENCE)?;
         socket.set_tcp_nodelay(true)?;
         Ok(socket.into())
     }
