@@ -1,4 +1,5 @@
-//! What a policy may ask for while it is compiled.
+//! What a policy may ask for while it is compiled, and where it is written.
+//! Nothing here exists at run time.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
 //! What a policy implements: its kind (how it is made) and its hooks (what it does).
+//! Policies see these types; the engine sees them without their types (`erased.rs`).
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! Policies and kinds as the engine knows them: without their types.
+//! Nobody implements these traits by hand; they follow from those of `contract.rs`.
 
 use std::any::Any;
 
@@ -52,7 +53,8 @@ pub trait DynPolicy: Send + Sync + 'static {
 const OWN: &str = "a slot is made by the policy that it is given to";
 
 fn typed<P: Policy>(slot: Slot<'_>) -> (&mut P::State, &P::Local) {
-    (slot.state.downcast_mut().expect(OWN), slot.local.downcast_ref().expect(OWN))
+    let Slot { state, local } = slot;
+    (state.downcast_mut().expect(OWN), local.downcast_ref().expect(OWN))
 }
 
 impl<P: Policy> DynPolicy for P {

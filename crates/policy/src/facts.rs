@@ -1,4 +1,5 @@
 //! What is known of a request beside its head: who sent it, how it came, which route it takes.
+//! The engine fills it in as the exchange goes on; policies read it.
 
 use std::net::IpAddr;
 use std::rc::Rc;

@@ -5,15 +5,18 @@
 //! [`DynKind`] and [`DynPolicy`], and names none of them.
 
 mod build;
+pub mod condition;
 mod contract;
 mod erased;
 mod facts;
 mod fault;
 mod phase;
 mod request_id;
+pub mod values;
 mod verdict;
 
 pub use build::{Build, Place};
+pub use condition::Condition;
 pub use contract::{Needs, Outcome, Policy, PolicyKind, RequestCx, ResponseCx};
 pub use erased::{Catalog, CompiledPolicy, DynKind, DynPolicy, Slot};
 pub use facts::{Facts, PathParams, RouteFacts};

@@ -1,4 +1,5 @@
 //! The phases of a pipeline: a closed list in a fixed order, so that nobody has to order policies by hand.
+//! Each kind of policy names its own.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
 //! The id of one request, the same on the request, the response, in logs and traces.
+//! Whether the client's is kept is decided by the policy `request_id`.
 
 use std::fmt;
 

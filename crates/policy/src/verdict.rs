@@ -1,4 +1,5 @@
 //! What a hook decides, and how: at once, or after waiting for somebody.
+//! Only `proxy` acts on it.
 
 use std::fmt;
 use std::future::Future;

@@ -1,0 +1,118 @@
+//! What a condition is for one request: its values are told once, then the rewritten expression is evaluated.
+//! Of what a client sent, nothing gets into the reason of a failure.
+
+use cel::common::types::{CelBool, CelInt, CelList, CelString};
+use cel::common::value::CowVal;
+use cel::context::VariableResolver;
+use cel::{Context, ExecutionError};
+use smallvec::SmallVec;
+
+use super::constants::Constant;
+use super::{Condition, Missing, Undecided, functions};
+use crate::values::{Kind, Value, View};
+
+/// A value of this request.
+enum Told {
+    /// Bytes of the buffer.
+    Text(std::ops::Range<usize>),
+    Number(i64),
+    /// The groups of an anonymous caller.
+    NoGroups,
+    Missing,
+}
+
+/// The names that a rewritten condition uses: `@0` is a value, `@0?` whether it is there, `@c0` a constant.
+struct Names<'a> {
+    texts: &'a str,
+    told: &'a [Told],
+    constants: &'a [Constant],
+}
+
+pub(super) fn evaluate(condition: &Condition, view: &View<'_>) -> Result<bool, Undecided> {
+    let mut buffer = Vec::new();
+    let told: SmallVec<[Told; 8]> =
+        condition.values.iter().map(|used| tell(&used.value, view, &mut buffer)).collect();
+    let texts = String::from_utf8(buffer).expect("each value was made UTF-8");
+    let names = Names { texts: &texts, told: &told, constants: &condition.constants };
+    let mut context = Context::with_env(functions::of_this_thread());
+    context.set_variable_resolver(&names);
+    match cel::Value::resolve_val(&condition.expression, &context) {
+        Ok(value) => match value.downcast_ref::<CelBool>() {
+            Some(holds) => Ok(*holds.inner()),
+            None => Err(Undecided::Failed(format!("it is {}", value.get_type().name()))),
+        },
+        Err(error) => Err(undecided(condition, &error)),
+    }
+}
+
+fn tell(value: &Value, view: &View<'_>, buffer: &mut Vec<u8>) -> Told {
+    let start = buffer.len();
+    let is_there = value.write(view, buffer);
+    match (value, value.kind()) {
+        (_, Kind::Texts) => Told::NoGroups,
+        (_, Kind::Number) => {
+            let digits = std::str::from_utf8(&buffer[start..]).ok().and_then(|digits| digits.parse().ok());
+            buffer.truncate(start);
+            digits.map_or(Told::Missing, Told::Number)
+        }
+        // Consumers always exist; the name of an anonymous one is empty.
+        (Value::Consumer, _) => Told::Text(start..buffer.len()),
+        _ if is_there => {
+            if let Err(_not_utf8) = std::str::from_utf8(&buffer[start..]) {
+                let readable = String::from_utf8_lossy(&buffer[start..]).into_owned();
+                buffer.truncate(start);
+                buffer.extend_from_slice(readable.as_bytes());
+            }
+            Told::Text(start..buffer.len())
+        }
+        _ => Told::Missing,
+    }
+}
+
+impl VariableResolver for Names<'_> {
+    fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
+        let name = variable.strip_prefix('@')?;
+        if let Some(index) = name.strip_prefix('c') {
+            return Some(match self.constants.get(index.parse::<usize>().ok()?)? {
+                Constant::Pattern(pattern) => CowVal::Borrowed(pattern),
+                Constant::Network(network) => CowVal::Borrowed(network),
+            });
+        }
+        if let Some(index) = name.strip_suffix('?') {
+            let told = self.told.get(index.parse::<usize>().ok()?)?;
+            return Some(CowVal::owned(CelBool::from(!matches!(told, Told::Missing))));
+        }
+        match self.told.get(name.parse::<usize>().ok()?)? {
+            Told::Text(at) => Some(CowVal::owned(CelString::from(&self.texts[at.clone()]))),
+            Told::Number(number) => Some(CowVal::owned(CelInt::from(*number))),
+            Told::NoGroups => Some(CowVal::owned(CelList::from(Vec::new()))),
+            Told::Missing => None,
+        }
+    }
+}
+
+/// Why there is no answer. Nothing that a client sent is said.
+fn undecided(condition: &Condition, error: &ExecutionError) -> Undecided {
+    Undecided::Failed(match error {
+        ExecutionError::UndeclaredReference(name) => {
+            let index = name.strip_prefix('@').and_then(|index| index.parse::<usize>().ok());
+            match index.and_then(|index| condition.values.get(index)) {
+                Some(used) => return Undecided::Missing(Missing(used.name.to_string())),
+                None => format!("`{name}` is unknown"),
+            }
+        }
+        ExecutionError::NoSuchKey(_) => return Undecided::Missing(Missing("a key of a map".to_owned())),
+        ExecutionError::IndexOutOfBounds(_) => {
+            return Undecided::Missing(Missing("an element of a list".to_owned()));
+        }
+        ExecutionError::FunctionError { function, .. } => format!("`{function}` cannot take this value"),
+        ExecutionError::NoSuchOverload(overload) => {
+            format!("`{}` cannot take {}", overload.function(), overload.argument_types().join(" and "))
+        }
+        ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) => {
+            "division by zero".to_owned()
+        }
+        ExecutionError::Overflow(..) => "a number is too large".to_owned(),
+        _ => "kinds of values do not fit".to_owned(),
+    })
+}
