@@ -3,9 +3,7 @@
 //! A text that is one value keeps the value's JSON type. A key set to just a missing value is left out; in a list it is
 //! null, so that what follows keeps its place.
 
-use maitred_config::document::JsonTemplate;
-use maitred_config::scalar;
-use maitred_config::{Node, Problem, Problems, Scalar, ScalarKind, Value as NodeValue};
+use maitred_config::JsonTemplate;
 
 use super::json::{push_string, quote_from};
 use super::{Available, Kind, Rendered, Template, View};
@@ -26,14 +24,10 @@ enum Json {
 }
 
 impl BodyTemplate {
-    /// Compiles what stands under `json:` for a step of the request. Problems go to `problems`, all of them.
-    pub fn compile(node: &Node, available: Available, problems: &mut Problems) -> Option<Self> {
-        compile(node, available, problems).map(Self)
-    }
-
-    /// Compiles what the document has read already. `Err` is the message that says which value is not to be had there.
-    pub fn of_document(written: &JsonTemplate, available: Available) -> Result<Self, String> {
-        of_document(written, available).map(Self)
+    /// Compiles a body of the document for a step of the request. `Err` is the message that says which value is not to be
+    /// had there.
+    pub fn of_document(template: &JsonTemplate, available: Available) -> Result<Self, String> {
+        compile(template, available).map(Self)
     }
 
     /// Appends the body as JSON, without white space.
@@ -44,8 +38,8 @@ impl BodyTemplate {
     }
 }
 
-fn of_document(written: &JsonTemplate, available: Available) -> Result<Json, String> {
-    Ok(match written {
+fn compile(template: &JsonTemplate, available: Available) -> Result<Json, String> {
+    Ok(match template {
         JsonTemplate::Null => Json::Fixed(b"null"[..].into()),
         JsonTemplate::Bool(value) => Json::Fixed(value.to_string().into_bytes().into()),
         JsonTemplate::Number(number) => Json::Fixed(number.as_bytes().into()),
@@ -54,85 +48,20 @@ fn of_document(written: &JsonTemplate, available: Available) -> Result<Json, Str
             None => Json::Text(Template::compile(text, available)?),
         },
         JsonTemplate::List(items) => {
-            Json::List(items.iter().map(|item| of_document(item, available)).collect::<Result<_, _>>()?)
+            let items = items.iter().map(|item| compile(item, available));
+            Json::List(items.collect::<Result<_, String>>()?)
         }
-        JsonTemplate::Map(entries) => Json::Map(
-            entries
-                .iter()
-                .map(|(key, value)| Ok((string(key), of_document(value, available)?)))
-                .collect::<Result<_, String>>()?,
-        ),
+        JsonTemplate::Map(entries) => {
+            let entries = entries.iter().map(|(key, value)| Ok((string(key), compile(value, available)?)));
+            Json::Map(entries.collect::<Result<_, String>>()?)
+        }
     })
-}
-
-fn compile(node: &Node, available: Available, problems: &mut Problems) -> Option<Json> {
-    match &node.value {
-        NodeValue::Scalar(scalar) => compile_scalar(node, scalar, available, problems),
-        NodeValue::List(items) => {
-            let items: Vec<_> = items.iter().map(|item| compile(item, available, problems)).collect();
-            items.into_iter().collect::<Option<_>>().map(Json::List)
-        }
-        NodeValue::Map(map) => {
-            let entries: Vec<_> = map
-                .entries
-                .iter()
-                .map(|entry| Some((string(&entry.key), compile(&entry.value, available, problems)?)))
-                .collect();
-            entries.into_iter().collect::<Option<_>>().map(Json::Map)
-        }
-    }
-}
-
-fn compile_scalar(
-    node: &Node,
-    scalar: &Scalar,
-    available: Available,
-    problems: &mut Problems,
-) -> Option<Json> {
-    Some(Json::Fixed(match scalar.kind {
-        ScalarKind::Null => b"null"[..].into(),
-        ScalarKind::Bool(value) => value.to_string().into_bytes().into(),
-        ScalarKind::Int(number) => number.to_string().into_bytes().into(),
-        ScalarKind::Float(number) if number.is_finite() => float(&scalar.text, number),
-        ScalarKind::Float(_) => string(&scalar.text),
-        ScalarKind::String => {
-            let template = match scalar::template::parse(&scalar.text) {
-                Ok(template) => template,
-                Err(problem) => {
-                    let place = node.text_span(problem.at);
-                    problems.push(Problem::error(problem.message).at(place).help_if(problem.help));
-                    return None;
-                }
-            };
-            if let Some(text) = template.literal() {
-                return Some(Json::Fixed(string(text)));
-            }
-            match Template::compile(&template, available) {
-                Ok(template) => return Some(Json::Text(template)),
-                Err(message) => {
-                    problems.push(Problem::error(message).at(node.span));
-                    return None;
-                }
-            }
-        }
-    }))
 }
 
 fn string(text: &str) -> Box<[u8]> {
     let mut out = Vec::new();
     push_string(&mut out, text);
     out.into()
-}
-
-/// A number as it is spelled (`2.10`), where JSON can spell it so too (RFC 8259 section 6).
-fn float(text: &str, number: f64) -> Box<[u8]> {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-    let is_json = !whole.is_empty()
-        && (whole == "0" || !whole.starts_with('0'))
-        && !fraction.is_empty()
-        && [whole, fraction].iter().all(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
-    if is_json { text.as_bytes().into() } else { number.to_string().into_bytes().into() }
 }
 
 fn render(json: &Json, view: &View<'_>, out: &mut Vec<u8>) -> Rendered {
@@ -192,10 +121,7 @@ mod tests {
     use crate::values::testing::Sample;
 
     fn compiled(yaml: &str, available: Available) -> Result<BodyTemplate, String> {
-        let mut problems = Problems::new();
-        let body = BodyTemplate::compile(&Node::parse(yaml).unwrap(), available, &mut problems);
-        let told = problems.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>().join("; ");
-        body.ok_or(told)
+        BodyTemplate::of_document(&maitred_config::read_text(yaml).unwrap(), available)
     }
 
     fn rendered(yaml: &str) -> String {
@@ -216,7 +142,7 @@ mod tests {
             ("{ a: '{query.a}', b: '{header.X-A}' }", r#"{"a":"\"\n","b":"é\\"}"#),
             (
                 "{ a: 1, b: 2.10, c: true, d: null, e: .5, f: '7', g: -0.5, h: 1e3 }",
-                r#"{"a":1,"b":2.10,"c":true,"d":null,"e":0.5,"f":"7","g":-0.5,"h":1000}"#,
+                r#"{"a":1,"b":2.10,"c":true,"d":null,"e":0.5,"f":"7","g":-0.5,"h":1e3}"#,
             ),
             ("{ x: '{header.None}', y: '{header.None:-}', z: 'a{header.None}' }", r#"{"y":"","z":"a"}"#),
             ("{ a: 1, x: '{header.None}', b: 2 }", r#"{"a":1,"b":2}"#),
@@ -229,13 +155,10 @@ mod tests {
     }
 
     #[test]
-    fn all_problems_are_told() {
+    fn what_is_not_available_is_refused_when_compiled() {
         assert_eq!(
-            compiled("{ a: '{response.status}', b: ['{error.detail}', '{body}'] }", Available::Request),
-            Err("`response.status` is not known before there is a response; `error.detail` exists only in `errors`; \
-                 `body` cannot be used here, bodies are not read"
-                .into())
+            compiled("{ a: 1, b: ['{error.detail}'] }", Available::Request),
+            Err("`error.detail` exists only in `errors`".into())
         );
-        assert!(compiled("{ a: '{heder.x}' }", Available::Request).unwrap_err().contains("heder"));
     }
 }
