@@ -7,7 +7,8 @@
 use std::path::Path;
 
 use crate::config_map;
-use crate::load::{Environment, Files, Tree, load_tree};
+use crate::files::{Environment, Files};
+use crate::load::{Tree, load_tree};
 use crate::node::Node;
 use crate::problem::{Problem, Problems};
 use crate::read::{Fields, Named, Read, Reader, Shape, Toggle};

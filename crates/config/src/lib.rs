@@ -1,27 +1,42 @@
-//! the Document: loading, includes, environment, spans, problems, the typed reader, JSON Schema
+//! The configuration language of maitred: from files to a typed [`Document`], with every problem told at its place.
+//!
+//! Floor 0: knows no other crate, opens no socket, has no clock. Files and environment come in through [`Files`] and
+//! [`Environment`]. Below is how to load a document, and how to declare what is read.
+#![doc = include_str!("../README.md")]
 
-pub mod document;
-pub mod expand;
-pub mod load;
-pub mod node;
-pub mod problem;
+mod document;
+mod expand;
+mod files;
+mod load;
+mod node;
+mod problem;
+#[doc(hidden)]
 pub mod read;
 pub mod scalar;
-pub mod schema;
-pub mod span;
+mod schema;
+mod span;
 mod substitute;
-pub mod texts;
+mod texts;
 
-pub use document::{Document, EffectivePolicy, Loaded, PolicyEntry, PolicyMap, PolicyShapes, load};
-pub use expand::expand;
-pub use load::{Disk, Environment, Files, Memory, NoEnvironment, ProcessEnvironment, Watched};
-pub use node::{Entry, Map, Node, Scalar, ScalarKind, Value};
-pub use problem::{Problem, Problems, Severity, Style};
+pub use document::{
+    AccessLog, AccessLogFormat, Admin, Balance, Condition, Document, EffectivePolicy, Endpoint, ErrorBodies,
+    HostSent, JsonTemplate, Keepalive, Layer, Limits, Listener, ListenerRedirect, Loaded, Log, LogLevel,
+    LogTarget, Match, Metrics, NoPolicies, PathHandling, PathPrefix, Place, PolicyEntry, PolicyMap,
+    PolicyShapes, Protocol, Redirect, RedirectStatus, RedirectTarget, Respond, Route, RouteTimeouts,
+    StripPrefix, Telemetry, TextMatch, Upstream, UpstreamRef, UpstreamTimeouts, Version, load,
+};
+pub use expand::{expand, long_form};
+pub use files::{
+    Disk, Environment, Files, FolderEntry, Glob, Memory, NoEnvironment, ProcessEnvironment, Watched,
+};
+pub use load::{Tree, load_tree};
+pub use node::{Entry, Map, Node, Scalar, ScalarKind, Substitution, Value};
+pub use problem::{Label, Problem, Problems, Severity, Style};
 pub use read::{
     ByteSize, ConfigMap, Field, Fields, FilePath, HeaderName, HeaderValue, Listing, MapShape, Method, Named,
-    NamedEntry, OneOrMany, Read, Reader, Secret, Shape, Spanned, StatusCode, TextShape, Toggle, WordsShape,
-    read_text,
+    NamedEntry, OneOrMany, Read, Reader, Secret, Shape, ShortForm, Spanned, StatusCode, TextShape, Toggle,
+    WordsShape, read_text,
 };
-pub use schema::document_schema;
+pub use schema::{document_schema, shape_schema};
 pub use span::{FileId, Span};
-pub use texts::Texts;
+pub use texts::{Position, TextFile, Texts};

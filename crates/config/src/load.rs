@@ -7,33 +7,20 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use crate::files::{Environment, Files, Glob, Watched, normalised};
 use crate::node::{Entry, Map, Node, ScalarKind, Value, toml, yaml};
 use crate::problem::{Problem, Problems};
 use crate::span::Span;
 use crate::substitute::Substituter;
 use crate::texts::Texts;
 
-mod files;
-mod glob;
 #[cfg(test)]
 mod tests;
-
-pub use files::{Disk, Environment, Files, Memory, NoEnvironment, ProcessEnvironment};
-pub use glob::Glob;
 
 /// The largest file that is read as configuration.
 const MAX_FILE: usize = 64 << 20;
 /// How many files one load may read.
 const MAX_FILES: usize = 10_000;
-
-/// Something whose change calls for a new load.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Watched {
-    /// This file, whether it exists or not.
-    File(PathBuf),
-    /// All files that fit this pattern, now and later.
-    Glob(Glob),
-}
 
 /// One tree, joined from all files.
 #[derive(Debug, Clone)]
@@ -82,7 +69,7 @@ struct Loader<'a> {
 impl Loader<'_> {
     /// Reads one file and what it includes. `above` are the files that include it, outermost first.
     fn file(&mut self, path: &Path, above: &mut Vec<PathBuf>, included_at: Span) {
-        let plain = files::normalised(path);
+        let plain = normalised(path);
         if above.contains(&plain) {
             let message = format!("`{}` includes itself", path.display());
             self.problems.push(Problem::error(message).label(included_at, "through this"));

@@ -32,7 +32,7 @@ pub use map::{ConfigMap, Fields};
 pub use named::{Named, NamedEntry};
 pub use scalars::{ByteSize, FilePath, HeaderName, HeaderValue, Method, StatusCode};
 pub use secret::Secret;
-pub use shape::{Field, MapShape, Shape, TextShape, WordsShape};
+pub use shape::{Field, MapShape, Shape, ShortForm, TextShape, WordsShape};
 
 /// A type that is read from a node.
 pub trait Read: Sized {

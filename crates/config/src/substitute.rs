@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use crate::load::{Environment, Files, Watched};
+use crate::files::{Environment, Files, Watched};
 use crate::node::resolve;
 use crate::node::{Node, Scalar, ScalarKind, Substitution, Value};
 use crate::problem::{Problem, Problems};

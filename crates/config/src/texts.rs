@@ -1,4 +1,5 @@
 //! The texts of all files that a load has read, for snippets and for paths relative to them.
+//! Spans become `file:line:column` here.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

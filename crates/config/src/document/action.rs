@@ -1,4 +1,5 @@
 //! What a route does by itself: answer, or send the client elsewhere.
+//! Only the words and their checks: the engine makes the answers.
 
 use super::JsonTemplate;
 use crate::config_map;

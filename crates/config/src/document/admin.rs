@@ -1,4 +1,5 @@
 //! The admin listener: API, health pages, metrics.
+//! Only its address and token: what it serves is the business of crate control.
 
 use crate::config_map;
 use crate::problem::Problem;

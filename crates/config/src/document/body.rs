@@ -1,4 +1,5 @@
 //! Bodies that the gateway makes itself: JSON in whose texts values stand.
+//! Numbers keep the spelling of the document where JSON has it; the order of keys is kept.
 
 use crate::config_map;
 use crate::node::{Node, ScalarKind, Value};

@@ -1,4 +1,5 @@
 //! What only shows when the whole document is seen: names that stand for nothing, addresses taken twice, what is not used.
+//! Runs once, after all sections are read. Which of two routes wins is the router's business.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,4 +1,5 @@
 //! Conditions on headers, query fields and cookies.
+//! A text is compared whole, `~` begins a regular expression, `true` and `false` ask whether it is there at all.
 
 use crate::node::{Node, ScalarKind};
 use crate::problem::Problem;

@@ -1,4 +1,5 @@
 //! Limits: what a client may take up.
+//! The defaults are those of crate wire, which knows no configuration.
 
 use std::num::NonZeroU32;
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! Listeners: where clients connect.
+//! Their connections are limited here; sizes and times of requests are in `limits.rs`, for all listeners alike.
 
 use std::num::NonZeroU32;
 

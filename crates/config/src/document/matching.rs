@@ -1,4 +1,5 @@
 //! `match`: which requests a route takes, in its short and its long form.
+//! The patterns are read here; how they are compared and which of two wins is the router's business. CEL is compiled later.
 
 use ipnet::IpNet;
 

@@ -1,4 +1,5 @@
 //! Maps of policies: raw nodes by name, because only the policies themselves know what stands in them.
+//! `use`, labels and `policies: false` are understood here; how layers are merged is in `effective.rs`.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
 //! Routes: which requests go where, and what is done to them on the way.
+//! That a route does exactly one thing is checked here; that its upstream exists, in `check.rs`.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! Telemetry: the gateway's own log, the access log, metrics.
+//! Where lines go and how they look; they are written by crate telemetry.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,7 @@
+//! Loads of whole documents: values, mistakes, layers of policies.
+
 use super::{Document, Loaded, load};
-use crate::load::Memory;
+use crate::files::Memory;
 use crate::problem::Style;
 
 mod effective;

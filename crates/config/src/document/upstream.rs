@@ -1,4 +1,5 @@
 //! Upstreams: the services behind the gateway.
+//! Endpoints, connections to them, and waits. Names are resolved by crate upstream, again and again.
 
 use std::num::NonZeroU32;
 use std::time::Duration;

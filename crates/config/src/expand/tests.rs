@@ -1,8 +1,12 @@
+//! Long forms: as snapshots, and of documents made up at random, which mean the same before and after.
+
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::{expand, long_form};
 use crate::document::{Document, Loaded, NoPolicies, PolicyMap, PolicyShapes, load};
-use crate::load::Memory;
+use crate::files::Memory;
 use crate::node::Node;
 use crate::problem::Style;
 use crate::read::{Named, Read, Shape};
@@ -141,37 +145,26 @@ fn secrets_in_plain_are_masked() {
     assert_eq!(masked("[hush]"), "\"***\"\n");
 }
 
-/// Documents out of pieces that are right by themselves.
-fn any_document() -> impl Strategy<Value = String> {
-    let listener = prop_oneof![
-        "127\\.0\\.0\\.1:[1-8][0-9]{3}",
-        "\\{ address: \"\\[::1\\]:[1-8][0-9]{3}\", paths: raw \\}"
-    ];
+/// What a route matches, in the short and the long form.
+fn any_match() -> impl Strategy<Value = String> {
     let path = "/[a-z]{0,4}(/\\{[a-z]{1,3}\\})?(/\\*)?";
-    let host = prop_oneof![
-        Just(String::new()),
-        Just("api.example.com".to_owned()),
-        Just("'*.example.com'".to_owned())
-    ];
+    let host = prop_oneof!["", "host: api\\.example\\.com, ", "host: '\\*\\.example\\.com', "];
     let condition =
         prop_oneof!["true", "false", "\"[ -~&&[^\"\\\\$~]]{1,6}\"", "[0-9]\\.[0-9]{1,2}", "\\[a, '~b'\\]"];
-    let matching = prop_oneof![
+    let headers = prop::collection::btree_map("[A-Za-z-]{1,5}", condition, 0..3).prop_map(|headers| {
+        let mut seen = BTreeSet::from(["host".to_owned()]);
+        let headers = headers.iter().filter(|(name, _)| seen.insert(name.to_lowercase()));
+        headers.map(|(name, value)| format!("'{name}': {value}")).collect::<Vec<_>>().join(", ")
+    });
+    prop_oneof![
         path.prop_map(|path| format!("'{path}'")),
-        (path, host, prop::collection::btree_map("[A-Za-z-]{1,5}", condition, 0..3)).prop_map(
-            |(path, host, headers)| {
-                let mut seen = std::collections::BTreeSet::new();
-                let headers: Vec<String> = headers
-                    .iter()
-                    .filter(|(name, _)| {
-                        seen.insert(name.to_lowercase()) && !name.eq_ignore_ascii_case("host")
-                    })
-                    .map(|(name, value)| format!("'{name}': {value}"))
-                    .collect();
-                let host = if host.is_empty() { host } else { format!("host: {host}, ") };
-                format!("{{ {host}path: '{path}', headers: {{ {} }} }}", headers.join(", "))
-            }
-        ),
-    ];
+        (path, host, headers).prop_map(|(path, host, headers)| format!(
+            "{{ {host}path: '{path}', headers: {{ {headers} }} }}"
+        )),
+    ]
+}
+
+fn any_route() -> impl Strategy<Value = String> {
     let action = prop_oneof![
         "upstream: u[0-2]",
         "upstream: http://h[0-9]:8080",
@@ -180,38 +173,38 @@ fn any_document() -> impl Strategy<Value = String> {
         "redirect: /[a-z]{1,4}",
     ];
     let policies = prop_oneof![
-        Just(String::new()),
-        Just(", policies: false".to_owned()),
-        "[1-9]/s".prop_map(|rate| format!(
-            ", policies: {{ use: s, limit: {rate}, limit/b: {{ limit: {rate}, burst: 3 }} }}"
-        )),
-        Just(", policies: { limit: true, cors: false }".to_owned()),
+        "",
+        ", policies: false",
+        ", policies: \\{ use: s, limit: [1-9]/s, limit/b: \\{ limit: [1-9]/s, burst: 3 \\} \\}",
+        ", policies: \\{ limit: true, cors: false \\}",
     ];
-    let route = (matching, action, policies, -3..3i32).prop_map(|(matching, action, policies, priority)| {
+    (any_match(), action, policies, -3..3i32).prop_map(|(matching, action, policies, priority)| {
         format!("{{ match: {matching}, {action}{policies}, priority: {priority} }}")
+    })
+}
+
+/// Documents out of pieces that are right by themselves.
+fn any_document() -> impl Strategy<Value = String> {
+    let begin = "maitred: 1\nupstreams: { u0: http://u0, u1: [http://u1, unix:/u1], u2: { endpoints: http://u2, timeouts: true } }\npolicy_sets: { s: { limit: { limit: 9/s, by: x } } }\n";
+    let global =
+        prop_oneof!["", "policies: \\{ limit: \\{ limit: 2/s, more: \\{ a: b \\} \\}, cors: true \\}\n"];
+    let listener = prop_oneof!["127\\.0\\.0\\.1:PORT", "\\{ address: \"\\[::1\\]:PORT\", paths: raw \\}"];
+    let listeners = prop::collection::btree_map("[a-z]{1,4}", listener, 0..3).prop_map(|listeners| {
+        let lines = listeners.iter().enumerate();
+        let lines: String = lines
+            .map(|(n, (name, address))| {
+                format!("  '{name}': {}\n", address.replace("PORT", &format!("1808{n}")))
+            })
+            .collect();
+        if lines.is_empty() { lines } else { "listeners:\n".to_owned() + &lines }
     });
-    (prop::collection::btree_map("[a-z]{1,4}", listener, 0..3), prop::collection::vec(route, 0..5), any::<bool>()).prop_map(
-        |(listeners, routes, global)| {
-            let mut text = String::from("maitred: 1\nupstreams: { u0: http://u0, u1: [http://u1, unix:/u1], u2: { endpoints: http://u2, timeouts: true } }\npolicy_sets: { s: { limit: { limit: 9/s, by: x } } }\n");
-            if global {
-                text += "policies: { limit: { limit: 2/s, more: { a: b } }, cors: true }\n";
-            }
-            let mut addresses = std::collections::BTreeSet::new();
-            let lines: Vec<String> = listeners
-                .iter()
-                .filter(|(_, address)| addresses.insert(address.rsplit(':').next().unwrap_or_default()[..4].to_owned()))
-                .map(|(name, address)| format!("  '{name}': {address}\n"))
-                .collect();
-            if !lines.is_empty() {
-                text += &format!("listeners:\n{}", lines.concat());
-            }
-            let lines: Vec<String> = routes.iter().enumerate().map(|(n, route)| format!("  r{n}: {route}\n")).collect();
-            if !lines.is_empty() {
-                text += &format!("routes:\n{}", lines.concat());
-            }
-            text
-        },
-    )
+    let routes = prop::collection::vec(any_route(), 0..5).prop_map(|routes| {
+        let lines: String =
+            routes.iter().enumerate().map(|(n, route)| format!("  r{n}: {route}\n")).collect();
+        if lines.is_empty() { lines } else { "routes:\n".to_owned() + &lines }
+    });
+    (global, listeners, routes)
+        .prop_map(move |(global, listeners, routes)| begin.to_owned() + &global + &listeners + &routes)
 }
 
 proptest! {

@@ -1,6 +1,9 @@
+//! Included files, globs, and what cannot be joined.
+
 use std::path::{Path, PathBuf};
 
-use super::{Glob, Memory, NoEnvironment, Tree, Watched, load_tree};
+use super::{Glob, Tree, Watched, load_tree};
+use crate::files::{Disk, Files, Memory, NoEnvironment};
 use crate::problem::{Problems, Style};
 
 fn load(files: &Memory) -> (Tree, String) {
@@ -78,7 +81,6 @@ fn globs_fit_names_part_by_part() {
 
 #[test]
 fn the_disk_lists_what_is_there() {
-    use super::{Disk, Files};
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let entries = Disk.list(here).expect("a folder");
     assert!(entries.iter().any(|entry| entry.name == "src" && entry.is_folder));

@@ -1,4 +1,5 @@
 //! From the tree back to YAML: what `check --expand` prints. Reading it again gives an equal tree.
+//! Block style throughout; quotes only where they are needed, and then double ones.
 
 use super::{Map, Node, Scalar, ScalarKind, Value, resolve};
 

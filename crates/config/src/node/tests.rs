@@ -1,3 +1,5 @@
+//! Trees from YAML, JSON and TOML, and back; texts that are none.
+
 use proptest::prelude::*;
 
 use super::{Entry, Map, Node, Scalar, ScalarKind, toml, yaml};

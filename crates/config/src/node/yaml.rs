@@ -4,12 +4,13 @@
 //! Anchors, aliases and `<<` are resolved here, within a budget of nodes (the "billion laughs" attack); duplicate and
 //! complex keys, foreign tags and second documents are refused.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use granit_parser::{Event, Parser, Tag};
 
 use super::{Entry, Map, Node, Scalar, ScalarKind, Value, resolve};
 use crate::problem::{Problem, Problems};
+use crate::scalar::quote;
 use crate::span::{FileId, Span};
 
 /// How deep lists and maps may be nested.
@@ -252,30 +253,31 @@ impl<'p> Builder<'p> {
     }
 
     fn map(&mut self, written: Vec<Entry>, merges: Vec<Node>) -> Map {
-        let mut seen: HashMap<Box<str>, Span> = HashMap::new();
-        let mut entries: Vec<Entry> = Vec::with_capacity(written.len());
-        // Small maps are searched, large ones are indexed.
-        let large = written.len() > 16;
-        for entry in written {
-            let first = if large {
-                seen.insert(entry.key.clone(), entry.key_span)
-            } else {
-                entries.iter().find(|present| present.key == entry.key).map(|present| present.key_span)
-            };
-            match first {
-                Some(first) => self.problems.push(
-                    Problem::error(format!("the key `{}` stands twice in this map", entry.key))
-                        .label(entry.key_span, "again here")
-                        .label(first, "first here"),
-                ),
-                None => entries.push(entry),
-            }
-        }
-        let mut map = Map { entries };
+        let mut map =
+            Map { entries: if has_duplicates(&written) { self.tell_duplicates(written) } else { written } };
         for node in merges {
             self.merge(&mut map, node);
         }
         map
+    }
+
+    /// Keeps the first entry of each name.
+    fn tell_duplicates(&mut self, written: Vec<Entry>) -> Vec<Entry> {
+        let mut first_places: HashMap<Box<str>, Span> = HashMap::new();
+        let mut entries = Vec::with_capacity(written.len());
+        for entry in written {
+            if let Some(first) = first_places.get(&entry.key) {
+                self.problems.push(
+                    Problem::error(format!("the key {} stands twice in this map", quote(&entry.key)))
+                        .label(entry.key_span, "again here")
+                        .label(*first, "first here"),
+                );
+            } else {
+                first_places.insert(entry.key.clone(), entry.key_span);
+                entries.push(entry);
+            }
+        }
+        entries
     }
 
     /// `<<`: what the map does not say itself is taken from the other; of several, the first one wins.
@@ -300,6 +302,18 @@ impl<'p> Builder<'p> {
             ),
         }
     }
+}
+
+/// Whether a name stands twice. Small maps are searched, large ones are indexed.
+fn has_duplicates(entries: &[Entry]) -> bool {
+    if entries.len() > 16 {
+        let mut seen = HashSet::with_capacity(entries.len());
+        return !entries.iter().all(|entry| seen.insert(&*entry.key));
+    }
+    entries
+        .iter()
+        .enumerate()
+        .any(|(index, entry)| entries[..index].iter().any(|other| other.key == entry.key))
 }
 
 /// The text of a key.

@@ -1,3 +1,5 @@
+//! Problems as they are drawn.
+
 use super::{Problem, Problems, Style};
 use crate::span::Span;
 use crate::texts::Texts;

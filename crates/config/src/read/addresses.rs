@@ -1,4 +1,5 @@
 //! Reading addresses: where to listen, and where services are. Paths of Unix sockets count from the file that names them.
+//! Schemes that this version does not speak are refused here, for upstreams and policies alike.
 
 use super::{Read, Reader, Shape, TextShape};
 use crate::node::Node;

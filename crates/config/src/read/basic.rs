@@ -1,4 +1,5 @@
 //! Reading what needs no grammar: `true` and `false`, whole numbers, text, words, raw nodes.
+//! Whole numbers are given a range; `yes`, `no`, `on` and `off` are refused with a hint where `true` or `false` is wanted.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 

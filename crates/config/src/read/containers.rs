@@ -1,4 +1,5 @@
 //! Reading what wraps other types: optional, switched, several, at a place.
+//! Here it is decided what `false`, a bare item and an absent key mean for them.
 
 use std::ops::Deref;
 

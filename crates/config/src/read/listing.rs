@@ -1,4 +1,5 @@
 //! The keys of a map as a flat list: what the reference pages print.
+//! Follows the shapes, as the schema does; a type that contains itself is listed once.
 
 use super::{Field, MapShape, Shape};
 

@@ -1,4 +1,5 @@
 //! The macros that declare what is read: maps of known keys, and words.
+//! They only join what the other files do: opening a map, reading its fields, the shape of both.
 
 /// Declares a struct that is read from a map of known keys, with its documentation, defaults, short form and schema.
 ///

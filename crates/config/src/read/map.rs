@@ -1,9 +1,11 @@
 //! Reading a map of known keys: its long form, its unknown keys, its fields. What `config_map!` generates calls this.
+//! A key that cannot be read has its default, so that one mistake does not hide the next.
 
 use std::borrow::Cow;
 
+use super::shape::known_keys;
 use super::{MapShape, Read, Reader};
-use crate::node::{Entry, Map, Node, ScalarKind, Value};
+use crate::node::{Entry, Node};
 use crate::problem::Problem;
 use crate::scalar::nearest::nearest;
 use crate::span::Span;
@@ -26,45 +28,11 @@ pub struct Fields<'n> {
     unknown: bool,
 }
 
-/// See [`MapShape::long_form`].
-pub(super) fn long_form<'n>(shape: &MapShape, node: &'n Node) -> Result<Cow<'n, Node>, Problem> {
-    let refused = |message: String| Err(Problem::error(message));
-    let scalar = match &node.value {
-        Value::Map(_) => return Ok(Cow::Borrowed(node)),
-        Value::List(_) => None,
-        Value::Scalar(scalar) => Some(scalar),
-    };
-    if node.as_bool() == Some(true) {
-        return Ok(Cow::Owned(Node::empty_map().at(node.span)));
-    }
-    if node.as_bool() == Some(false) {
-        return refused("`false` is not possible here: this cannot be turned off".into());
-    }
-    if scalar.is_some_and(|scalar| scalar.kind == ScalarKind::Null) {
-        return Err(Problem::error("nothing stands here, a value is wanted")
-            .help("write a value, or leave the key out"));
-    }
-    if let (Some(short), Some(_)) = (shape.short, scalar) {
-        return short(node).map(Cow::Owned);
-    }
-    let Some(main) = shape.main() else {
-        let wanted = if shape.short.is_some() { "a map or a text" } else { "a map" };
-        let problem = Problem::error(format!("{wanted} is wanted here, not {}", node.kind_name()));
-        return Err(problem.help(format!("known keys: {}", known_keys(shape))));
-    };
-    let entry = Entry { key: main.key.into(), key_span: node.span, value: node.clone() };
-    Ok(Cow::Owned(Node { value: Value::Map(Map { entries: vec![entry] }), span: node.span }))
-}
-
-fn known_keys(shape: &MapShape) -> String {
-    shape.fields.iter().map(|field| format!("`{}`", field.key)).collect::<Vec<_>>().join(", ")
-}
-
 impl Reader<'_> {
     /// Opens a map of known keys: its long form, with every unknown key told.
     pub fn open<'n>(&mut self, node: &'n Node, shape: &'static MapShape) -> Option<Fields<'n>> {
         let place = self.place(node);
-        let map = match long_form(shape, node) {
+        let map = match shape.long_form(node) {
             Ok(map) => map,
             Err(problem) => {
                 let problem = if problem.labels.is_empty() { problem.at(place) } else { problem };

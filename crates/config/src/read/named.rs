@@ -1,4 +1,5 @@
 //! Reading a map whose names the user chooses: upstreams, routes, headers to set.
+//! Entries that cannot be read keep their names, so that nobody is told that they do not exist.
 
 use super::{Read, Reader, Shape};
 use crate::node::Node;

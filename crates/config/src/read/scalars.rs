@@ -1,4 +1,5 @@
 //! Reading the scalars that have a grammar. The grammars are in [`crate::scalar`]; here they get their names.
+//! Each is known to schemas and messages by the name and the example that it has here.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
 //! Credentials in plain: never shown, and never written in the document itself.
+//! For what has to be known in plain at run time; hashes of credentials are ordinary texts.
 
 use std::fmt;
 

@@ -1,9 +1,9 @@
 //! What may stand in a place of the configuration, as a value: the source of schema, reference and long form.
+//! Knows nothing of values in Rust, and of no particular key.
 
 use std::borrow::Cow;
 
-use super::map;
-use crate::node::{Node, ScalarKind, Value};
+use crate::node::{Entry, Map, Node, ScalarKind, Value};
 use crate::problem::Problem;
 
 /// What may stand in a place.
@@ -123,8 +123,43 @@ impl MapShape {
     /// The map that a node in this place stands for: `true` is an empty one, a scalar gives the main field. `Err` if the node
     /// stands for none.
     pub fn long_form<'n>(&self, node: &'n Node) -> Result<Cow<'n, Node>, Problem> {
-        map::long_form(self, node)
+        long_form(self, node)
     }
+}
+
+/// See [`MapShape::long_form`].
+fn long_form<'n>(shape: &MapShape, node: &'n Node) -> Result<Cow<'n, Node>, Problem> {
+    let refused = |message: String| Err(Problem::error(message));
+    let scalar = match &node.value {
+        Value::Map(_) => return Ok(Cow::Borrowed(node)),
+        Value::List(_) => None,
+        Value::Scalar(scalar) => Some(scalar),
+    };
+    if node.as_bool() == Some(true) {
+        return Ok(Cow::Owned(Node::empty_map().at(node.span)));
+    }
+    if node.as_bool() == Some(false) {
+        return refused("`false` is not possible here: this cannot be turned off".into());
+    }
+    if scalar.is_some_and(|scalar| scalar.kind == ScalarKind::Null) {
+        return Err(Problem::error("nothing stands here, a value is wanted")
+            .help("write a value, or leave the key out"));
+    }
+    if let (Some(short), Some(_)) = (shape.short, scalar) {
+        return short(node).map(Cow::Owned);
+    }
+    let Some(main) = shape.main() else {
+        let wanted = if shape.short.is_some() { "a map or a text" } else { "a map" };
+        let problem = Problem::error(format!("{wanted} is wanted here, not {}", node.kind_name()));
+        return Err(problem.help(format!("known keys: {}", known_keys(shape))));
+    };
+    let entry = Entry { key: main.key.into(), key_span: node.span, value: node.clone() };
+    Ok(Cow::Owned(Node { value: Value::Map(Map { entries: vec![entry] }), span: node.span }))
+}
+
+/// All keys of a map, for help.
+pub(super) fn known_keys(shape: &MapShape) -> String {
+    shape.fields.iter().map(|field| format!("`{}`", field.key)).collect::<Vec<_>>().join(", ")
 }
 
 impl TextShape {

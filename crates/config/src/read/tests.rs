@@ -1,3 +1,5 @@
+//! One struct with every kind of field, read right and wrong.
+
 use std::time::Duration;
 
 use crate::{

@@ -1,3 +1,5 @@
+//! The schema against documents that are right and wrong, by a small validator.
+
 use serde_json::Value as Json;
 
 use super::{document_schema, shape_schema, to_json};
@@ -91,11 +93,11 @@ fn parts_fit(value: &Json, schema: &Json, root: &Json) -> bool {
             let by_pattern = schema["patternProperties"].as_object().into_iter().flatten();
             let mut by_pattern = by_pattern
                 .filter(|(pattern, _)| regex::Regex::new(pattern).expect("a pattern").is_match(key));
-            match (schema["properties"].get(key), by_pattern.next(), schema.get("additionalProperties")) {
-                (Some(schema), _, _) | (None, Some((_, schema)), _) => fits(value, schema, root),
-                (None, None, Some(Json::Bool(open))) => *open,
-                (None, None, Some(schema)) => fits(value, schema, root),
-                (None, None, None) => true,
+            let own = schema["properties"].get(key).or_else(|| by_pattern.next().map(|(_, schema)| schema));
+            match own.or_else(|| schema.get("additionalProperties")) {
+                Some(Json::Bool(open)) => *open,
+                Some(schema) => fits(value, schema, root),
+                None => true,
             }
         })
 }

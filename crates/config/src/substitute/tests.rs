@@ -1,4 +1,6 @@
-use crate::load::{Environment, Memory, NoEnvironment};
+//! `${…}` of every kind, and what it never shows.
+
+use crate::files::{Environment, Memory, NoEnvironment};
 use crate::node::{Node, ScalarKind, yaml};
 use crate::problem::{Problems, Style};
 use crate::texts::Texts;

@@ -1,3 +1,5 @@
+//! Layers of policies, laid over each other.
+
 use std::sync::Arc;
 
 use super::document;

@@ -1,3 +1,5 @@
+//! What documents come to when nothing is wrong with them.
+
 use std::time::Duration;
 
 use super::document;
@@ -31,10 +33,7 @@ fn the_file_of_a_beginner_has_every_default() {
     assert!(app.access_log && app.policies.entries.is_empty());
 }
 
-#[test]
-fn every_section_is_read() {
-    let document = document(
-        r#"
+const EVERYTHING: &str = r#"
 maitred: 1
 listeners:
   web: { address: 0.0.0.0:8080, redirect: https, paths: raw, trusted_proxies: 10.0.0.0/8, max_connections_per_client: false }
@@ -82,8 +81,11 @@ policies: { cors: true }
 policy_sets: { signed_in: { jwt: keycloak } }
 errors: { json: { message: "{error.detail}" } }
 telemetry: { log: debug, access_log: { to: ./access.log, format: common }, metrics: false }
-"#,
-    );
+"#;
+
+#[test]
+fn listeners_admin_and_upstreams_are_read() {
+    let document = document(EVERYTHING);
     let web = document.listeners.get("web").expect("web");
     assert_eq!(
         (web.max_connections_per_client, web.redirect.as_ref().map(|redirect| redirect.port)),
@@ -100,6 +102,13 @@ telemetry: { log: debug, access_log: { to: ./access.log, format: common }, metri
         orders.keepalive.on().map(|keepalive| (keepalive.idle, keepalive.max_requests.get())),
         Some((8, 10000))
     );
+    assert_eq!(document.telemetry.log.level, LogLevel::Debug);
+    assert_eq!(document.telemetry.metrics, Toggle::Off);
+}
+
+#[test]
+fn routes_are_read() {
+    let document = document(EVERYTHING);
     let route = document.routes.get("orders").expect("orders");
     assert_eq!(route.timeouts.response, Some(Duration::from_secs(3)));
     assert_eq!((route.priority, route.errors.clone()), (5, Some(Toggle::Off)));
@@ -121,8 +130,6 @@ telemetry: { log: debug, access_log: { to: ./access.log, format: common }, metri
     assert_eq!(users.strip_prefix, Some(StripPrefix::Matched));
     let redirect = document.routes.get("old").and_then(|route| route.redirect.as_ref()).expect("a redirect");
     assert_eq!((redirect.status, redirect.status.code()), (RedirectStatus::PermanentRedirect, 308));
-    assert_eq!(document.telemetry.log.level, LogLevel::Debug);
-    assert_eq!(document.telemetry.metrics, Toggle::Off);
 }
 
 #[test]
@@ -141,7 +148,7 @@ fn the_short_form_of_a_match_is_the_long_one() {
 
 #[test]
 fn toml_and_json_give_the_same_document() {
-    use crate::load::{Memory, NoEnvironment};
+    use crate::files::{Memory, NoEnvironment};
     let files = Memory::new()
         .with("a.toml", "maitred = 1\n[routes.app]\nmatch = '/*'\nupstream = 'http://localhost:3000'\n")
         .with("a.json", "{\"maitred\": 1, \"routes\": {\"app\": {\"match\": \"/*\", \"upstream\": \"http://localhost:3000\"}}}");

@@ -1,8 +1,22 @@
 //! Where files and environment variables come from: the disk and the process, or memory for tests and tools.
+//! Also what a load has looked at, so that a watcher knows when to load again.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+
+mod glob;
+
+pub use glob::Glob;
+
+/// Something whose change calls for a new load.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Watched {
+    /// This file, whether it exists or not.
+    File(PathBuf),
+    /// All files that fit this pattern, now and later.
+    Glob(Glob),
+}
 
 /// Reads files. The configuration touches the disk through this alone.
 pub trait Files {
@@ -123,7 +137,7 @@ impl<F: Fn(&str) -> Option<String>> Environment for F {
 }
 
 /// The path without `.` and with `..` taken back: the same file has the same path. Symbolic links are not followed.
-pub(super) fn normalised(path: &Path) -> PathBuf {
+pub(crate) fn normalised(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for component in path.components() {
         match component {

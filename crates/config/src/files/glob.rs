@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::files::Files;
+use super::Files;
 
 /// How deep `**` looks.
 const MAX_DEPTH: usize = 16;
@@ -33,12 +33,12 @@ impl Glob {
     }
 
     /// Whether it has no wildcard, and so stands for one file.
-    pub(super) fn is_literal(&self) -> bool {
+    pub(crate) fn is_literal(&self) -> bool {
         self.parts.is_empty()
     }
 
     /// The one path of a pattern without wildcard.
-    pub(super) fn literal(&self) -> PathBuf {
+    pub(crate) fn literal(&self) -> PathBuf {
         self.folder.clone()
     }
 
