@@ -10,6 +10,8 @@ mod contract;
 mod erased;
 mod facts;
 mod fault;
+#[cfg(any(test, feature = "harness"))]
+pub mod harness;
 mod phase;
 mod request_id;
 pub mod values;

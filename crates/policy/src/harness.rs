@@ -1,0 +1,336 @@
+//! Runs policies as the engine does, over a request and a made-up answer of the service: no sockets, no clock.
+//!
+//! For tests only (feature `harness`). Mistakes of a test panic.
+//!
+//! `Harness::of::<Cors>("{ origins: https://shop.example }").request("GET /x", &[("Origin", "…")]).answer(200, &[])` gives the
+//! [`Outcome`]: what the service got and what the client gets.
+
+use std::any::Any;
+use std::net::{IpAddr, Ipv4Addr};
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, UNIX_EPOCH};
+
+use bytes::Bytes;
+use maitred_config::{Memory, NoEnvironment, Problems, Style, load_tree};
+use maitred_http::{Known, Method, PathRules, RequestHead, ResponseHead, Scheme};
+
+use crate::contract::{self, PolicyKind};
+use crate::erased::{Catalog, DynPolicy, Slot};
+use crate::facts::{Facts, PathParams, RouteFacts};
+use crate::fault::Fault;
+use crate::phase::Phase;
+use crate::request_id::RequestId;
+use crate::verdict::{Step, Verdict};
+
+/// Policies, ready to be run. What they own on a worker lives as long as this.
+pub struct Harness {
+    policies: Vec<Running>,
+    facts: Facts,
+}
+
+struct Running {
+    phase: Phase,
+    policy: Box<dyn DynPolicy>,
+    local: Box<dyn Any>,
+}
+
+/// A request that is about to be served.
+pub struct Exchange<'h> {
+    harness: &'h Harness,
+    request: RequestHead,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The request as the service got it; none if it got none.
+    pub sent: Option<RequestHead>,
+    /// What is known of the request in the end.
+    pub facts: Facts,
+    /// The head of the answer as the client gets it.
+    pub response: ResponseHead,
+    /// The body of an answer that a policy made.
+    pub body: Bytes,
+    /// Who answered.
+    pub answered: Answered,
+}
+
+/// Who answered a request.
+#[derive(Debug)]
+pub enum Answered {
+    /// The service.
+    Service,
+    /// A policy, with a reply.
+    Policy,
+    /// The gateway, because of this fault.
+    Fault(Fault),
+}
+
+impl Harness {
+    /// The policy `K` with this configuration in YAML, as it stands behind the policy's name.
+    pub fn of<K: PolicyKind>(yaml: &str) -> Self {
+        Self { policies: Vec::new(), facts: facts() }.and::<K>(yaml)
+    }
+
+    /// The same with one policy more, written behind the others.
+    pub fn and<K: PolicyKind>(mut self, yaml: &str) -> Self {
+        let (phase, policy) = match compile::<K>(yaml) {
+            (Some(compiled), _) => compiled,
+            (None, problems) => panic!("{}: {yaml} is no good:\n{problems}", K::NAME),
+        };
+        let local = policy.new_local();
+        self.policies.push(Running { phase, policy, local });
+        self.policies.sort_by_key(|running| running.phase);
+        self
+    }
+
+    /// The same, with other facts of the requests to come.
+    pub fn with_facts(mut self, change: impl FnOnce(&mut Facts)) -> Self {
+        change(&mut self.facts);
+        self
+    }
+
+    /// The same for requests from this address.
+    pub fn client(self, address: &str) -> Self {
+        let address = address.parse().expect("the test names an address");
+        self.with_facts(|facts| facts.client = address)
+    }
+
+    /// The same on a route that takes only these methods.
+    pub fn route_methods(self, methods: &[&str]) -> Self {
+        let parse = |method: &&str| Method::parse(method.as_bytes()).expect("the test names methods");
+        let methods: Arc<[Method]> = methods.iter().map(parse).collect();
+        self.with_facts(|facts| {
+            facts.route = Rc::new(RouteFacts { methods: Some(methods), ..(*facts.route).clone() });
+        })
+    }
+
+    /// A request, `METHOD TARGET`, with these fields.
+    pub fn request(&self, line: &str, fields: &[(&str, &str)]) -> Exchange<'_> {
+        Exchange { harness: self, request: request(line, fields) }
+    }
+}
+
+impl Exchange<'_> {
+    /// What the policies say for `maitred explain`, in the order in which they run.
+    pub fn explain(&self) -> Vec<String> {
+        let Harness { policies, facts } = self.harness;
+        policies.iter().map(|running| running.policy.explain(&self.request, facts)).collect()
+    }
+
+    /// Serves the request; the service would answer so.
+    pub fn answer(self, status: u16, fields: &[(&str, &str)]) -> Outcome {
+        let mut response = ResponseHead { status, ..ResponseHead::default() };
+        for (name, value) in fields {
+            response.fields.append_bytes(name.as_bytes(), value.as_bytes());
+        }
+        self.serve(Ok(response))
+    }
+
+    /// Serves the request; the service could not be reached or the like.
+    pub fn fail(self, fault: Fault) -> Outcome {
+        self.serve(Err(fault))
+    }
+
+    fn serve(self, action: Result<ResponseHead, Fault>) -> Outcome {
+        let Self { harness, request } = self;
+        let policies = &harness.policies;
+        let mut states: Vec<_> = policies.iter().map(|running| running.policy.new_state()).collect();
+        let mut outcome = Outcome {
+            sent: None,
+            facts: harness.facts.clone(),
+            response: ResponseHead::default(),
+            body: Bytes::new(),
+            answered: Answered::Service,
+        };
+        let mut request = request;
+        let ran = outcome.go_down(policies, &mut states, &mut request);
+        if matches!(outcome.answered, Answered::Service) {
+            outcome.sent = Some(request.clone());
+            match action {
+                Ok(response) => outcome.response = response,
+                Err(fault) => outcome.take(Verdict::Fail(fault)),
+            }
+        }
+        outcome.go_up(policies, &mut states, ran, &request);
+        let end =
+            contract::Outcome { status: outcome.response.status, complete: true, duration: Duration::ZERO };
+        for (running, state) in policies.iter().zip(&mut states).take(ran) {
+            running.policy.on_end(Slot { state: &mut **state, local: &*running.local }, &end);
+        }
+        outcome
+    }
+}
+
+impl Outcome {
+    /// The field of the answer, its values joined by ` | `; none if it has none.
+    pub fn field(&self, name: &str) -> Option<String> {
+        values(&self.response.fields, name)
+    }
+
+    /// The field of the request that the service got.
+    pub fn sent_field(&self, name: &str) -> Option<String> {
+        values(&self.sent.as_ref().expect("the service got a request").fields, name)
+    }
+
+    /// Path and query of the request that the service got.
+    pub fn sent_target(&self) -> &str {
+        self.sent.as_ref().expect("the service got a request").target.as_str()
+    }
+
+    /// The cause of the fault that was answered.
+    pub fn cause(&self) -> Option<&'static str> {
+        match &self.answered {
+            Answered::Fault(fault) => Some(fault.cause()),
+            _ => None,
+        }
+    }
+
+    fn go_down(
+        &mut self,
+        policies: &[Running],
+        states: &mut [Box<dyn Any>],
+        request: &mut RequestHead,
+    ) -> usize {
+        for (index, (running, state)) in policies.iter().zip(states).enumerate() {
+            let slot = Slot { state: &mut **state, local: &*running.local };
+            let verdict = finish(running.policy.on_request(request, &mut self.facts, slot));
+            if !matches!(verdict, Verdict::Continue) {
+                self.take(verdict);
+                return index + 1;
+            }
+        }
+        policies.len()
+    }
+
+    fn go_up(
+        &mut self,
+        policies: &[Running],
+        states: &mut [Box<dyn Any>],
+        ran: usize,
+        request: &RequestHead,
+    ) {
+        for (index, running) in policies.iter().enumerate().rev() {
+            if index >= ran && running.phase != Phase::Render && !running.policy.needs().every_answer {
+                continue;
+            }
+            let slot = Slot { state: &mut *states[index], local: &*running.local };
+            let verdict = finish(running.policy.on_response(&mut self.response, request, &self.facts, slot));
+            self.take(verdict);
+        }
+    }
+
+    fn take(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Continue => {}
+            Verdict::Respond(reply) => {
+                (self.response, self.body) = (reply.head, reply.body);
+                self.answered = Answered::Policy;
+            }
+            Verdict::Fail(fault) => {
+                self.response = ResponseHead { status: fault.status(), ..ResponseHead::default() };
+                self.response.fields.append_known(Known::ContentType, b"application/problem+json");
+                for (name, value) in fault.fields() {
+                    self.response.fields.append_bytes(name, value);
+                }
+                self.body = Bytes::new();
+                self.answered = Answered::Fault(fault);
+            }
+        }
+    }
+}
+
+/// What is drawn for the user when the configuration of policy `K` has problems or warnings; empty if it has none.
+pub fn problems_of<K: PolicyKind>(yaml: &str) -> String {
+    compile::<K>(yaml).1
+}
+
+type Compiled = (Phase, Box<dyn DynPolicy>);
+
+fn compile<K: PolicyKind>(yaml: &str) -> (Option<Compiled>, String) {
+    let text = if yaml.trim().contains('\n') {
+        yaml.lines().fold(format!("{}:\n", K::NAME), |text, line| text + "  " + line + "\n")
+    } else {
+        format!("{}: {yaml}\n", K::NAME)
+    };
+    let mut problems = Problems::new();
+    let files = Memory::new().with("policy.yaml", text.as_str());
+    let tree = load_tree("policy.yaml".as_ref(), &files, &NoEnvironment, &mut problems);
+    let catalog = Catalog::default().with::<K>();
+    let kind = catalog.find(K::NAME).expect("it was just added");
+    let compiled =
+        tree.root.get(K::NAME).and_then(|node| kind.compile(node, &tree.texts, &mut problems, None));
+    let compiled = compiled.filter(|_| !problems.has_errors());
+    (compiled, problems.render(&tree.texts, Style::Plain))
+}
+
+/// A request of HTTP/1.1, `METHOD TARGET`, with these fields.
+pub fn request(line: &str, fields: &[(&str, &str)]) -> RequestHead {
+    let (method, target) = line.split_once(' ').expect("the test gives METHOD TARGET");
+    let method = Method::parse(method.as_bytes()).expect("the test names a method");
+    let mut request = RequestHead { method, ..RequestHead::default() };
+    request.target.parse(target.as_bytes(), PathRules::Raw).expect("the test names a target");
+    for (name, value) in fields {
+        request.fields.append_bytes(name.as_bytes(), value.as_bytes());
+        if name.eq_ignore_ascii_case("host") {
+            request.authority.parse(value.as_bytes()).expect("the test names a host");
+        }
+    }
+    request
+}
+
+/// What is known of a request: from 192.0.2.7 over TLS, on the route `orders`, at 2026-11-21 12:44:05.123 UTC.
+pub fn facts() -> Facts {
+    let client = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
+    Facts {
+        client,
+        peer: client,
+        peer_is_trusted: false,
+        scheme: Scheme::Https,
+        listener: Rc::from("web"),
+        request_id: RequestId::parse(b"the-id").expect("letters and a dash"),
+        received: UNIX_EPOCH + Duration::from_micros(1_795_265_045_123_999),
+        route: Rc::new(RouteFacts { name: Arc::from("orders"), ..RouteFacts::default() }),
+        params: PathParams::default(),
+        upstream: None,
+        body_limit: None,
+    }
+}
+
+fn values(fields: &maitred_http::Fields, name: &str) -> Option<String> {
+    let all: Vec<_> = fields
+        .iter()
+        .filter(|(candidate, _)| candidate.eq_ignore_ascii_case(name.as_bytes()))
+        .map(|(_, value)| String::from_utf8_lossy(value).into_owned())
+        .collect();
+    (!all.is_empty()).then(|| all.join(" | "))
+}
+
+/// Waits for what is there at once.
+fn finish(step: Step<'_, Verdict>) -> Verdict {
+    match step {
+        Step::Ready(verdict) => verdict,
+        Step::Later(later) => match pin!(later).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(verdict) => verdict,
+            Poll::Pending => panic!("a policy that waits for somebody needs a test with a runtime"),
+        },
+    }
+}
+
+impl std::fmt::Debug for Harness {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.policies.iter().map(|running| running.phase)).finish()
+    }
+}
+
+impl std::fmt::Debug for Exchange<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.request.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! The order in which the harness, like the engine, runs the hooks.
+
+use std::cell::RefCell;
+
+use maitred_config::config_map;
+
+use super::*;
+use crate::build::Build;
+use crate::contract::{Needs, Policy, RequestCx, ResponseCx};
+use crate::verdict::Reply;
+
+config_map! {
+    /// Leaves its name on everything that passes.
+    struct TraceConfig {
+        /// Its name.
+        #[main]
+        name: String,
+        /// When it runs.
+        at: String = "admit",
+        /// What it does with requests: `go`, `answer` or `fail`.
+        down: String = "go",
+        /// Whether its response hook runs on every answer.
+        every: bool = false,
+    }
+}
+
+struct Trace(TraceConfig);
+
+impl PolicyKind for Trace {
+    const NAME: &'static str = "trace";
+    type Config = TraceConfig;
+    type Compiled = Self;
+
+    fn phase(config: &TraceConfig) -> Phase {
+        match config.at.as_str() {
+            "screen" => Phase::Screen,
+            "render" => Phase::Render,
+            _ => Phase::Admit,
+        }
+    }
+
+    fn compile(config: TraceConfig, _: &mut Build<'_>, _: Option<&Self>) -> Option<Self> {
+        Some(Self(config))
+    }
+}
+
+thread_local! {
+    static ENDED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Policy for Trace {
+    type State = bool;
+    type Local = ();
+
+    fn needs(&self) -> Needs {
+        Needs { every_answer: self.0.every, ..Needs::default() }
+    }
+
+    fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
+        *cx.state = true;
+        cx.request.fields.append_bytes(b"Down", self.0.name.as_bytes());
+        match self.0.down.as_str() {
+            "answer" => Step::respond(Reply::new(299)),
+            "fail" => Step::Later(Box::pin(async {
+                Verdict::Fail(Fault::client(418, "teapot", "No").field(b"X-Fault", b"yes"))
+            })),
+            _ => Step::CONTINUE,
+        }
+    }
+
+    fn on_response<'a>(&'a self, cx: ResponseCx<'a, Self>) -> Step<'a, Verdict> {
+        let name = if *cx.state { self.0.name.clone() } else { format!("({})", self.0.name) };
+        cx.response.fields.append_bytes(b"Up", name.as_bytes());
+        Step::CONTINUE
+    }
+
+    fn on_end(&self, _: &mut bool, (): &(), outcome: &contract::Outcome) {
+        ENDED.with_borrow_mut(|ended| ended.push(format!("{} {}", self.0.name, outcome.status)));
+    }
+
+    fn explain(&self, _: &RequestHead, _: &Facts) -> String {
+        self.0.name.clone()
+    }
+}
+
+#[test]
+fn hooks_run_down_by_phase_and_up_in_reverse() {
+    let harness = Harness::of::<Trace>("{ name: r, at: render }")
+        .and::<Trace>("a")
+        .and::<Trace>("{ name: s, at: screen }")
+        .and::<Trace>("b");
+    let exchange = harness.request("GET /x?y", &[("Host", "a.example")]);
+    assert_eq!(exchange.explain(), ["s", "a", "b", "r"]);
+    let outcome = exchange.answer(201, &[("X-A", "1")]);
+    assert_eq!(outcome.sent_field("down").as_deref(), Some("s | a | b | r"));
+    assert_eq!(outcome.sent_target(), "/x?y");
+    assert_eq!(outcome.field("UP").as_deref(), Some("r | b | a | s"));
+    assert_eq!((outcome.response.status, outcome.field("x-a").as_deref()), (201, Some("1")));
+    assert_eq!(ENDED.take(), ["s 201", "a 201", "b 201", "r 201"]);
+}
+
+#[test]
+fn what_answers_ends_the_way_down_and_rendering_still_runs() {
+    let harness = Harness::of::<Trace>("{ name: stop, down: answer }")
+        .and::<Trace>("skipped")
+        .and::<Trace>("{ name: every, every: true }")
+        .and::<Trace>("{ name: r, at: render }");
+    let outcome = harness.request("GET /", &[]).answer(200, &[]);
+    assert!(outcome.sent.is_none() && matches!(outcome.answered, Answered::Policy));
+    assert_eq!(outcome.field("Up").as_deref(), Some("(r) | (every) | stop"));
+    assert_eq!(outcome.response.status, 299);
+    assert_eq!(ENDED.take(), ["stop 299"]);
+}
+
+#[test]
+fn faults_become_answers() {
+    let refuses = Harness::of::<Trace>("{ name: no, down: fail }").request("GET /", &[]).answer(200, &[]);
+    assert_eq!((refuses.response.status, refuses.cause()), (418, Some("teapot")));
+    assert_eq!(refuses.field("X-Fault").as_deref(), Some("yes"));
+    let broken = Harness::of::<Trace>("a").request("GET /", &[]).fail(Fault::timeout("late"));
+    assert_eq!((broken.response.status, broken.field("Up").as_deref()), (504, Some("a")));
+    assert!(broken.sent.is_some());
+}
+
+#[test]
+fn problems_are_drawn_with_their_place() {
+    let drawn = problems_of::<Trace>("name: a\nda: b");
+    assert!(drawn.contains("unknown key `da`") && drawn.contains("policy.yaml:3:3"), "{drawn}");
+    assert_eq!(problems_of::<Trace>("a"), "");
+}
