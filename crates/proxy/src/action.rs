@@ -1,0 +1,108 @@
+//! What a route does with a request that its policies let through: forward it, answer it, or redirect it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use maitred_http::{Fields, Known, RequestHead, ResponseHead};
+use maitred_policy::values::{BodyTemplate, Rendered, TargetTemplate, Template, View};
+use maitred_policy::{Facts, Fault, Reply};
+
+use crate::rewrite::Rewrite;
+use crate::snapshot::ForwardSettings;
+
+/// What a route does.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// Sends the request to an upstream.
+    Forward(ForwardSettings, Rewrite),
+    /// Answers with what the document says.
+    Respond(Respond),
+    /// Sends the client elsewhere.
+    Redirect(Redirect),
+    /// No route matched: 404, or 405 with the methods that would have.
+    Unmatched,
+}
+
+/// A fixed answer.
+#[derive(Debug)]
+pub(crate) struct Respond {
+    pub(crate) status: u16,
+    pub(crate) fields: Vec<(maitred_http::FieldName, Arc<Template>)>,
+    pub(crate) body: RespondBody,
+}
+
+/// The body of a fixed answer.
+#[derive(Debug)]
+pub(crate) enum RespondBody {
+    /// The same for every request.
+    Fixed(Bytes),
+    /// Text with values.
+    Text(Template),
+    /// JSON with values.
+    Json(BodyTemplate),
+}
+
+impl Respond {
+    pub(crate) fn reply(&self, request: &RequestHead, facts: &Facts) -> Reply {
+        let view = View::of_request(request, facts);
+        let mut head =
+            ResponseHead { status: self.status, fields: Fields::default(), ..ResponseHead::default() };
+        for (name, template) in &self.fields {
+            let mut value = Vec::new();
+            if template.render(&view, &mut value) == Rendered::Whole {
+                head.fields.append(name, &value);
+            }
+        }
+        let body = match &self.body {
+            RespondBody::Fixed(bytes) => bytes.clone(),
+            RespondBody::Text(template) => {
+                let mut text = Vec::new();
+                // A missing value is empty inside a body.
+                let _ = template.render_text(&view, &mut text);
+                text.into()
+            }
+            RespondBody::Json(template) => {
+                let mut json = Vec::new();
+                template.render(&view, &mut json);
+                json.into()
+            }
+        };
+        Reply { head, body }
+    }
+}
+
+/// Where a client is sent.
+#[derive(Debug)]
+pub(crate) struct Redirect {
+    pub(crate) status: u16,
+    pub(crate) to: TargetTemplate,
+    /// Whether the query of the request is put behind the target, because that names none.
+    pub(crate) keeps_query: bool,
+}
+
+impl Redirect {
+    pub(crate) fn reply(&self, request: &RequestHead, facts: &Facts) -> Result<Reply, Fault> {
+        let mut location = Vec::new();
+        self.to
+            .render(&View::of_request(request, facts), &mut location)
+            .map_err(|_| Fault::client(400, "ambiguous_path", "Bad request"))?;
+        if let Some(query) = request.target.query().filter(|_| self.keeps_query) {
+            location.push(b'?');
+            location.extend_from_slice(query.as_bytes());
+        }
+        let mut reply = Reply::new(self.status);
+        reply.head.fields.append_known(Known::Location, &location);
+        Ok(reply)
+    }
+}
+
+/// Sends a request that came in the clear to the same address over TLS.
+pub(crate) fn to_https(request: &RequestHead, port: u16) -> Reply {
+    let host = request.authority.host();
+    let port = if port == 443 { String::new() } else { format!(":{port}") };
+    let location = format!("https://{host}{port}{}", request.target.as_str());
+    // 308 keeps method and body (RFC 9110 section 15.4.9).
+    let mut reply = Reply::new(308);
+    reply.head.fields.append_known(Known::Location, location.as_bytes());
+    reply
+}

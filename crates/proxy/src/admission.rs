@@ -1,0 +1,144 @@
+//! How many connections there may be: for each listener, and for each client of a listener.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use maitred_telemetry::ConnectionRefusal;
+
+use crate::snapshot::ListenerSettings;
+
+/// What the workers share of a listener: the count of its connections, and of each client's where that is limited.
+/// Touched when connections open and close, never by requests.
+#[derive(Debug, Default)]
+pub(crate) struct ListenerShared {
+    open: Padded,
+    clients: ClientsShared,
+}
+
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Padded(AtomicUsize);
+
+#[derive(Debug, Default)]
+#[expect(
+    clippy::disallowed_types,
+    reason = "taken when a connection opens or closes, and never while waiting"
+)]
+struct ClientsShared([std::sync::Mutex<HashMap<IpAddr, usize>>; 16]);
+
+/// A connection that was let in. Dropping it lets another in.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) listener: Rc<str>,
+    settings: Arc<ListenerSettings>,
+    client: Option<IpAddr>,
+    worker: usize,
+}
+
+impl Admitted {
+    /// Lets a connection in, unless there are as many as the listener or the client may have.
+    pub(crate) fn admit(
+        settings: &Arc<ListenerSettings>,
+        listener: &Rc<str>,
+        peer: IpAddr,
+        worker: usize,
+    ) -> Result<Self, ConnectionRefusal> {
+        let shared = &settings.shared;
+        let before = shared.open.0.fetch_add(1, Ordering::Relaxed);
+        let mut admitted =
+            Self { listener: Rc::clone(listener), settings: Arc::clone(settings), client: None, worker };
+        settings.series.at(worker).connections.inc();
+        if settings.max_connections.is_some_and(|most| before >= most) {
+            return Err(ConnectionRefusal::ListenerLimit);
+        }
+        if let Some(most) = settings.max_connections_per_client {
+            let client = network_of(peer);
+            if !shared.clients.enter(client, most) {
+                return Err(ConnectionRefusal::ClientLimit);
+            }
+            admitted.client = Some(client);
+        }
+        settings.series.at(worker).accepted.inc();
+        Ok(admitted)
+    }
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        self.settings.shared.open.0.fetch_sub(1, Ordering::Relaxed);
+        self.settings.series.at(self.worker).connections.dec();
+        if let Some(client) = self.client {
+            self.settings.shared.clients.leave(client);
+        }
+    }
+}
+
+impl ClientsShared {
+    fn enter(&self, client: IpAddr, most: usize) -> bool {
+        let mut shard = self.shard(client);
+        let open = shard.entry(client).or_default();
+        let fits = *open < most;
+        *open += usize::from(fits);
+        fits
+    }
+
+    fn leave(&self, client: IpAddr) {
+        let mut shard = self.shard(client);
+        if let Some(open) = shard.get_mut(&client) {
+            *open -= 1;
+            if *open == 0 {
+                shard.remove(&client);
+            }
+        }
+    }
+
+    #[expect(clippy::disallowed_types, reason = "see ClientsShared")]
+    fn shard(&self, client: IpAddr) -> std::sync::MutexGuard<'_, HashMap<IpAddr, usize>> {
+        let last = match client {
+            IpAddr::V4(v4) => v4.octets()[3],
+            IpAddr::V6(v6) => v6.octets()[7],
+        };
+        // A count is valid whatever panicked while it was held.
+        self.0[usize::from(last & 15)].lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// One client: an IPv4 address, or the /64 that an IPv6 client has for itself.
+fn network_of(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_may_open_so_many_and_leaves_no_trace() {
+        let clients = ClientsShared::default();
+        let address: IpAddr = "10.0.0.1".parse().unwrap();
+        assert!(clients.enter(address, 2) && clients.enter(address, 2));
+        assert!(!clients.enter(address, 2));
+        clients.leave(address);
+        assert!(clients.enter(address, 2));
+        clients.leave(address);
+        clients.leave(address);
+        assert!(clients.0.iter().all(|shard| shard.lock().unwrap().is_empty()));
+    }
+
+    #[test]
+    fn an_ipv6_client_is_its_network() {
+        let network = |text: &str| network_of(text.parse().unwrap());
+        assert_eq!(network("2001:db8::1"), network("2001:db8::ffff:2"));
+        assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
+        assert_ne!(network("10.0.0.1"), network("10.0.0.2"));
+    }
+}

@@ -1,0 +1,86 @@
+//! Chooses the route of a request, and answers for the built-in one of what matches none.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use maitred_http::{Known, Method, RequestHead};
+use maitred_policy::{Facts, Fault, PathParams};
+use maitred_router::{Captures, Outcome, Subject};
+
+use crate::exchange::Body;
+use crate::local::LocalSnapshot;
+use crate::snapshot::ListenerSettings;
+
+/// What the route table said.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    /// The number of the route; of the built-in one where none matched.
+    pub(crate) route: usize,
+    /// The methods of the routes that would have matched, had it been one of them.
+    allow: Option<String>,
+}
+
+/// Chooses the route, and tells it to `facts`.
+pub(crate) fn route(
+    snapshot: &LocalSnapshot,
+    listener: &ListenerSettings,
+    request: &RequestHead,
+    facts: &mut Facts,
+    captures: &mut Captures,
+) -> Chosen {
+    let table = &snapshot.shared;
+    let mut subject = Subject {
+        head: request,
+        client: facts.client,
+        listener: listener.number,
+        method: request.method,
+        context: facts,
+    };
+    let mut outcome = None;
+    if let Some(asked) = preflight_of(request) {
+        // A CORS preflight is routed by the method that it asks about, where the route answers preflights.
+        subject.method = asked;
+        if let Outcome::Found(route) = table.router.route(&subject, captures)
+            && table.routes[route].pipeline.answers_preflights
+        {
+            outcome = Some(Outcome::Found(route));
+        }
+        subject.method = request.method;
+    }
+    let chosen = match outcome.unwrap_or_else(|| table.router.route(&subject, captures)) {
+        Outcome::Found(route) => Chosen { route, allow: None },
+        Outcome::MethodNotAllowed(methods) => {
+            Chosen { route: table.unmatched(), allow: Some(methods.to_string()) }
+        }
+        Outcome::NotFound => Chosen { route: table.unmatched(), allow: None },
+    };
+    facts.route = std::rc::Rc::clone(&snapshot.routes[chosen.route]);
+    let names = &table.routes[chosen.route].params;
+    if !names.is_empty() {
+        let found = table.router.values(captures, request.target.path());
+        let values = names.iter().map(|name| found.value(name).unwrap_or_default().into()).collect();
+        facts.params = PathParams { names: Arc::clone(names), values };
+    }
+    chosen
+}
+
+/// The method that a CORS preflight asks about (Fetch standard, CORS protocol).
+fn preflight_of(request: &RequestHead) -> Option<Method> {
+    if request.method != Method::Options || !request.fields.has(Known::Origin) {
+        return None;
+    }
+    Method::parse(request.fields.known(Known::AccessControlRequestMethod)?).ok()
+}
+
+/// Answers what matched no route.
+pub(crate) fn no_route(request: &RequestHead, chosen: &Chosen) -> Result<Body, Fault> {
+    if request.target.is_asterisk() {
+        // `OPTIONS *` asks about the server as a whole (RFC 9110 section 9.3.7): it is there.
+        return Ok(Body::Own(Bytes::new()));
+    }
+    Err(match &chosen.allow {
+        Some(methods) => Fault::client(405, "method_not_allowed", "Method not allowed")
+            .field(Known::Allow.as_str().as_bytes(), methods.as_bytes()),
+        None => Fault::client(404, "route_not_found", "Route not found"),
+    })
+}

@@ -1,0 +1,47 @@
+//! Listeners: their addresses, whom they trust, how many connections they take.
+
+use std::sync::Arc;
+
+use maitred_config::scalar;
+use maitred_config::{Document, PathHandling};
+use maitred_http::{PathRules, Scheme};
+use maitred_net::ListenAddress;
+
+use super::Compiler;
+use crate::snapshot::ListenerSettings;
+
+/// Compiles the listeners in the order of the document. The counts of one with the same name go on.
+pub(super) fn compile(compiler: &Compiler<'_>) -> Vec<Arc<ListenerSettings>> {
+    let Document { listeners, .. } = compiler.document;
+    let previous = compiler.previous.map(|snapshot| &snapshot.listeners[..]).unwrap_or_default();
+    let number = |index: usize| u16::try_from(index).unwrap_or(u16::MAX);
+    listeners
+        .iter()
+        .enumerate()
+        .map(|(index, entry)| {
+            let listener = &entry.value;
+            let same = previous.iter().find(|old| *old.name == *entry.name);
+            Arc::new(ListenerSettings {
+                name: Arc::from(&*entry.name),
+                number: number(index),
+                address: match &listener.address.value {
+                    scalar::ListenAddress::Tcp(address) => ListenAddress::Tcp(*address),
+                    scalar::ListenAddress::Unix(path) => ListenAddress::Unix(path.into()),
+                },
+                scheme: Scheme::Http,
+                paths: match listener.paths {
+                    PathHandling::Strict => PathRules::Strict,
+                    PathHandling::Raw => PathRules::Raw,
+                },
+                trusted: listener.trusted_proxies.clone(),
+                redirect_https: listener.redirect.as_ref().map(|redirect| redirect.port),
+                max_connections: usize::try_from(listener.max_connections.get()).ok(),
+                max_connections_per_client: listener
+                    .max_connections_per_client
+                    .and_then(|most| usize::try_from(most.get()).ok()),
+                series: compiler.metrics.listener(&entry.name),
+                shared: same.map(|old| Arc::clone(&old.shared)).unwrap_or_default(),
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,422 @@
+//! Routes: what they match into the route table, what they do into actions.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use maitred_config::{
+    Condition as Written, ErrorBodies, Match, Respond as WrittenRespond, Route as WrittenRoute, StripPrefix,
+    TextMatch, UpstreamRef,
+};
+use maitred_config::{NamedEntry, Problem, Problems, Span, scalar};
+use maitred_http::{FieldName, Method};
+use maitred_policy::Condition as Cel;
+use maitred_policy::values::{Available, BodyTemplate, TargetTemplate, Template};
+use maitred_router::{Ambiguity, Condition, HostSpec, PathSpec, Pattern, RouteSpec, Router, Source, Test};
+
+use super::pipelines::Pipelines;
+use super::upstreams::UpstreamNumbers;
+use super::{Compiler, RouteLog};
+use crate::action::{Action, Redirect, Respond, RespondBody};
+use crate::error_format::ErrorFormat;
+use crate::rewrite::{Rewrite, Strip};
+use crate::snapshot::{ForwardSettings, ListenerSettings, Route, RouteCounts, When};
+
+/// What routes are compiled in the midst of.
+pub(super) struct Around<'a> {
+    pub(super) listeners: &'a [Arc<ListenerSettings>],
+    pub(super) upstream_numbers: &'a UpstreamNumbers,
+    pub(super) access_log: RouteLog,
+}
+
+/// The name of the built-in route for what matches no other.
+const UNMATCHED: &str = "unmatched";
+
+/// Compiles the routes and, behind them, the one for what matches none.
+pub(super) fn compile(
+    compiler: &Compiler<'_>,
+    around: &Around<'_>,
+    pipelines: &mut Pipelines<'_>,
+    problems: &mut Problems,
+) -> Option<(Router, Vec<Route>)> {
+    let document = compiler.document;
+    let errors = Arc::new(error_format(document.errors.on(), problems));
+    let mut specs = Vec::new();
+    let mut routes = Vec::new();
+    for entry in document.routes.iter() {
+        let one = One { compiler, around, entry, problems };
+        let (spec, route) = one.compile(&errors, pipelines);
+        specs.push(spec);
+        routes.push(route);
+    }
+    routes.push(unmatched(compiler, around, errors, pipelines.of(None, problems)));
+    let router = match Router::compile(specs) {
+        Ok(router) => router,
+        Err(ambiguities) => {
+            let entries: Vec<_> = document.routes.iter().collect();
+            for ambiguity in ambiguities {
+                problems.push(ambiguous(&ambiguity, &entries));
+            }
+            return None;
+        }
+    };
+    routes.into_iter().collect::<Option<Vec<_>>>().map(|routes| (router, routes))
+}
+
+fn ambiguous(ambiguity: &Ambiguity, entries: &[&NamedEntry<WrittenRoute>]) -> Problem {
+    let (first, second) = (entries[ambiguity.first], entries[ambiguity.second]);
+    Problem::error(format!(
+        "`{}` and `{}` can both take the same request: {}",
+        first.name, second.name, ambiguity.reason
+    ))
+    .label(second.span, "this route")
+    .label(first.span, "and this one")
+    .help("give one of them a `priority`, or a condition that the other has not")
+}
+
+fn unmatched(
+    compiler: &Compiler<'_>,
+    around: &Around<'_>,
+    errors: Arc<ErrorFormat>,
+    pipeline: Arc<crate::pipeline::Pipeline>,
+) -> Option<Route> {
+    Some(Route {
+        name: UNMATCHED.into(),
+        path: "".into(),
+        methods: None,
+        pipeline,
+        action: Action::Unmatched,
+        errors,
+        access_log: around.access_log.clone(),
+        params: Arc::default(),
+        counts: counts(compiler, UNMATCHED, None),
+    })
+}
+
+fn counts(compiler: &Compiler<'_>, route: &str, upstream: Option<&str>) -> RouteCounts {
+    RouteCounts {
+        route: compiler.metrics.route(route),
+        requests: compiler.metrics.route_upstream(route, upstream),
+        own: compiler.metrics.route_upstream(route, None),
+    }
+}
+
+fn error_format(written: Option<&ErrorBodies>, problems: &mut Problems) -> ErrorFormat {
+    let Some(written) = written else { return ErrorFormat::Problem };
+    match BodyTemplate::of_document(&written.json, Available::Error) {
+        Ok(template) => ErrorFormat::Json(template),
+        Err(message) => {
+            problems.push(
+                Problem::error(message)
+                    .help("in `errors` there are `error.status`, `error.title`, `error.detail`"),
+            );
+            ErrorFormat::Problem
+        }
+    }
+}
+
+/// One route on its way.
+struct One<'a> {
+    compiler: &'a Compiler<'a>,
+    around: &'a Around<'a>,
+    entry: &'a NamedEntry<WrittenRoute>,
+    problems: &'a mut Problems,
+}
+
+impl One<'_> {
+    fn compile(
+        mut self,
+        errors: &Arc<ErrorFormat>,
+        pipelines: &mut Pipelines<'_>,
+    ) -> (RouteSpec, Option<Route>) {
+        let written = &self.entry.value;
+        let matching = &written.r#match;
+        let (paths, params) = self.paths(matching);
+        let methods = self.methods(matching);
+        let spec = RouteSpec {
+            hosts: self.hosts(matching),
+            paths,
+            methods: methods.clone(),
+            conditions: self.conditions(matching),
+            priority: written.priority,
+        };
+        let pipeline = pipelines.of(Some(self.entry), self.problems);
+        let action = self.action();
+        let errors = match &written.errors {
+            None => Arc::clone(errors),
+            Some(own) => Arc::new(error_format(own.on(), self.problems)),
+        };
+        let upstream = match &action {
+            Some(Action::Forward(..)) => self.upstream_name(),
+            _ => None,
+        };
+        let route = action.map(|action| Route {
+            name: Arc::from(&*self.entry.name),
+            path: matching
+                .path
+                .iter()
+                .map(|path| path.value.text.as_str())
+                .collect::<Vec<_>>()
+                .join(" ")
+                .into(),
+            methods: methods.map(Arc::from),
+            pipeline,
+            action,
+            errors,
+            access_log: self.around.access_log.clone().filter(|_| written.access_log),
+            params,
+            counts: counts(self.compiler, &self.entry.name, upstream.as_deref()),
+        });
+        (spec, route)
+    }
+
+    fn problem(&mut self, message: impl Into<String>, at: Span) {
+        self.problems.push(Problem::error(message).at(at));
+    }
+
+    fn hosts(&mut self, matching: &Match) -> Vec<HostSpec> {
+        let mut hosts = Vec::new();
+        for host in &matching.host {
+            match HostSpec::parse(&host.value.to_string()) {
+                Ok(spec) => hosts.push(spec),
+                Err(error) => self.problem(error.to_string(), host.span),
+            }
+        }
+        hosts
+    }
+
+    fn paths(&mut self, matching: &Match) -> (Vec<PathSpec>, Arc<[Box<str>]>) {
+        let mut paths = Vec::new();
+        let mut names: Vec<Box<str>> = Vec::new();
+        for path in &matching.path {
+            match PathSpec::parse(&path.value.text) {
+                Ok(spec) => {
+                    names.extend(spec.names().map(Into::into));
+                    paths.push(spec);
+                }
+                Err(error) => self.problem(error.to_string(), path.span),
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        (paths, names.into())
+    }
+
+    fn methods(&mut self, matching: &Match) -> Option<Vec<Method>> {
+        let mut methods = Vec::new();
+        for method in &matching.methods {
+            match Method::parse(method.0.as_bytes()) {
+                Ok(method) => methods.push(method),
+                Err(_) => self.problem(format!("`{}` is too long for a method", method.0), self.entry.span),
+            }
+        }
+        (!methods.is_empty()).then_some(methods)
+    }
+
+    fn conditions(&mut self, matching: &Match) -> Vec<Condition> {
+        let mut conditions = Vec::new();
+        for header in matching.headers.iter() {
+            match FieldName::parse(&header.name) {
+                Ok(name) => self.tests(Source::Header(name), &header.value, header.span, &mut conditions),
+                Err(_) => self.problem("this is no name of a header", header.span),
+            }
+        }
+        for field in matching.query.iter() {
+            self.tests(Source::Query(field.name.to_string()), &field.value, field.span, &mut conditions);
+        }
+        for cookie in matching.cookies.iter() {
+            self.tests(Source::Cookie(cookie.name.to_string()), &cookie.value, cookie.span, &mut conditions);
+        }
+        if !matching.client.is_empty() {
+            conditions.push(Condition::Client(matching.client.clone()));
+        }
+        if !matching.listener.is_empty() {
+            let numbers = self.around.listeners.iter();
+            let named = |name: &str| matching.listener.iter().any(|wanted| wanted.value == name);
+            let numbers = numbers.filter(|listener| named(&listener.name)).map(|listener| listener.number);
+            conditions.push(Condition::Listener(numbers.collect()));
+        }
+        if let Some(when) = &matching.when {
+            match Cel::compile(&when.value, Available::Routing) {
+                Ok(condition) => conditions.push(Condition::When(Box::new(When(condition)))),
+                Err(problem) => {
+                    let at = Problem::error(problem.message).at(when.span);
+                    self.problems.push(at.help_if(problem.help));
+                }
+            }
+        }
+        conditions
+    }
+
+    fn tests(&mut self, source: Source, written: &Written, at: Span, conditions: &mut Vec<Condition>) {
+        let test = match written {
+            Written::Present => Test::Present,
+            Written::Absent => Test::Absent,
+            Written::AnyOf(texts) => match self.any_of(texts, at) {
+                Some(test) => test,
+                None => return,
+            },
+        };
+        conditions.push(Condition::Value { source, test });
+    }
+
+    /// Texts alone are compared; as soon as one is a pattern, all become one.
+    fn any_of(&mut self, texts: &[TextMatch], at: Span) -> Option<Test> {
+        let exact: Option<Vec<String>> = texts
+            .iter()
+            .map(|text| match text {
+                TextMatch::Exact(text) => Some(text.clone()),
+                TextMatch::Regex(_) => None,
+            })
+            .collect();
+        if let Some(exact) = exact {
+            return Some(Test::OneOf(exact));
+        }
+        let alternatives: Vec<String> = texts
+            .iter()
+            .map(|text| match text {
+                TextMatch::Exact(text) => format!("^(?:{})$", regex_escape(text)),
+                TextMatch::Regex(pattern) => format!("(?:{pattern})"),
+            })
+            .collect();
+        match Pattern::parse(&alternatives.join("|")) {
+            Ok(pattern) => Some(Test::Matches(pattern)),
+            Err(error) => {
+                self.problem(error.to_string(), at);
+                None
+            }
+        }
+    }
+
+    fn action(&mut self) -> Option<Action> {
+        let written = &self.entry.value;
+        if let Some(upstream) = &written.upstream {
+            return self.forward(upstream);
+        }
+        if let Some(respond) = &written.respond {
+            return self.respond(respond).map(Action::Respond);
+        }
+        let redirect = written.redirect.as_ref()?;
+        let to = self.target(&redirect.to)?;
+        Some(Action::Redirect(Redirect { status: redirect.status.code(), keeps_query: !to.has_query(), to }))
+    }
+
+    fn upstream_name(&self) -> Option<Arc<str>> {
+        Some(match self.entry.value.upstream.as_ref()? {
+            UpstreamRef::Name(name) => name.value.as_str().into(),
+            UpstreamRef::Url(url) => url.value.to_string().into(),
+        })
+    }
+
+    fn forward(&mut self, upstream: &UpstreamRef) -> Option<Action> {
+        let written = &self.entry.value;
+        let name = self.upstream_name()?;
+        // That the name exists was checked when the document was read.
+        let number = *self.around.upstream_numbers.get(&name)?;
+        let base = match upstream {
+            UpstreamRef::Url(_) => maitred_upstream::Timeouts::default(),
+            UpstreamRef::Name(name) => {
+                let timeouts = &self.compiler.document.upstreams.entry(&name.value)?.value.timeouts;
+                maitred_upstream::Timeouts {
+                    connect: timeouts.connect,
+                    response: timeouts.response,
+                    idle: timeouts.idle,
+                    total: timeouts.total,
+                }
+            }
+        };
+        let own = &written.timeouts;
+        let timeouts = maitred_upstream::Timeouts {
+            connect: own.connect.unwrap_or(base.connect),
+            response: own.response.unwrap_or(base.response),
+            idle: own.idle.unwrap_or(base.idle),
+            total: own.total.or(base.total),
+        };
+        let rewrite = self.rewrite()?;
+        Some(Action::Forward(ForwardSettings { upstream: number, timeouts }, rewrite))
+    }
+
+    fn rewrite(&mut self) -> Option<Rewrite> {
+        let written = &self.entry.value;
+        if let Some(rewrite) = &written.rewrite {
+            return self.target(rewrite).map(Rewrite::Replace);
+        }
+        let strip = match &written.strip_prefix {
+            None => Strip::Nothing,
+            Some(StripPrefix::Matched) => Strip::Matched,
+            Some(StripPrefix::Path(prefix)) => Strip::Prefix(prefix.0.clone()),
+        };
+        let add = written.add_prefix.as_ref().map(|prefix| prefix.0.clone()).unwrap_or_default();
+        Some(match (&strip, add.is_empty()) {
+            (Strip::Nothing, true) => Rewrite::Keep,
+            _ => Rewrite::Prefix { strip, add },
+        })
+    }
+
+    fn target(&mut self, written: &scalar::Template) -> Option<TargetTemplate> {
+        match TargetTemplate::compile(written, Available::Request) {
+            Ok(target) => Some(target),
+            Err(message) => {
+                self.problem(message, self.entry.span);
+                None
+            }
+        }
+    }
+
+    fn template(&mut self, written: &scalar::Template) -> Option<Template> {
+        match Template::compile(written, Available::Request) {
+            Ok(template) => Some(template),
+            Err(message) => {
+                self.problem(message, self.entry.span);
+                None
+            }
+        }
+    }
+
+    fn respond(&mut self, written: &WrittenRespond) -> Option<Respond> {
+        let (body, media_type) = if let Some(json) = &written.json {
+            match BodyTemplate::of_document(json, Available::Request) {
+                Ok(template) => (RespondBody::Json(template), Some("application/json")),
+                Err(message) => {
+                    self.problem(message, self.entry.span);
+                    return None;
+                }
+            }
+        } else if let Some(text) = &written.text {
+            let template = self.template(text)?;
+            let body = match template.literal() {
+                Some(text) => RespondBody::Fixed(Bytes::copy_from_slice(text.as_bytes())),
+                None => RespondBody::Text(template),
+            };
+            (body, Some("text/plain; charset=utf-8"))
+        } else {
+            (RespondBody::Fixed(Bytes::new()), None)
+        };
+        let mut fields = Vec::new();
+        let names_type =
+            written.headers.iter().any(|header| header.name.eq_ignore_ascii_case("content-type"));
+        if let Some(media_type) = media_type.filter(|_| !names_type) {
+            let literal = scalar::Template { parts: vec![scalar::Part::Text(media_type.to_owned())] };
+            fields.push((
+                FieldName::from(maitred_http::Known::ContentType),
+                Arc::new(self.template(&literal)?),
+            ));
+        }
+        for header in written.headers.iter() {
+            let Ok(name) = FieldName::parse(&header.name) else { continue };
+            fields.push((name, Arc::new(self.template(&header.value)?)));
+        }
+        Some(Respond { status: written.status.0, fields, body })
+    }
+}
+
+/// A text as a pattern that matches just it.
+fn regex_escape(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in text.chars() {
+        if r"\.+*?()|[]{}^$#&-~".contains(c) {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}

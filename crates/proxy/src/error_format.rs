@@ -1,0 +1,58 @@
+//! The bodies of answers that the gateway makes itself: `application/problem+json` (RFC 9457), or what the document puts
+//! in its place.
+
+use maitred_http::{Known, ResponseHead, reason};
+use maitred_policy::values::{BodyTemplate, ErrorView, View};
+use maitred_policy::{Fault, Reply};
+
+/// How errors are told.
+#[derive(Debug, Default)]
+pub enum ErrorFormat {
+    /// A problem detail with fixed public texts.
+    #[default]
+    Problem,
+    /// A template of JSON.
+    Json(BodyTemplate),
+}
+
+impl ErrorFormat {
+    /// The answer to a fault. `view` is what templates may name.
+    pub(crate) fn reply(&self, fault: &Fault, view: &View<'_>) -> Reply {
+        let status = fault.status();
+        let mut head = ResponseHead { status, ..ResponseHead::default() };
+        let error = ErrorView { status, title: reason(status), detail: fault.detail() };
+        let body = match self {
+            Self::Problem => {
+                head.fields.append_known(Known::ContentType, b"application/problem+json");
+                problem(&error, view.facts.request_id.as_str())
+            }
+            Self::Json(template) => {
+                head.fields.append_known(Known::ContentType, b"application/json");
+                let mut json = Vec::new();
+                template.render(&View { error: Some(error), ..*view }, &mut json);
+                json
+            }
+        };
+        for (name, value) in fault.fields() {
+            head.fields.append_bytes(name, value);
+        }
+        Reply { head, body: body.into() }
+    }
+}
+
+/// A problem detail.
+pub(crate) fn problem(error: &ErrorView<'_>, request_id: &str) -> Vec<u8> {
+    let text = |text: &str| serde_json::Value::from(text).to_string();
+    let mut body = format!(
+        r#"{{"type":"about:blank","title":{},"status":{},"detail":{}"#,
+        text(error.title),
+        error.status,
+        text(error.detail)
+    );
+    if !request_id.is_empty() {
+        body.push_str(r#","request_id":"#);
+        body.push_str(&text(request_id));
+    }
+    body.push('}');
+    body.into_bytes()
+}

@@ -1,0 +1,159 @@
+//! One request and its response, to be read once, downwards:
+//! route → pipeline down → action → pipeline up → respond → record.
+//!
+//! Nothing here names a policy, a header or a protocol version.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use maitred_http::{Method, ResponseHead};
+use maitred_policy::values::View;
+use maitred_policy::{Facts, Fault, Reply, Verdict};
+use maitred_router::Captures;
+use maitred_wire::h1::RequestInfo;
+
+use crate::action::{Action, to_https};
+use crate::choose::{self, Chosen};
+use crate::connection::{After, Connection};
+use crate::forward::{self, Forwarded};
+use crate::identify;
+use crate::local::{Heads, LocalSnapshot};
+use crate::pipeline::Run;
+use crate::record::{self, Record};
+use crate::respond::{self, Sent};
+use crate::snapshot::{ListenerSettings, Route};
+use crate::worker::Worker;
+
+/// What an exchange has at hand besides its heads and its connection.
+pub(crate) struct Exchange<'a> {
+    pub(crate) worker: &'a Worker,
+    pub(crate) snapshot: &'a Rc<LocalSnapshot>,
+    pub(crate) route: &'a Route,
+    pub(crate) facts: Facts,
+    /// The request's body and what its head says of the connection.
+    pub(crate) announced: RequestInfo,
+    pub(crate) started: Instant,
+    /// What to tell of it when it is over.
+    pub(crate) record: Record,
+}
+
+/// The body of an answer, and where it comes from. The head is among the heads of the exchange.
+pub(crate) enum Body {
+    /// The gateway made it.
+    Own(bytes::Bytes),
+    /// A service sends it.
+    Stream(Box<Forwarded>),
+    /// The service agreed to another protocol.
+    Tunnel(Box<Forwarded>),
+}
+
+/// Serves one request whose head was read.
+pub(crate) async fn serve(
+    worker: &Worker,
+    snapshot: &Rc<LocalSnapshot>,
+    listener: &ListenerSettings,
+    connection: &mut Connection,
+    heads: &mut Heads,
+    announced: RequestInfo,
+) -> After {
+    let started = worker.clock.now();
+    let mut captures = Captures::default();
+    let mut facts = identify::facts(worker, snapshot, listener, connection.peer, &heads.request, started);
+
+    // Route.
+    let chosen = choose::route(snapshot, listener, &heads.request, &mut facts, &mut captures);
+    let route = &snapshot.shared.routes[chosen.route];
+    let mut run = Run::new(&route.pipeline, &snapshot.locals);
+    let record = Record::default();
+    let mut exchange = Exchange { worker, snapshot, route, facts, announced, started, record };
+
+    // Pipeline down.
+    let verdict = match listener.redirect_https {
+        Some(port) => Verdict::Respond(Box::new(to_https(&heads.request, port))),
+        None => run.down(&mut heads.request, &mut exchange.facts).await,
+    };
+
+    // Action.
+    let mut body = match verdict {
+        Verdict::Continue => match act(&mut exchange, connection, heads, &chosen, &captures).await {
+            Ok(body) => body,
+            Err(fault) => exchange.fault(&mut heads.response, &heads.request, &fault),
+        },
+        Verdict::Respond(reply) => exchange.own(&mut heads.response, *reply),
+        Verdict::Fail(fault) => exchange.fault(&mut heads.response, &heads.request, &fault),
+    };
+
+    // Pipeline up.
+    let mut from = run.top();
+    while from > 0 {
+        let (verdict, at) = run.up(from, &mut heads.response, &heads.request, &exchange.facts).await;
+        match verdict {
+            Verdict::Continue => {}
+            Verdict::Respond(reply) => body = exchange.own(&mut heads.response, *reply),
+            Verdict::Fail(fault) => body = exchange.fault(&mut heads.response, &heads.request, &fault),
+        }
+        from = at;
+    }
+
+    // Respond.
+    let sent = respond::send(&mut exchange, connection, &heads.response, body).await;
+
+    // Record.
+    run.outcome = record::record(&exchange, &heads.request, &heads.response, &sent);
+    after(sent)
+}
+
+fn after(sent: Sent) -> After {
+    match sent {
+        Sent::Whole { keep_alive: true } => After::Wait,
+        Sent::Whole { keep_alive: false } => After::Close,
+        Sent::Broken => After::Abort,
+        Sent::Switched(tunnel) => After::Tunnel(tunnel),
+    }
+}
+
+/// What the route does with a request that its policies let through.
+async fn act(
+    exchange: &mut Exchange<'_>,
+    connection: &mut Connection,
+    heads: &mut Heads,
+    chosen: &Chosen,
+    captures: &Captures,
+) -> Result<Body, Fault> {
+    let reply = match &exchange.route.action {
+        Action::Forward(settings, rewrite) => {
+            rewrite.apply(&mut heads.request, &exchange.facts, captures)?;
+            return forward::forward(exchange, settings, connection, heads).await;
+        }
+        Action::Respond(respond) => respond.reply(&heads.request, &exchange.facts),
+        Action::Redirect(redirect) => redirect.reply(&heads.request, &exchange.facts)?,
+        Action::Unmatched => return choose::no_route(&heads.request, chosen),
+    };
+    Ok(exchange.own(&mut heads.response, reply))
+}
+
+impl Exchange<'_> {
+    /// Takes a reply as the answer.
+    pub(crate) fn own(&self, response: &mut ResponseHead, reply: Reply) -> Body {
+        *response = reply.head;
+        Body::Own(reply.body)
+    }
+
+    /// Takes the answer to a fault, and remembers what went wrong.
+    fn fault(
+        &mut self,
+        response: &mut ResponseHead,
+        request: &maitred_http::RequestHead,
+        fault: &Fault,
+    ) -> Body {
+        self.record.outcome = fault.cause();
+        respond::log_fault(self, request.method, fault);
+        let view = View::of_request(request, &self.facts);
+        self.own(response, self.route.errors.reply(fault, &view))
+    }
+
+    /// The method of the request, which decides about bodies.
+    pub(crate) fn is_upgrade(&self, method: Method) -> bool {
+        self.announced.wants_upgrade && method == Method::Get
+    }
+}

@@ -1,0 +1,138 @@
+//! What would happen to a request, told without sending anything: which route wins and why the others lost, which
+//! policies run in which order, and what each would decide.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::SystemTime;
+
+use maitred_http::{RequestHead, Scheme};
+use maitred_policy::{Facts, PathParams, Phase, RequestId, RouteFacts};
+use maitred_router::{Reason, Subject};
+
+use crate::action::Action;
+use crate::snapshot::{Route, Snapshot};
+
+/// What would happen to a request.
+#[derive(Debug)]
+pub struct Explained {
+    /// Every route, in the order in which they rank for this request.
+    pub routes: Vec<ExplainedRoute>,
+    /// The name of the route that serves it.
+    pub route: String,
+    /// The policies that run, in their order.
+    pub policies: Vec<ExplainedPolicy>,
+    /// What the route does.
+    pub action: String,
+}
+
+/// What the route table says of one route.
+#[derive(Debug)]
+pub struct ExplainedRoute {
+    /// Its name.
+    pub name: String,
+    /// Whether it wins.
+    pub won: bool,
+    /// Why, or why not.
+    pub why: String,
+}
+
+/// One step of the pipeline.
+#[derive(Debug)]
+pub struct ExplainedPolicy {
+    /// When it runs.
+    pub phase: Phase,
+    /// Its name.
+    pub name: String,
+    /// Where it is written.
+    pub place: String,
+    /// What it would do.
+    pub says: String,
+}
+
+/// Explains a request that `client` sends to the listener of this name; with none, to the first.
+pub fn explain(
+    snapshot: &Snapshot,
+    request: &RequestHead,
+    client: IpAddr,
+    listener: Option<&str>,
+    at: SystemTime,
+) -> Option<Explained> {
+    let mut listeners = snapshot.listeners.iter();
+    let listener = match listener {
+        Some(name) => listeners.find(|listener| *listener.name == *name)?,
+        None => listeners.next()?,
+    };
+    let facts_of = |route: &Route| Facts {
+        client,
+        peer: client,
+        peer_is_trusted: listener.trusts(client),
+        scheme: Scheme::Http,
+        listener: Rc::from(&*listener.name),
+        request_id: RequestId::new(0, [0; 10]),
+        received: at,
+        route: Rc::new(RouteFacts { name: route.name.clone(), methods: route.methods.clone() }),
+        params: PathParams::default(),
+        upstream: None,
+        body_limit: None,
+    };
+    let unmatched = &snapshot.routes[snapshot.unmatched()];
+    let context = facts_of(unmatched);
+    let subject = Subject {
+        head: request,
+        client,
+        listener: listener.number,
+        method: request.method,
+        context: &context,
+    };
+    let verdicts = snapshot.router.explain(&subject);
+    let name = |index: usize| snapshot.routes[index].name.to_string();
+    let chosen =
+        verdicts.iter().find(|verdict| verdict.won()).map_or(snapshot.unmatched(), |verdict| verdict.route);
+    let route = &snapshot.routes[chosen];
+    let facts = facts_of(route);
+    let policies = route
+        .pipeline
+        .policies()
+        .iter()
+        .map(|instance| ExplainedPolicy {
+            phase: instance.phase,
+            name: instance.name.to_string(),
+            place: instance.place.to_string(),
+            says: instance.policy.explain(request, &facts),
+        })
+        .collect();
+    let told = |verdict: &maitred_router::Verdict| ExplainedRoute {
+        name: name(verdict.route),
+        won: verdict.won(),
+        why: why(&verdict.why, &name),
+    };
+    Some(Explained {
+        routes: verdicts.iter().map(told).collect(),
+        route: name(chosen),
+        policies,
+        action: action(snapshot, route),
+    })
+}
+
+fn why(reason: &Reason, name: &impl Fn(usize) -> String) -> String {
+    match reason {
+        Reason::Won => "fits, and nothing that fits ranks higher".to_owned(),
+        Reason::Outranked { by, rule } => format!("fits, but `{}` {rule}", name(*by)),
+        Reason::Method => "does not take the method".to_owned(),
+        Reason::Condition(number) => format!("its condition {} does not hold", number + 1),
+        Reason::Path => "another path".to_owned(),
+        Reason::Host => "another host".to_owned(),
+    }
+}
+
+fn action(snapshot: &Snapshot, route: &Route) -> String {
+    match &route.action {
+        Action::Forward(settings, _) => {
+            let cluster = &snapshot.upstreams[settings.upstream].cluster;
+            format!("forwards to the upstream `{}`", cluster.settings().name)
+        }
+        Action::Respond(respond) => format!("answers {}", respond.status),
+        Action::Redirect(redirect) => format!("redirects with {}", redirect.status),
+        Action::Unmatched => "answers 404, or 405 if only the method does not match".to_owned(),
+    }
+}

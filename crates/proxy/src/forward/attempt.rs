@@ -1,0 +1,230 @@
+//! One try at one endpoint: a connection, the request, and the head of the answer. The request's body flows meanwhile, and
+//! interim answers go to the client as they come.
+
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use maitred_http::BodyLength;
+use maitred_policy::{Fault, Retry};
+use maitred_telemetry::UpstreamFailure;
+use maitred_upstream::{Lease, LocalCluster, LocalEndpoint};
+use maitred_wire::Broken;
+
+use super::pump::{PumpError, PumpState};
+use super::{Upload, acquire_fault, headers};
+use crate::connection::Connection;
+use crate::exchange::Exchange;
+use crate::local::Heads;
+use crate::snapshot::ForwardSettings;
+
+pub(super) struct Attempt<'a> {
+    pub(super) exchange: &'a Exchange<'a>,
+    pub(super) cluster: &'a Rc<LocalCluster>,
+    pub(super) settings: &'a ForwardSettings,
+    pub(super) upgrade: Option<&'a [u8]>,
+    pub(super) upload: &'a mut Upload,
+}
+
+/// What the wait for an answer ended with.
+enum Waited {
+    Head(BodyLength),
+    /// The service broke before its answer; `sent` tells whether any of the request had left.
+    Service(Broken),
+    Client(Broken),
+    TooLarge,
+    TimedOut,
+}
+
+impl Attempt<'_> {
+    /// Runs it. On success the head of the answer is in `heads.response`.
+    pub(super) async fn run(
+        &mut self,
+        endpoint: &Rc<LocalEndpoint>,
+        fresh: bool,
+        connection: &mut Connection,
+        heads: &mut Heads,
+    ) -> Result<(Lease, BodyLength), Fault> {
+        let mut lease = self.acquire(endpoint, fresh, connection).await?;
+        headers::set_host(&mut heads.request, self.cluster, endpoint);
+        let (client, _) = lease.parts();
+        client.request(&heads.request, self.exchange.announced.length, self.upgrade);
+        loop {
+            heads.response.clear();
+            let waited = self.await_head(&mut lease, connection, heads).await;
+            let length = match waited {
+                Waited::Head(length) => length,
+                failed => return Err(self.fault(failed, &mut lease)),
+            };
+            match heads.response.status {
+                101 if self.upgrade.is_some() => return Ok((lease, length)),
+                101 => {
+                    let unasked =
+                        maitred_wire::Refusal::Bad("the service changed to a protocol that nobody asked for");
+                    return Err(self.fault(Waited::Service(unasked.into()), &mut lease));
+                }
+                100..=199 => self.relay_interim(connection, heads).await?,
+                _ => {
+                    headers::render(&mut heads.response, &heads.request, &self.exchange.facts, endpoint);
+                    return Ok((lease, length));
+                }
+            }
+        }
+    }
+
+    async fn acquire(
+        &self,
+        endpoint: &Rc<LocalEndpoint>,
+        fresh: bool,
+        connection: &mut Connection,
+    ) -> Result<Lease, Fault> {
+        let now = self.exchange.worker.clock.now();
+        if !fresh && let Some(lease) = self.cluster.take_idle(endpoint, now) {
+            return Ok(lease);
+        }
+        connection.timer.set(self.cap(now + self.settings.timeouts.connect));
+        let mut opening = std::pin::pin!(self.cluster.open(endpoint));
+        let opened = std::future::poll_fn(|cx| {
+            if let Poll::Ready(opened) = opening.as_mut().poll(cx) {
+                return Poll::Ready(Some(opened));
+            }
+            connection.timer.poll_fired(cx).map(|()| None)
+        })
+        .await;
+        match opened {
+            Some(opened) => opened.map_err(|error| acquire_fault(self.cluster, error)),
+            None => {
+                self.cluster.counts().failures(UpstreamFailure::ConnectTimeout).inc();
+                Err(Fault::timeout("upstream_connect_timeout").retry(Retry::Safe))
+            }
+        }
+    }
+
+    /// Sends the request and waits for the next head.
+    async fn await_head(
+        &mut self,
+        lease: &mut Lease,
+        connection: &mut Connection,
+        heads: &mut Heads,
+    ) -> Waited {
+        let mut seen = None;
+        std::future::poll_fn(|cx| {
+            if let Poll::Ready(ended) = self.poll_upload(cx, lease, connection) {
+                return Poll::Ready(ended);
+            }
+            let (client, stream) = lease.parts();
+            let limits = &self.exchange.snapshot.shared.limits;
+            match client.poll_response(cx, stream, limits, &mut heads.response) {
+                Poll::Ready(Ok(length)) => return Poll::Ready(Waited::Head(length)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Waited::Service(error)),
+                Poll::Pending => {}
+            }
+            let progress = Some((self.upload.pump.state, self.upload.pump.moved));
+            if seen != progress {
+                seen = progress;
+                connection.timer.set(self.deadline());
+            }
+            connection.timer.poll_fired(cx).map(|()| Waited::TimedOut)
+        })
+        .await
+    }
+
+    /// Moves the request's body. Ready only if that went wrong on the client's side.
+    fn poll_upload(
+        &mut self,
+        cx: &mut Context<'_>,
+        lease: &mut Lease,
+        connection: &mut Connection,
+    ) -> Poll<Waited> {
+        let (client, upstream) = lease.parts();
+        let mut source = connection.server.body(&mut connection.stream);
+        match self.upload.pump.poll(cx, &mut source, &mut client.body(upstream)) {
+            Poll::Pending | Poll::Ready(Ok(())) => Poll::Pending,
+            // The service may have answered before it stopped reading: its answer counts.
+            Poll::Ready(Err(PumpError::Sink(_))) => {
+                self.upload.pump.state = PumpState::Abandoned;
+                Poll::Pending
+            }
+            Poll::Ready(Err(PumpError::Source(error))) => Poll::Ready(Waited::Client(error)),
+            Poll::Ready(Err(PumpError::TooLarge)) => Poll::Ready(Waited::TooLarge),
+        }
+    }
+
+    /// Until when the current wait may last.
+    fn deadline(&mut self) -> Instant {
+        let now = self.exchange.worker.clock.now();
+        let timeouts = &self.settings.timeouts;
+        let waits_for_continue = self.exchange.announced.expects_continue && self.upload.pump.moved == 0;
+        let until = match self.upload.pump.state {
+            PumpState::Source if !waits_for_continue => self.upload.guard.wait(now, self.upload.pump.moved),
+            PumpState::Sink => {
+                self.upload.guard.resume(now);
+                now + timeouts.idle
+            }
+            _ => {
+                self.upload.guard.resume(now);
+                now + timeouts.response
+            }
+        };
+        self.cap(until)
+    }
+
+    /// No wait lasts beyond the whole exchange's limit.
+    fn cap(&self, at: Instant) -> Instant {
+        let total = self.settings.timeouts.total.unwrap_or(Duration::MAX);
+        self.exchange.started.checked_add(total).map_or(at, |end| at.min(end))
+    }
+
+    async fn relay_interim(&self, connection: &mut Connection, heads: &Heads) -> Result<(), Fault> {
+        connection.server.inform(&heads.response);
+        let until = self.exchange.worker.clock.now() + self.exchange.snapshot.shared.limits.body_grace;
+        connection.flush(until).await.map_err(|error| Fault::client(499, "client_closed", "").source(error))
+    }
+
+    fn fault(&self, waited: Waited, lease: &mut Lease) -> Fault {
+        let count = |kind| self.cluster.counts().failures(kind).inc();
+        match waited {
+            Waited::Client(error) => client_fault(error),
+            Waited::TooLarge => too_large(),
+            Waited::TimedOut
+                if self.upload.pump.state == PumpState::Source && !self.is_waiting_for_continue() =>
+            {
+                Fault::client(408, "request_timeout", "Request timeout")
+            }
+            Waited::TimedOut => {
+                count(UpstreamFailure::Timeout);
+                Fault::timeout("upstream_timeout")
+            }
+            Waited::Service(error @ Broken::Refused(_)) => {
+                count(UpstreamFailure::Protocol);
+                Fault::bad_gateway("upstream_protocol").source(error)
+            }
+            Waited::Service(error) => {
+                count(UpstreamFailure::Reset);
+                let is_stale = lease.is_reused() && !lease.parts().0.has_heard();
+                let retry = if is_stale { Retry::IfReused } else { Retry::Never };
+                Fault::bad_gateway("upstream_reset").source(error).retry(retry)
+            }
+            Waited::Head(_) => Fault::gateway("attempt"),
+        }
+    }
+
+    fn is_waiting_for_continue(&self) -> bool {
+        self.exchange.announced.expects_continue && self.upload.pump.moved == 0
+    }
+}
+
+/// What a client's broken body is.
+pub(crate) fn client_fault(error: Broken) -> Fault {
+    match error {
+        Broken::Refused(refusal) => {
+            Fault::client(refusal.status(), "bad_request_body", "Bad request").source(error)
+        }
+        Broken::Truncated | Broken::Io(_) => Fault::client(400, "client_closed", "Bad request").source(error),
+    }
+}
+
+/// The answer to a body above its limit.
+pub(crate) fn too_large() -> Fault {
+    Fault::client(413, "body_too_large", "Request body too large")
+}

@@ -1,0 +1,259 @@
+//! The gateway as a whole: its workers, the snapshot that they serve with, and how one takes the place of another.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use maitred_net::{Bound, ListenAddress, bind};
+use maitred_telemetry::{LogWriter, SharedCounter, Unwritten};
+use maitred_upstream::{Resolve, discover};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::clock::Clock;
+use crate::snapshot::Snapshot;
+use crate::worker::{Command, Worker};
+
+/// How long names may take to be resolved before the first requests are served without them.
+const FIRST_LOOKUP: Duration = Duration::from_secs(5);
+
+/// What a gateway needs from the program.
+pub struct GatewayOptions {
+    /// Threads that serve.
+    pub workers: usize,
+    /// Where time comes from.
+    pub clock: Clock,
+    /// Turns names into addresses.
+    pub resolver: Arc<dyn Resolve>,
+    /// Counts lines of the access log that nobody took.
+    pub access_log_dropped: Arc<SharedCounter>,
+}
+
+/// A running gateway. To be used on the control runtime.
+pub struct Gateway {
+    options: GatewayOptions,
+    current: Arc<Snapshot>,
+    /// Snapshots that some exchange may still use. They are dropped here, where it stalls nobody.
+    retired: Vec<Arc<Snapshot>>,
+    workers: Vec<Running>,
+    /// What each listener is bound to, by name, with the port that was chosen.
+    bound: HashMap<Arc<str>, (ListenAddress, ListenAddress)>,
+    writers: HashMap<Arc<str>, LogWriter>,
+}
+
+struct Running {
+    commands: mpsc::UnboundedSender<Command>,
+    thread: JoinHandle<io::Result<()>>,
+    ended: oneshot::Receiver<()>,
+}
+
+impl Gateway {
+    /// Binds the listeners and starts the workers.
+    pub async fn start(options: GatewayOptions, snapshot: Snapshot) -> io::Result<Self> {
+        let snapshot = Arc::new(snapshot);
+        let mut gateway = Self {
+            current: Arc::clone(&snapshot),
+            retired: Vec::new(),
+            workers: Vec::new(),
+            bound: HashMap::new(),
+            writers: HashMap::new(),
+            options,
+        };
+        gateway.open_logs(&snapshot)?;
+        gateway.find_endpoints(&snapshot).await;
+        let (sockets, bound) = gateway.bind_new(&snapshot)?;
+        gateway.bound = bound;
+        for (index, sockets) in sockets.into_iter().enumerate() {
+            let running = gateway.start_worker(index, sockets)?;
+            gateway.workers.push(running);
+        }
+        Ok(gateway)
+    }
+
+    /// The snapshot that is served with.
+    pub fn current(&self) -> &Arc<Snapshot> {
+        &self.current
+    }
+
+    /// The addresses that listeners are bound to, by name.
+    pub fn addresses(&self) -> impl Iterator<Item = (&str, &ListenAddress)> {
+        self.bound.iter().map(|(name, (_, actual))| (&**name, actual))
+    }
+
+    /// Puts another snapshot in place. If an address cannot be bound or a log not opened, nothing changes.
+    pub async fn apply(&mut self, snapshot: Snapshot) -> io::Result<()> {
+        let snapshot = Arc::new(snapshot);
+        self.open_logs(&snapshot)?;
+        let (sockets, bound) = self.bind_new(&snapshot)?;
+        self.find_endpoints(&snapshot).await;
+        for (worker, sockets) in self.workers.iter().zip(sockets) {
+            // A worker that is gone has told why in the log.
+            let _ = worker.commands.send(Command::Adopt(Arc::clone(&snapshot), sockets));
+        }
+        self.bound = bound;
+        let old = std::mem::replace(&mut self.current, snapshot);
+        self.retired.push(old);
+        self.sweep();
+        Ok(())
+    }
+
+    /// Drops the snapshots that nobody uses any more. To be called now and then.
+    pub fn sweep(&mut self) {
+        self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
+        let wanted = &self.current.logs;
+        let in_use = |key: &Arc<str>| wanted.iter().any(|target| target.key == *key);
+        if self.retired.is_empty() {
+            self.writers.retain(|key, _| in_use(key));
+        }
+    }
+
+    /// Opens log files again, after they were moved away.
+    pub fn reopen_logs(&self) {
+        for writer in self.writers.values() {
+            writer.reopen();
+        }
+    }
+
+    /// Whether every worker lives.
+    pub fn is_alive(&self) -> bool {
+        self.workers.iter().all(|worker| !worker.thread.is_finished())
+    }
+
+    /// Stops: nothing new is accepted, and what is under way may end within the document's `drain_timeout`. Answers
+    /// whether it did.
+    pub async fn drain(mut self) -> bool {
+        for worker in &self.workers {
+            // A worker that is gone has nothing to drain.
+            let _ = worker.commands.send(Command::Drain);
+        }
+        let limit = self.current.drain_limit;
+        let all = async {
+            for worker in &mut self.workers {
+                // An error means that the worker is gone, which is what is waited for.
+                let _ = (&mut worker.ended).await;
+            }
+        };
+        let in_time = tokio::time::timeout(limit, all).await.is_ok();
+        for (_, writer) in self.writers.drain() {
+            if let Err(Unwritten(lines)) = writer.close(Duration::from_secs(2)) {
+                tracing::warn!(lines, "the access log took too long; lines are lost");
+            }
+        }
+        in_time
+    }
+
+    fn start_worker(&self, index: usize, sockets: Vec<(Arc<str>, Bound)>) -> io::Result<Running> {
+        let (commands, received) = mpsc::unbounded_channel();
+        let (end, ended) = oneshot::channel::<()>();
+        let (count, clock, first) = (self.options.workers, self.options.clock, Arc::clone(&self.current));
+        let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
+            // Dropped when the thread ends, however it does.
+            let _end = end;
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_io()
+                .enable_time()
+                .event_interval(61)
+                .build_local(tokio::runtime::LocalOptions::default())?;
+            let ran = runtime.block_on(Worker::run((index, count), clock, first, sockets, received));
+            if let Err(error) = &ran {
+                tracing::error!(worker = index, "worker ended: {error}");
+            }
+            ran
+        })?;
+        Ok(Running { commands, thread, ended })
+    }
+
+    /// Binds the listeners that are new or have moved: the sockets for each worker, and what is bound then.
+    #[expect(clippy::type_complexity, reason = "the two halves of one answer, used in two places")]
+    fn bind_new(
+        &self,
+        snapshot: &Snapshot,
+    ) -> io::Result<(Vec<Vec<(Arc<str>, Bound)>>, HashMap<Arc<str>, (ListenAddress, ListenAddress)>)> {
+        let mut sockets: Vec<Vec<_>> = (0..self.options.workers).map(|_| Vec::new()).collect();
+        let mut bound = HashMap::new();
+        for listener in &snapshot.listeners {
+            let name = Arc::clone(&listener.name);
+            if let Some((wanted, actual)) = self.bound.get(&name)
+                && *wanted == listener.address
+            {
+                bound.insert(name, (wanted.clone(), actual.clone()));
+                continue;
+            }
+            let new = bind(&listener.address, self.options.workers).map_err(|error| {
+                io::Error::new(error.kind(), cannot_bind(&listener.name, &listener.address, &error))
+            })?;
+            if let Some(first) = new.first() {
+                bound.insert(Arc::clone(&name), (listener.address.clone(), first.address().clone()));
+            }
+            for (worker, socket) in sockets.iter_mut().zip(new) {
+                worker.push((Arc::clone(&name), socket));
+            }
+        }
+        Ok((sockets, bound))
+    }
+
+    fn open_logs(&mut self, snapshot: &Snapshot) -> io::Result<()> {
+        for target in &snapshot.logs {
+            let writer = match self.writers.get(&target.key) {
+                Some(writer) => writer,
+                None => {
+                    let dropped = Arc::clone(&self.options.access_log_dropped);
+                    let writer =
+                        LogWriter::start(target.destination.clone(), LogWriter::ACCESS_BATCHES, dropped)
+                            .map_err(|error| {
+                                io::Error::new(error.kind(), format!("cannot open {}: {error}", target.key))
+                            })?;
+                    self.writers.entry(Arc::clone(&target.key)).or_insert(writer)
+                }
+            };
+            target.open(writer.queue());
+        }
+        Ok(())
+    }
+
+    /// Starts looking for the endpoints of new upstreams, and waits for the first answers.
+    async fn find_endpoints(&self, snapshot: &Snapshot) {
+        let known = |upstream: &crate::snapshot::Upstream| {
+            let old = &self.current.upstreams;
+            !std::ptr::eq(&*self.current, snapshot)
+                && old.iter().any(|old| Arc::ptr_eq(old.cluster.shared(), upstream.cluster.shared()))
+        };
+        let asked: Vec<_> = snapshot
+            .upstreams
+            .iter()
+            .filter(|upstream| !known(upstream))
+            .map(|upstream| discover(upstream.cluster.shared(), Arc::clone(&self.options.resolver)))
+            .collect();
+        let all = async {
+            for answer in asked {
+                // An error means that the upstream is gone already.
+                let _ = answer.await;
+            }
+        };
+        if tokio::time::timeout(FIRST_LOOKUP, all).await.is_err() {
+            tracing::warn!(
+                "names of upstreams are still being resolved; requests to them are answered 503 until then"
+            );
+        }
+    }
+}
+
+fn cannot_bind(listener: &str, address: &ListenAddress, error: &io::Error) -> String {
+    let address = match address {
+        ListenAddress::Tcp(address) => address.to_string(),
+        ListenAddress::Unix(path) => unix(path),
+    };
+    let hint = match error.kind() {
+        io::ErrorKind::AddrInUse => ": another program listens there",
+        io::ErrorKind::PermissionDenied => ": ports below 1024 need the capability CAP_NET_BIND_SERVICE",
+        io::ErrorKind::AddrNotAvailable => ": this machine has no such address",
+        _ => "",
+    };
+    format!("listener `{listener}` cannot listen at {address}{hint} ({error})")
+}
+
+fn unix(path: &PathBuf) -> String {
+    format!("unix:{}", path.display())
+}

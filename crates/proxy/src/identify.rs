@@ -1,0 +1,185 @@
+//! Who sent a request: the peer, or the client that a trusted proxy names. What anybody else says of it is not believed.
+
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::time::Instant;
+
+use maitred_http::{FieldName, Known, RequestHead, Scheme, list_items};
+use maitred_policy::{Facts, PathParams, RequestId};
+
+use crate::clock::unix_micros;
+use crate::local::LocalSnapshot;
+use crate::snapshot::ListenerSettings;
+use crate::worker::Worker;
+
+/// What is known of a request when its head was read. The route is the built-in one until another is chosen.
+pub(crate) fn facts(
+    worker: &Worker,
+    snapshot: &LocalSnapshot,
+    listener: &ListenerSettings,
+    peer: IpAddr,
+    request: &RequestHead,
+    at: Instant,
+) -> Facts {
+    let received = worker.wall(at);
+    let trusted = !listener.trusted.is_empty() && listener.trusts(peer);
+    let (client, scheme) =
+        if trusted { told_by_proxies(listener, peer, request) } else { (peer, listener.scheme) };
+    Facts {
+        client,
+        peer,
+        peer_is_trusted: trusted,
+        scheme,
+        listener: Rc::from(&*listener.name),
+        request_id: RequestId::new(unix_micros(received) / 1000, worker.random()),
+        received,
+        route: Rc::clone(&snapshot.routes[snapshot.shared.unmatched()]),
+        params: PathParams::default(),
+        upstream: None,
+        body_limit: None,
+    }
+}
+
+/// The client and its scheme as trusted proxies tell them. Addresses are read from the last to the first; the first one
+/// that is not a trusted proxy is the client, because everything before it may be made up.
+fn told_by_proxies(listener: &ListenerSettings, peer: IpAddr, request: &RequestHead) -> (IpAddr, Scheme) {
+    let fields = &request.fields;
+    let scheme = match fields.known(Known::XForwardedProto) {
+        Some(proto) if proto.eq_ignore_ascii_case(b"https") => Scheme::Https,
+        Some(proto) if proto.eq_ignore_ascii_case(b"http") => Scheme::Http,
+        _ => listener.scheme,
+    };
+    let mut client = peer;
+    let name = if fields.has(Known::XForwardedFor) { Known::XForwardedFor } else { Known::Forwarded };
+    let values: Vec<&[u8]> = fields.all_known(name).flat_map(list_items).collect();
+    for value in values.into_iter().rev() {
+        let address =
+            if name == Known::Forwarded { forwarded_for(value) } else { std::str::from_utf8(value).ok() };
+        let Some(address) = address.and_then(parse_address) else { break };
+        client = address;
+        if !listener.trusts(address) {
+            break;
+        }
+    }
+    (client, scheme)
+}
+
+/// The `for` parameter of one element of `Forwarded` (RFC 7239 section 4).
+fn forwarded_for(element: &[u8]) -> Option<&str> {
+    let element = std::str::from_utf8(element).ok()?;
+    element.split(';').find_map(|pair| {
+        let (name, value) = pair.trim().split_once('=')?;
+        name.eq_ignore_ascii_case("for").then(|| value.trim_matches('"'))
+    })
+}
+
+/// An address, perhaps with a port, perhaps in brackets.
+fn parse_address(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let address =
+        bare.parse::<IpAddr>().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|with| with.ip()))?;
+    Some(address.to_canonical())
+}
+
+/// Removes what only trusted proxies may say of a client.
+pub(crate) fn remove_claims(request: &mut RequestHead) {
+    for name in [
+        Known::XForwardedFor,
+        Known::XForwardedHost,
+        Known::XForwardedProto,
+        Known::Forwarded,
+        Known::XRealIp,
+    ] {
+        request.fields.remove_known(name);
+    }
+    request
+        .fields
+        .remove_where(|name| name.get(..12).is_some_and(|start| start.eq_ignore_ascii_case(b"x-forwarded-")));
+}
+
+/// Tells the service who the client is. What trusted proxies said is kept and added to.
+pub(crate) fn tell(request: &mut RequestHead, facts: &Facts, request_id: &FieldName) {
+    use std::io::Write;
+    if !facts.peer_is_trusted {
+        remove_claims(request);
+    }
+    let fields = &mut request.fields;
+    let mut text = [0u8; 64];
+    let peer = {
+        let mut rest = &mut text[..];
+        // 64 bytes hold every address.
+        let _ = write!(rest, "{}", facts.peer);
+        let left = rest.len();
+        &text[..64 - left]
+    };
+    match fields.known(Known::XForwardedFor).map(<[u8]>::to_vec) {
+        Some(mut before) => {
+            before.extend_from_slice(b", ");
+            before.extend_from_slice(peer);
+            fields.set_known(Known::XForwardedFor, &before);
+        }
+        None => fields.append_known(Known::XForwardedFor, peer),
+    }
+    if facts.client == facts.peer {
+        fields.set_known(Known::XRealIp, peer);
+    } else {
+        fields.set_known(Known::XRealIp, facts.client.to_string().as_bytes());
+    }
+    if !fields.has(Known::XForwardedProto) {
+        fields.append_known(Known::XForwardedProto, facts.scheme.as_str().as_bytes());
+    }
+    let host = request.authority.as_str();
+    if !fields.has(Known::XForwardedHost) && !host.is_empty() {
+        fields.append_known(Known::XForwardedHost, host.as_bytes());
+    }
+    forwarded(fields, peer, facts, host);
+    if !fields.contains(request_id) {
+        fields.append(request_id, facts.request_id.as_bytes());
+    }
+}
+
+/// Adds this hop to `Forwarded` (RFC 7239): an IPv6 address stands in brackets and quotes.
+fn forwarded(fields: &mut maitred_http::Fields, peer: &[u8], facts: &Facts, host: &str) {
+    let mut value = fields.known(Known::Forwarded).map(<[u8]>::to_vec).unwrap_or_default();
+    if !value.is_empty() {
+        value.extend_from_slice(b", ");
+    }
+    value.extend_from_slice(b"for=");
+    if facts.peer.is_ipv6() {
+        value.extend_from_slice(b"\"[");
+        value.extend_from_slice(peer);
+        value.extend_from_slice(b"]\"");
+    } else {
+        value.extend_from_slice(peer);
+    }
+    if !host.is_empty() {
+        value.extend_from_slice(b";host=\"");
+        value.extend_from_slice(host.as_bytes());
+        value.push(b'"');
+    }
+    value.extend_from_slice(b";proto=");
+    value.extend_from_slice(facts.scheme.as_str().as_bytes());
+    fields.set_known(Known::Forwarded, &value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_addresses_in_every_usual_form() {
+        for (text, address) in [
+            ("10.0.0.1", Some("10.0.0.1")),
+            ("10.0.0.1:80", Some("10.0.0.1")),
+            ("2001:db8::1", Some("2001:db8::1")),
+            ("[2001:db8::1]", Some("2001:db8::1")),
+            ("[2001:db8::1]:80", Some("2001:db8::1")),
+            ("::ffff:10.0.0.1", Some("10.0.0.1")),
+            ("unknown", None),
+            ("_hidden", None),
+        ] {
+            assert_eq!(parse_address(text), address.map(|address| address.parse().unwrap()), "{text}");
+        }
+        assert_eq!(forwarded_for(b"proto=http; For=\"[2001:db8::1]:80\""), Some("[2001:db8::1]:80"));
+    }
+}

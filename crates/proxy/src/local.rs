@@ -1,0 +1,87 @@
+//! A snapshot on one worker: what its policies and upstreams own there.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use maitred_http::{RequestHead, ResponseHead};
+use maitred_policy::RouteFacts;
+use maitred_upstream::LocalCluster;
+
+use crate::snapshot::{ListenerSettings, Snapshot};
+
+/// A snapshot as a worker uses it. Exchanges hold it through an `Rc`, so that no request touches a counter that other
+/// threads touch.
+pub(crate) struct LocalSnapshot {
+    pub(crate) shared: Arc<Snapshot>,
+    /// What each policy instance owns here, by its number.
+    pub(crate) locals: Vec<Box<dyn Any>>,
+    pub(crate) clusters: Vec<Rc<LocalCluster>>,
+    pub(crate) routes: Vec<Rc<RouteFacts>>,
+    listeners: HashMap<Arc<str>, usize>,
+}
+
+impl LocalSnapshot {
+    /// The snapshot on worker `at.0` of `at.1`. Connections that `previous` has to the same upstreams go on.
+    pub(crate) fn new(
+        shared: Arc<Snapshot>,
+        at: (usize, usize),
+        offset: u32,
+        previous: Option<&Self>,
+    ) -> Self {
+        let locals = shared.policies.iter().map(|instance| instance.policy.new_local()).collect();
+        let old: HashMap<&str, &Rc<LocalCluster>> = previous
+            .iter()
+            .flat_map(|previous| &previous.clusters)
+            .map(|cluster| (&*cluster.cluster().settings().name, cluster))
+            .collect();
+        let clusters: Vec<_> = shared
+            .upstreams
+            .iter()
+            .map(|upstream| {
+                let (cluster, series) = (Arc::clone(&upstream.cluster), Arc::clone(&upstream.series));
+                let old = old.get(&*cluster.settings().name).map(|old| &***old);
+                Rc::new(LocalCluster::new(cluster, series, at, offset, old))
+            })
+            .collect();
+        for gone in old.values().filter(|old| {
+            !clusters.iter().any(|kept| kept.cluster().settings().name == old.cluster().settings().name)
+        }) {
+            gone.retire();
+        }
+        let routes = shared
+            .routes
+            .iter()
+            .map(|route| {
+                Rc::new(RouteFacts { name: Arc::clone(&route.name), methods: route.methods.clone() })
+            })
+            .collect();
+        let listeners = shared
+            .listeners
+            .iter()
+            .enumerate()
+            .map(|(index, listener)| (Arc::clone(&listener.name), index))
+            .collect();
+        Self { shared, locals, clusters, routes, listeners }
+    }
+
+    /// The listener of this name, if the snapshot still has it.
+    pub(crate) fn listener(&self, name: &str) -> Option<&ListenerSettings> {
+        self.listeners.get(name).map(|&index| &*self.shared.listeners[index])
+    }
+}
+
+/// The heads of one exchange, kept by the worker for the next one.
+#[derive(Debug, Default)]
+pub(crate) struct Heads {
+    pub(crate) request: RequestHead,
+    pub(crate) response: ResponseHead,
+}
+
+impl Heads {
+    pub(crate) fn clear(&mut self) {
+        self.request.clear();
+        self.response.clear();
+    }
+}

@@ -1,0 +1,143 @@
+//! The ordered policies of a route, and one run of them: down to the action, up with the response, and to the end.
+//!
+//! Response hooks run for the policies whose request hook ran, last first, and for those that render every answer. The
+//! end hook runs once for each policy that ran, whatever becomes of the exchange: it hangs on the drop of the run.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use maitred_http::{RequestHead, ResponseHead};
+use maitred_policy::{DynPolicy, Facts, Outcome, Phase, Slot, Step, Verdict};
+use smallvec::SmallVec;
+
+/// A policy where it is written: shared by all routes that inherit it.
+pub struct PolicyInstance {
+    /// Where it is written.
+    pub place: Arc<str>,
+    /// Its name there, with its label.
+    pub name: Arc<str>,
+    /// When it runs.
+    pub phase: Phase,
+    /// Its number in the snapshot, under which workers keep what it owns there.
+    pub number: usize,
+    /// What was compiled.
+    pub policy: Box<dyn DynPolicy>,
+    renders: bool,
+}
+
+impl PolicyInstance {
+    /// An instance with this number in its snapshot.
+    pub fn new(
+        place: Arc<str>,
+        name: Arc<str>,
+        phase: Phase,
+        number: usize,
+        policy: Box<dyn DynPolicy>,
+    ) -> Self {
+        let renders = phase == Phase::Render || policy.needs().every_answer;
+        Self { place, name, phase, number, policy, renders }
+    }
+}
+
+impl std::fmt::Debug for PolicyInstance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{}", self.name, self.place)
+    }
+}
+
+/// The policies of a route, in the order of their phases.
+#[derive(Debug, Default)]
+pub struct Pipeline {
+    policies: Vec<Arc<PolicyInstance>>,
+    /// Whether one of them answers CORS preflights.
+    pub(crate) answers_preflights: bool,
+}
+
+impl Pipeline {
+    /// Orders the policies by phase; inside a phase they stay as written.
+    pub fn new(mut policies: Vec<Arc<PolicyInstance>>) -> Self {
+        policies.sort_by_key(|instance| instance.phase);
+        let answers_preflights = policies.iter().any(|instance| instance.policy.needs().preflights);
+        Self { policies, answers_preflights }
+    }
+
+    /// The policies in the order in which they run.
+    pub fn policies(&self) -> &[Arc<PolicyInstance>] {
+        &self.policies
+    }
+}
+
+/// One run of a pipeline.
+pub(crate) struct Run<'a> {
+    pipeline: &'a Pipeline,
+    locals: &'a [Box<dyn Any>],
+    states: SmallVec<[Box<dyn Any>; 8]>,
+    /// How many request hooks ran.
+    ran: usize,
+    /// What the end hooks are told; set when it is known.
+    pub(crate) outcome: Outcome,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(pipeline: &'a Pipeline, locals: &'a [Box<dyn Any>]) -> Self {
+        let states = pipeline.policies.iter().map(|instance| instance.policy.new_state()).collect();
+        let outcome = Outcome { status: 0, complete: false, duration: std::time::Duration::ZERO };
+        Self { pipeline, locals, states, ran: 0, outcome }
+    }
+
+    /// Runs the request hooks until one answers or fails.
+    pub(crate) async fn down(&mut self, request: &mut RequestHead, facts: &mut Facts) -> Verdict {
+        for (instance, state) in self.pipeline.policies.iter().zip(&mut self.states) {
+            self.ran += 1;
+            let slot = Slot { state: &mut **state, local: &*self.locals[instance.number] };
+            let verdict = match instance.policy.on_request(request, facts, slot) {
+                Step::Ready(verdict) => verdict,
+                Step::Later(later) => later.await,
+            };
+            if !matches!(verdict, Verdict::Continue) {
+                return verdict;
+            }
+        }
+        Verdict::Continue
+    }
+
+    /// Runs the response hooks from policy `from` upwards, until one answers or fails; then the answer tells from where
+    /// to go on with the new response.
+    pub(crate) async fn up(
+        &mut self,
+        from: usize,
+        response: &mut ResponseHead,
+        request: &RequestHead,
+        facts: &Facts,
+    ) -> (Verdict, usize) {
+        for index in (0..from).rev() {
+            let instance = &self.pipeline.policies[index];
+            if index >= self.ran && !instance.renders {
+                continue;
+            }
+            let slot = Slot { state: &mut *self.states[index], local: &*self.locals[instance.number] };
+            let verdict = match instance.policy.on_response(response, request, facts, slot) {
+                Step::Ready(verdict) => verdict,
+                Step::Later(later) => later.await,
+            };
+            if !matches!(verdict, Verdict::Continue) {
+                return (verdict, index);
+            }
+        }
+        (Verdict::Continue, 0)
+    }
+
+    /// From where the first pass upwards starts.
+    pub(crate) fn top(&self) -> usize {
+        self.pipeline.policies.len()
+    }
+}
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        for (instance, state) in self.pipeline.policies.iter().zip(&mut self.states).take(self.ran) {
+            let slot = Slot { state: &mut **state, local: &*self.locals[instance.number] };
+            instance.policy.on_end(slot, &self.outcome);
+        }
+    }
+}

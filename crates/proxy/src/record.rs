@@ -1,0 +1,116 @@
+//! What is told of an exchange when it is over: counts, and a line in the access log.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use maitred_http::{Known, RequestHead, ResponseHead};
+use maitred_policy::Outcome;
+use maitred_telemetry::AccessRecord;
+use maitred_upstream::LocalEndpoint;
+
+use crate::clock::{micros, unix_micros};
+use crate::connection::{Connection, Refused};
+use crate::exchange::Exchange;
+use crate::local::{Heads, LocalSnapshot};
+use crate::respond::Sent;
+use crate::worker::Worker;
+
+/// What an exchange gathers on its way to be told at its end.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    /// One word for what went wrong; empty if nothing did.
+    pub(crate) outcome: &'static str,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+    pub(crate) attempts: u32,
+    pub(crate) upstream_started: Option<Instant>,
+    pub(crate) upstream_ended: Option<Instant>,
+    pub(crate) endpoint: Option<Rc<LocalEndpoint>>,
+}
+
+/// Counts an exchange and writes it to the access log. Answers what policies are told at the end.
+pub(crate) fn record(
+    exchange: &Exchange<'_>,
+    request: &RequestHead,
+    response: &ResponseHead,
+    sent: &Sent,
+) -> Outcome {
+    let Exchange { worker, snapshot, route, facts, started, record, .. } = exchange;
+    let now = worker.clock.now();
+    let duration = now.saturating_duration_since(*started);
+    let complete = !matches!(sent, Sent::Broken);
+    let status = response.status;
+
+    let counts = route.counts.route.at(worker.index);
+    counts.duration.record(micros(duration));
+    counts.bytes_in.add(record.bytes_in);
+    counts.bytes_out.add(record.bytes_out);
+    let upstream_micros = record
+        .upstream_started
+        .map(|from| micros(record.upstream_ended.unwrap_or(now).saturating_duration_since(from)));
+    let requests = if upstream_micros.is_some() { &route.counts.requests } else { &route.counts.own };
+    let requests = requests.at(worker.index);
+    requests.requests(status).inc();
+    if let Some(upstream_micros) = upstream_micros {
+        requests.upstream_duration.record(upstream_micros);
+    }
+
+    if let Some((log, format)) = &route.access_log {
+        let endpoint =
+            record.endpoint.as_ref().map(|endpoint| endpoint.endpoint.to_string()).unwrap_or_default();
+        let line = AccessRecord {
+            unix_micros: unix_micros(facts.received),
+            request_id: facts.request_id.as_bytes(),
+            client_ip: Some(facts.client),
+            method: request.method.as_str().as_bytes(),
+            host: request.authority.as_str().as_bytes(),
+            path: request.target.path().as_bytes(),
+            query: request.target.query().unwrap_or_default().as_bytes(),
+            protocol: request.version.as_str(),
+            status,
+            bytes_in: record.bytes_in,
+            bytes_out: record.bytes_out,
+            duration_micros: micros(duration),
+            upstream_micros,
+            route: &route.name,
+            path_template: &route.path,
+            upstream: facts.upstream.as_deref().unwrap_or_default(),
+            endpoint: &endpoint,
+            attempts: record.attempts,
+            consumer: "",
+            user_agent: request.fields.known(Known::UserAgent).unwrap_or_default(),
+            referer: request.fields.known(Known::Referer).unwrap_or_default(),
+            outcome: record.outcome,
+        };
+        worker.log(&snapshot.shared, *log, format, &line);
+    }
+    Outcome { status, complete, duration }
+}
+
+/// Counts and logs what the wire refused: it belongs to the built-in route.
+pub(crate) fn refused(
+    worker: &Worker,
+    snapshot: &LocalSnapshot,
+    connection: &Connection,
+    heads: &Heads,
+    refused: Refused,
+) {
+    let route = &snapshot.shared.routes[snapshot.shared.unmatched()];
+    route.counts.own.at(worker.index).requests(refused.status).inc();
+    if let Some((log, format)) = &route.access_log {
+        let request = &heads.request;
+        let is_read = !request.target.path().is_empty();
+        let line = AccessRecord {
+            unix_micros: unix_micros(worker.wall(worker.clock.now())),
+            client_ip: Some(connection.peer),
+            method: if is_read { request.method.as_str().as_bytes() } else { b"" },
+            host: request.authority.as_str().as_bytes(),
+            path: request.target.path().as_bytes(),
+            status: refused.status,
+            route: &route.name,
+            outcome: refused.cause,
+            ..AccessRecord::default()
+        };
+        worker.log(&snapshot.shared, *log, format, &line);
+    }
+}

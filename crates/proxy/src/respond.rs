@@ -1,0 +1,298 @@
+//! Sends an answer to the client, and turns what went wrong into one. The only place where a fault becomes bytes.
+
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use maitred_http::{BodyLength, Known, Method, ResponseHead, reason};
+use maitred_policy::values::ErrorView;
+use maitred_policy::{Fault, Side};
+use maitred_telemetry::UpstreamFailure;
+use maitred_wire::{BodySink, Broken};
+
+use crate::clock::unix_micros;
+use crate::connection::{After, Connection, Refused};
+use crate::error_format::problem;
+use crate::exchange::{Body, Exchange};
+use crate::forward::Forwarded;
+use crate::forward::pump::{Pump, PumpError, PumpState, RateGuard};
+use crate::forward::tunnel::Tunnel;
+use crate::local::{Heads, LocalSnapshot};
+use crate::record;
+use crate::worker::Worker;
+
+/// The client took too long over its head.
+pub(crate) const TOO_SLOW: Refused =
+    Refused { status: 408, cause: "request_timeout", why: "the head took too long" };
+
+/// What became of an answer.
+pub(crate) enum Sent {
+    /// The client got all of it.
+    Whole { keep_alive: bool },
+    /// It broke off, and the client can see that.
+    Broken,
+    /// It was the last one of this protocol.
+    Switched(Box<Tunnel>),
+}
+
+/// Sends the answer.
+pub(crate) async fn send(
+    exchange: &mut Exchange<'_>,
+    connection: &mut Connection,
+    head: &ResponseHead,
+    body: Body,
+) -> Sent {
+    match body {
+        Body::Own(bytes) => send_own(exchange, connection, head, bytes).await,
+        Body::Stream(forwarded) => send_stream(exchange, connection, head, *forwarded).await,
+        Body::Tunnel(forwarded) => switch(exchange, connection, head, *forwarded).await,
+    }
+}
+
+async fn send_own(
+    exchange: &mut Exchange<'_>,
+    connection: &mut Connection,
+    head: &ResponseHead,
+    body: Bytes,
+) -> Sent {
+    // A body of the request that nobody read is in the way of the next request.
+    let may_keep_alive = connection.server.is_body_read() && !exchange.worker.is_draining();
+    let length = BodyLength::Known(body.len() as u64);
+    let keep_alive =
+        with_date(exchange, head, |head| connection.server.respond(head, length, may_keep_alive));
+    let body = if head.has_no_body(connection.server.request_method()) { Bytes::new() } else { body };
+    exchange.record.bytes_out = body.len() as u64;
+    match write_out(exchange.worker, exchange.snapshot, connection, &body).await {
+        Ok(()) => Sent::Whole { keep_alive: connection.server.end_exchange() && keep_alive },
+        Err(error) => {
+            client_gone(exchange, &error);
+            Sent::Broken
+        }
+    }
+}
+
+/// Adds the `Date` that a server with a clock sends (RFC 9110 section 6.6.1), where the answer has none.
+fn with_date<T>(exchange: &Exchange<'_>, head: &ResponseHead, write: impl FnOnce(&ResponseHead) -> T) -> T {
+    if head.fields.has(Known::Date) {
+        return write(head);
+    }
+    let mut dated = head.clone();
+    let seconds = unix_micros(exchange.facts.received) / 1_000_000;
+    dated.fields.append_known(Known::Date, &exchange.worker.date(seconds));
+    write(&dated)
+}
+
+/// Writes a whole body, at the rate that a client must keep.
+async fn write_out(
+    worker: &Worker,
+    snapshot: &LocalSnapshot,
+    connection: &mut Connection,
+    body: &[u8],
+) -> Result<(), Broken> {
+    let limits = &snapshot.shared.limits;
+    let mut guard = RateGuard::new(limits.body_rate, limits.body_grace);
+    let mut taken = 0;
+    let mut seen = None;
+    std::future::poll_fn(|cx| {
+        let Connection { server, stream, timer, .. } = &mut *connection;
+        let mut sink = server.body(stream);
+        loop {
+            let step = if taken < body.len() {
+                sink.poll_send(cx, &body[taken..]).map_ok(|n| taken += n)
+            } else {
+                match sink.poll_finish(cx, None) {
+                    Poll::Ready(finished) => return Poll::Ready(finished),
+                    Poll::Pending => Poll::Pending,
+                }
+            };
+            match step {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => break,
+            }
+        }
+        if seen != Some(taken) {
+            seen = Some(taken);
+            timer.set(guard.wait(worker.clock.now(), taken as u64));
+        }
+        timer.poll_fired(cx).map(|()| Err(Broken::Io(std::io::ErrorKind::TimedOut.into())))
+    })
+    .await
+}
+
+/// Sends an answer while it comes, and the rest of the request's body the other way.
+async fn send_stream(
+    exchange: &mut Exchange<'_>,
+    connection: &mut Connection,
+    head: &ResponseHead,
+    mut forwarded: Forwarded,
+) -> Sent {
+    let may_keep_alive = forwarded.upload.pump.state == PumpState::Done && !exchange.worker.is_draining();
+    let keep_alive = connection.server.respond(head, forwarded.length, may_keep_alive);
+    let mut download = Pump::default();
+    let ended = relay(exchange, connection, &mut forwarded, &mut download).await;
+    exchange.record.bytes_out = download.moved;
+    exchange.record.bytes_in = forwarded.upload.pump.moved;
+    let now = exchange.worker.clock.now();
+    exchange.record.upstream_ended = Some(now);
+    match ended {
+        Ok(()) => {
+            let Forwarded { lease, cluster, .. } = forwarded;
+            cluster.release(lease, now);
+            Sent::Whole { keep_alive: connection.server.end_exchange() && keep_alive }
+        }
+        Err(Cut::Client(error)) => {
+            client_gone(exchange, &error);
+            Sent::Broken
+        }
+        Err(Cut::Service(cause, kind, error)) => {
+            forwarded.cluster.counts().failures(kind).inc();
+            let fault = Fault::bad_gateway(cause).source(error);
+            exchange.record.outcome = cause;
+            log_fault(exchange, connection.server.request_method(), &fault);
+            Sent::Broken
+        }
+    }
+}
+
+/// Why an answer under way was cut.
+enum Cut {
+    Client(Broken),
+    Service(&'static str, UpstreamFailure, Broken),
+}
+
+async fn relay(
+    exchange: &Exchange<'_>,
+    connection: &mut Connection,
+    forwarded: &mut Forwarded,
+    download: &mut Pump,
+) -> Result<(), Cut> {
+    let limits = &exchange.snapshot.shared.limits;
+    let mut guard = RateGuard::new(limits.body_rate, limits.body_grace);
+    let mut seen = None;
+    std::future::poll_fn(|cx| {
+        if let Poll::Ready(ended) = poll_relay(cx, connection, forwarded, download) {
+            return Poll::Ready(ended);
+        }
+        let progress = Some((download.state, download.moved, forwarded.upload.pump.moved));
+        if seen != progress {
+            seen = progress;
+            let now = exchange.worker.clock.now();
+            let until = if download.state == PumpState::Sink {
+                guard.wait(now, download.moved)
+            } else {
+                guard.resume(now);
+                now + forwarded.timeouts.idle
+            };
+            let end = forwarded.timeouts.total.and_then(|total| exchange.started.checked_add(total));
+            connection.timer.set(end.map_or(until, |end| until.min(end)));
+        }
+        connection.timer.poll_fired(cx).map(|()| {
+            let late = Broken::Io(std::io::ErrorKind::TimedOut.into());
+            Err(match download.state {
+                PumpState::Sink => Cut::Client(late),
+                _ => Cut::Service("upstream_timeout", UpstreamFailure::Timeout, late),
+            })
+        })
+    })
+    .await
+}
+
+fn poll_relay(
+    cx: &mut Context<'_>,
+    connection: &mut Connection,
+    forwarded: &mut Forwarded,
+    download: &mut Pump,
+) -> Poll<Result<(), Cut>> {
+    let (client, upstream) = forwarded.lease.parts();
+    let Connection { server, stream, .. } = connection;
+    let upload = &mut forwarded.upload.pump;
+    if !upload.is_over()
+        && !matches!(
+            upload.poll(cx, &mut server.body(stream), &mut client.body(upstream)),
+            Poll::Pending | Poll::Ready(Ok(()))
+        )
+    {
+        // The answer was given already; what is left of the request no longer matters.
+        upload.state = PumpState::Abandoned;
+    }
+    download.poll(cx, &mut client.body(upstream), &mut server.body(stream)).map_err(|error| match error {
+        PumpError::Source(error @ Broken::Refused(_)) => {
+            Cut::Service("upstream_protocol", UpstreamFailure::Protocol, error)
+        }
+        PumpError::Source(error) => Cut::Service("upstream_reset", UpstreamFailure::Reset, error),
+        // A service that sends another number of bytes than it announced.
+        PumpError::Sink(error @ Broken::Truncated) => {
+            Cut::Service("upstream_protocol", UpstreamFailure::Protocol, error)
+        }
+        PumpError::Sink(error) => Cut::Client(error),
+        PumpError::TooLarge => Cut::Client(Broken::Truncated),
+    })
+}
+
+/// Tells the client that its protocol changes, and makes the connection a tunnel.
+async fn switch(
+    exchange: &mut Exchange<'_>,
+    connection: &mut Connection,
+    head: &ResponseHead,
+    mut forwarded: Forwarded,
+) -> Sent {
+    connection.server.switch(&head.fields, b"websocket");
+    let until = exchange.worker.clock.now() + exchange.snapshot.shared.limits.body_grace;
+    if let Err(error) = connection.flush(until).await {
+        client_gone(exchange, &error);
+        return Sent::Broken;
+    }
+    let from_client = connection.server.take_unread();
+    let from_service = forwarded.lease.parts().0.take_unread();
+    let idle = forwarded.timeouts.idle;
+    Sent::Switched(Box::new(Tunnel { lease: forwarded.lease, from_client, from_service, idle }))
+}
+
+/// Answers what the wire refused, before any route was asked, and closes the connection.
+pub(crate) async fn refuse(
+    worker: &Worker,
+    snapshot: &LocalSnapshot,
+    connection: &mut Connection,
+    heads: &Heads,
+    refused: Refused,
+) -> After {
+    let Refused { status, cause, why } = refused;
+    tracing::debug!(client = %connection.peer, status, cause, "refused: {why}");
+    let mut head = ResponseHead { status, ..ResponseHead::default() };
+    head.fields.append_known(Known::ContentType, b"application/problem+json");
+    head.fields
+        .append_known(Known::Date, &worker.date(unix_micros(worker.wall(worker.clock.now())) / 1_000_000));
+    if status == 405 {
+        head.fields.append_known(Known::Allow, b"GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS, QUERY");
+    }
+    let body = problem(&ErrorView { status, title: reason(status), detail: reason(status) }, "");
+    connection.server.respond(&head, BodyLength::Known(body.len() as u64), false);
+    let written = write_out(worker, snapshot, connection, &body).await;
+    record::refused(worker, snapshot, connection, heads, refused);
+    connection.server.end_exchange();
+    if written.is_ok() { After::Close } else { After::Abort }
+}
+
+/// Says in the gateway's own log what went wrong: failures of services and of the gateway aloud, clients' quietly.
+pub(crate) fn log_fault(exchange: &Exchange<'_>, method: Method, fault: &Fault) {
+    let Exchange { facts, record, .. } = exchange;
+    let upstream = facts.upstream.as_deref().unwrap_or_default();
+    let endpoint = record.endpoint.as_ref().map(|endpoint| endpoint.endpoint.to_string()).unwrap_or_default();
+    let (route, id) = (&*facts.route.name, facts.request_id.as_str());
+    match fault.side() {
+        Side::Client => {
+            tracing::debug!(route, request_id = id, %method, status = fault.status(), "refused: {fault}");
+        }
+        Side::Upstream => {
+            tracing::warn!(route, upstream, endpoint, request_id = id, %method, status = fault.status(), "{fault}");
+        }
+        Side::Gateway => {
+            tracing::error!(route, upstream, endpoint, request_id = id, %method, status = fault.status(), "{fault}");
+        }
+    }
+}
+
+fn client_gone(exchange: &mut Exchange<'_>, error: &Broken) {
+    exchange.record.outcome = "client_closed";
+    tracing::debug!(request_id = exchange.facts.request_id.as_str(), "the client is gone: {error}");
+}

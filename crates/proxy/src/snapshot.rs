@@ -1,0 +1,164 @@
+//! Everything that was decided from one document: listeners, routes, pipelines, upstreams. It never changes; a reload
+//! puts another in its place.
+
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use maitred_http::{Method, PathRules, Scheme};
+use maitred_net::ListenAddress;
+use maitred_policy::values::View;
+use maitred_policy::{Condition, Facts};
+use maitred_router::{PathValues, Predicate, Router, Subject};
+use maitred_telemetry::{
+    AccessFormat, Destination, ListenerSeries, LogQueue, RouteSeries, RouteUpstreamSeries, UpstreamSeries,
+};
+use maitred_upstream::{Cluster, Timeouts};
+use maitred_wire::Limits;
+
+use crate::action::Action;
+use crate::error_format::ErrorFormat;
+use crate::pipeline::{Pipeline, PolicyInstance};
+
+/// What a document compiles to.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Chooses among `routes`.
+    pub(crate) router: Router,
+    /// The routes in the order of the document; behind them the built-in one for what matches none.
+    pub(crate) routes: Vec<Route>,
+    /// The upstreams that routes name by number.
+    pub(crate) upstreams: Vec<Upstream>,
+    /// Every policy instance, by its number.
+    pub(crate) policies: Vec<Arc<PolicyInstance>>,
+    /// Where clients come in.
+    pub(crate) listeners: Vec<Arc<ListenerSettings>>,
+    /// Limits of connections and messages.
+    pub(crate) limits: Limits,
+    /// How long requests under way may take when the gateway stops.
+    pub(crate) drain_limit: Duration,
+    /// Where access logs go.
+    pub(crate) logs: Vec<AccessTarget>,
+}
+
+/// An upstream in a snapshot.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) series: Arc<UpstreamSeries>,
+}
+
+/// A place that access logs go to.
+#[derive(Debug)]
+pub(crate) struct AccessTarget {
+    /// Tells it apart, so that a worker keeps what it has not written yet over a reload.
+    pub(crate) key: Arc<str>,
+    pub(crate) destination: Destination,
+    /// Set when the snapshot is put in place; compiling opens nothing.
+    queue: OnceLock<LogQueue>,
+}
+
+impl AccessTarget {
+    pub(crate) fn new(destination: Destination) -> Self {
+        let key = match &destination {
+            Destination::Stdout => "stdout".into(),
+            Destination::Stderr => "stderr".into(),
+            Destination::File(path) => path.display().to_string().into(),
+        };
+        Self { key, destination, queue: OnceLock::new() }
+    }
+
+    /// Says where its lines are to be handed over.
+    pub(crate) fn open(&self, queue: LogQueue) {
+        // A snapshot is put in place once; if twice, then with the same writer.
+        let _ = self.queue.set(queue);
+    }
+
+    pub(crate) fn queue(&self) -> Option<&LogQueue> {
+        self.queue.get()
+    }
+}
+
+/// A route, compiled.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) name: Arc<str>,
+    /// Its path as it is written, for logs.
+    pub(crate) path: Arc<str>,
+    pub(crate) methods: Option<Arc<[Method]>>,
+    pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) action: Action,
+    pub(crate) errors: Arc<ErrorFormat>,
+    /// Which of the snapshot's logs, and how.
+    pub(crate) access_log: Option<(usize, Arc<AccessFormat>)>,
+    /// Names of the path's parameters.
+    pub(crate) params: Arc<[Box<str>]>,
+    pub(crate) counts: RouteCounts,
+}
+
+/// What is counted for a route.
+#[derive(Debug, Clone)]
+pub(crate) struct RouteCounts {
+    pub(crate) route: Arc<RouteSeries>,
+    /// With its upstream, or with none.
+    pub(crate) requests: Arc<RouteUpstreamSeries>,
+    /// What the gateway answered by itself.
+    pub(crate) own: Arc<RouteUpstreamSeries>,
+}
+
+/// What a route with an upstream adds to it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ForwardSettings {
+    /// The number of the upstream.
+    pub(crate) upstream: usize,
+    pub(crate) timeouts: Timeouts,
+}
+
+/// A listener, compiled.
+#[derive(Debug)]
+pub(crate) struct ListenerSettings {
+    pub(crate) name: Arc<str>,
+    /// Its number in the route table.
+    pub(crate) number: u16,
+    pub(crate) address: ListenAddress,
+    pub(crate) scheme: Scheme,
+    pub(crate) paths: PathRules,
+    pub(crate) trusted: Vec<IpNet>,
+    /// Send everything to https, at this port.
+    pub(crate) redirect_https: Option<u16>,
+    pub(crate) max_connections: Option<usize>,
+    pub(crate) max_connections_per_client: Option<usize>,
+    pub(crate) series: Arc<ListenerSeries>,
+    pub(crate) shared: Arc<crate::admission::ListenerShared>,
+}
+
+impl ListenerSettings {
+    /// Whether what this peer says of its clients counts.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        self.trusted.iter().any(|net| net.contains(&peer))
+    }
+}
+
+/// A condition in CEL as the router asks for it.
+pub(crate) struct When(pub(crate) Condition);
+
+impl std::fmt::Debug for When {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.as_str())
+    }
+}
+
+impl Predicate for When {
+    fn holds(&self, subject: &Subject<'_>, _path: PathValues<'_>) -> bool {
+        let Some(facts) = subject.context.downcast_ref::<Facts>() else { return false };
+        self.0.holds_when(&View::of_request(subject.head, facts))
+    }
+}
+
+impl Snapshot {
+    /// The number of the built-in route for what matches no other.
+    pub(crate) fn unmatched(&self) -> usize {
+        self.routes.len() - 1
+    }
+}
