@@ -2,7 +2,7 @@
 //! comparing all of them.
 
 use maitred_http::{Authority, PathRules, RequestHead, Target};
-use maitred_router::{Captures, HostSpec, Outcome, PathSpec, Pattern, RouteSpec, Router};
+use maitred_router::{Captures, HostSpec, Outcome, PathSpec, Pattern, RouteSpec, Router, Verdict};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -53,7 +53,7 @@ proptest! {
         for request in requests {
             let path = request.head.target.path();
             let outcome = router.route(&request.subject(), &mut captures);
-            let winner = router.explain(&request.subject()).into_iter().find(|verdict| verdict.won());
+            let winner = router.explain(&request.subject()).into_iter().find(Verdict::won);
             prop_assert_eq!(outcome, winner.map_or(Outcome::NotFound, |verdict| Outcome::Found(verdict.route)));
             prop_assert!(router.values(&captures, path).iter().all(|(_, part)| part.is_none_or(|p| path.contains(p))));
             prop_assert!(captures.prefix_end().is_none_or(|end| matches!(path.as_bytes().get(end), None | Some(b'/'))));
