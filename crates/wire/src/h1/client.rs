@@ -84,13 +84,14 @@ impl Client {
         head: &mut ResponseHead,
     ) -> Result<Option<BodyLength>, Refusal> {
         let unread = self.reader.unread();
-        let Some(end) = self.search.find(unread)? else {
-            let plausible = b"HTTP/1.".iter().zip(unread).all(|(expected, byte)| expected == byte);
-            return if plausible { Ok(None) } else { Err(Refusal::Bad("this is not HTTP/1.1")) };
-        };
-        if end > limits.head {
-            return Err(Refusal::HeadTooLarge);
+        // As for requests: neither the order of these nor what stands beyond the limit may hang on the split.
+        if b"HTTP/1.".iter().zip(unread).any(|(expected, byte)| expected != byte) {
+            return Err(Refusal::Bad("this is not HTTP/1.1"));
         }
+        let window = &unread[..unread.len().min(limits.head)];
+        let Some(end) = self.search.find(window)? else {
+            return if unread.len() > limits.head { Err(Refusal::HeadTooLarge) } else { Ok(None) };
+        };
         let info = parse_response(&unread[..end], self.method, limits, head)?;
         self.reader.consume(end);
         self.search = HeadEnd::default();

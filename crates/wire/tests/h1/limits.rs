@@ -120,6 +120,17 @@ fn the_head_of_a_response() {
             }
         }
     }
+    // What stands beyond the limit changes nothing; what is no response at all is told first.
+    for (bytes, status) in
+        [(sized(200).replace("\r\n\r\n", "\n"), 431), (sized(200).replace("HTTP", "\r\nHT"), 400)]
+    {
+        for splits in [Splits::whole(), Splits::bytes(), Splits::of(&[150])] {
+            assert_eq!(
+                call(Method::Get, bytes.as_bytes(), splits, &limits(100)),
+                [format!("refused {status}")]
+            );
+        }
+    }
     let many = |count: usize| format!("HTTP/1.1 204 x\r\n{}\r\n", "X: y\r\n".repeat(count));
     let few = Limits { fields: 10, ..Limits::default() };
     assert_eq!(call(Method::Get, many(100).as_bytes(), Splits::whole(), &few)[1], "reusable");

@@ -68,7 +68,7 @@ fn changed_requests_read_the_same_at_every_split() {
 
 #[test]
 fn changed_answers_read_the_same_at_every_split() {
-    let limits = Limits { head: 150, ..Limits::default() };
+    let limits = Limits { head: 80, ..Limits::default() };
     let methods = prop_oneof![Just(Method::Get), Just(Method::Head)];
     let any = (prop::sample::select(ANSWERS), methods, any_changes(), any_splits());
     let result = runner(4000).run(&any, |(bytes, method, changes, splits)| {
