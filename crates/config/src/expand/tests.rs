@@ -191,16 +191,18 @@ fn any_document() -> impl Strategy<Value = String> {
     let listener = prop_oneof!["127\\.0\\.0\\.1:PORT", "\\{ address: \"\\[::1\\]:PORT\", paths: raw \\}"];
     let listeners = prop::collection::btree_map("[a-z]{1,4}", listener, 0..3).prop_map(|listeners| {
         let lines = listeners.iter().enumerate();
-        let lines: String = lines
+        let lines: Vec<String> = lines
             .map(|(n, (name, address))| {
                 format!("  '{name}': {}\n", address.replace("PORT", &format!("1808{n}")))
             })
             .collect();
+        let lines = lines.concat();
         if lines.is_empty() { lines } else { "listeners:\n".to_owned() + &lines }
     });
     let routes = prop::collection::vec(any_route(), 0..5).prop_map(|routes| {
-        let lines: String =
+        let lines: Vec<String> =
             routes.iter().enumerate().map(|(n, route)| format!("  r{n}: {route}\n")).collect();
+        let lines = lines.concat();
         if lines.is_empty() { lines } else { "routes:\n".to_owned() + &lines }
     });
     (global, listeners, routes)
