@@ -12,7 +12,6 @@ use crate::load::{Tree, load_tree};
 use crate::node::Node;
 use crate::problem::{Problem, Problems};
 use crate::read::{Fields, Named, Read, Reader, Shape, Toggle};
-use crate::scalar::nearest::nearest;
 use crate::texts::Texts;
 
 mod action;
@@ -123,21 +122,6 @@ pub fn load(path: impl AsRef<Path>, files: &dyn Files, environment: &dyn Environ
         if unread { None } else { Document::read(&tree.root, &mut Reader::new(&tree.texts, &mut problems)) };
     problems.sort();
     Loaded { document, tree, problems }
-}
-
-/// A problem with a name that stands for nothing: the nearest known name, or all of them if they are few.
-fn unknown_name<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Problem {
-    let problem = Problem::error(format!("there is no {what} {}", crate::scalar::quote(name)));
-    let few: Vec<&str> = known.clone().take(11).collect();
-    match nearest(name, known) {
-        Some(meant) => problem.help(format!("did you mean `{meant}`?")),
-        None if few.is_empty() => problem.help(format!("no {what} is defined")),
-        None if few.len() <= 10 => {
-            let names: Vec<String> = few.iter().map(|name| format!("`{name}`")).collect();
-            problem.help(format!("known here: {}", names.join(", ")))
-        }
-        None => problem,
-    }
 }
 
 /// Refuses durations of zero among these keys: nothing would ever get through.

@@ -3,21 +3,26 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Document, PolicyMap, UpstreamRef, unknown_name};
+use super::{Document, PolicyMap, UpstreamRef};
 use crate::node::{Node, Value};
 use crate::problem::Problem;
 use crate::read::{Fields, Named, Reader, Spanned};
-use crate::scalar::ListenAddress;
+use crate::scalar::nearest::nearest;
+use crate::scalar::{ListenAddress, quote};
 
 /// The route that takes what no other takes; its name is in logs and metrics.
 const UNMATCHED: &str = "unmatched";
+
+/// How many unknown names are compared with all that are known: more than anybody reads.
+const SUGGESTIONS: usize = 100;
 
 /// Checks a whole document.
 pub(super) fn document(document: &Document, fields: &Fields<'_>, reader: &mut Reader<'_>) {
     listeners(document, fields, reader);
     upstreams(document, reader);
-    policies(document, reader);
-    routes(document, fields, reader);
+    let mut unknown = UnknownNames { suggestions_left: SUGGESTIONS };
+    policies(document, &mut unknown, reader);
+    routes(document, &mut unknown, fields, reader);
     unused(document, reader);
 }
 
@@ -55,12 +60,12 @@ fn upstreams(document: &Document, reader: &mut Reader<'_>) {
     }
 }
 
-fn policies(document: &Document, reader: &mut Reader<'_>) {
+fn policies(document: &Document, unknown: &mut UnknownNames, reader: &mut Reader<'_>) {
     let sets: HashSet<&str> = document.policy_sets.names().collect();
     let places = document.routes.iter().map(|route| &route.value.policies);
     for place in std::iter::once(&document.policies).chain(places) {
         for name in place.uses.iter().filter(|name| !sets.contains(name.as_str())) {
-            reader.problem(unknown_name("policy set", name, document.policy_sets.names()).at(name.span));
+            reader.problem(unknown.problem("policy set", name, document.policy_sets.names()).at(name.span));
         }
     }
     for set in &document.policy_sets {
@@ -75,7 +80,7 @@ fn policies(document: &Document, reader: &mut Reader<'_>) {
     }
 }
 
-fn routes(document: &Document, fields: &Fields<'_>, reader: &mut Reader<'_>) {
+fn routes(document: &Document, unknown: &mut UnknownNames, fields: &Fields<'_>, reader: &mut Reader<'_>) {
     if document.routes.names().next().is_none() && !fields.has_unknown() {
         let problem = Problem::warning("there are no routes").at(fields.key_span("routes"));
         reader.problem(problem.help(
@@ -93,10 +98,39 @@ fn routes(document: &Document, fields: &Fields<'_>, reader: &mut Reader<'_>) {
         if let Some(UpstreamRef::Name(name)) = &route.value.upstream
             && !upstreams.contains(name.as_str())
         {
-            reader.problem(unknown_name("upstream", name, document.upstreams.names()).at(name.span));
+            reader.problem(unknown.problem("upstream", name, document.upstreams.names()).at(name.span));
         }
         for name in route.value.r#match.listener.iter().filter(|name| !listeners.contains(name.as_str())) {
-            reader.problem(unknown_name("listener", name, document.listeners.names()).at(name.span));
+            reader.problem(unknown.problem("listener", name, document.listeners.names()).at(name.span));
+        }
+    }
+}
+
+/// Tells of names that stand for nothing.
+struct UnknownNames {
+    suggestions_left: usize,
+}
+
+impl UnknownNames {
+    /// The problem with such a name: the nearest known one, or all of them if they are few.
+    fn problem<'a>(
+        &mut self,
+        what: &str,
+        name: &str,
+        known: impl Iterator<Item = &'a str> + Clone,
+    ) -> Problem {
+        const FEW: usize = 10;
+        let problem = Problem::error(format!("there is no {what} {}", quote(name)));
+        let some: Vec<String> = known.clone().take(FEW + 1).map(|name| format!("`{name}`")).collect();
+        if some.is_empty() {
+            return problem.help(format!("no {what} is defined"));
+        }
+        let meant = if self.suggestions_left > 0 { nearest(name, known) } else { None };
+        self.suggestions_left = self.suggestions_left.saturating_sub(1);
+        match meant {
+            Some(meant) => problem.help(format!("did you mean `{meant}`?")),
+            None if some.len() <= FEW => problem.help(format!("known here: {}", some.join(", "))),
+            None => problem,
         }
     }
 }
@@ -126,7 +160,7 @@ fn unused(document: &Document, reader: &mut Reader<'_>) {
 
 fn warn_unused<T>(defined: &Named<T>, what: &str, used: &HashSet<&str>, reader: &mut Reader<'_>) {
     for entry in defined.iter().filter(|entry| !used.contains(&*entry.name)) {
-        let message = format!("nothing uses the {what} {}", crate::scalar::quote(&entry.name));
+        let message = format!("nothing uses the {what} {}", quote(&entry.name));
         reader.problem(Problem::warning(message).at(entry.span));
     }
 }

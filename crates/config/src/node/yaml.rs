@@ -284,11 +284,8 @@ impl<'p> Builder<'p> {
     fn merge(&mut self, map: &mut Map, node: Node) {
         match node.value {
             Value::Map(other) => {
-                for entry in other.entries {
-                    if map.get(&entry.key).is_none() {
-                        map.entries.push(entry);
-                    }
-                }
+                let said: HashSet<Box<str>> = map.entries.iter().map(|entry| entry.key.clone()).collect();
+                map.entries.extend(other.entries.into_iter().filter(|entry| !said.contains(&entry.key)));
             }
             Value::List(items) if items.iter().all(|item| item.as_map().is_some()) => {
                 for item in items {

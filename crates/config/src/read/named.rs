@@ -1,6 +1,8 @@
 //! Reading a map whose names the user chooses: upstreams, routes, headers to set.
 //! Entries that cannot be read keep their names, so that nobody is told that they do not exist.
 
+use std::collections::HashMap;
+
 use super::{Read, Reader, Shape};
 use crate::node::Node;
 use crate::problem::Problem;
@@ -8,11 +10,15 @@ use crate::span::Span;
 
 /// How long a name may be.
 const MAX_NAME: usize = 200;
+/// From how many entries on they are indexed; fewer are found faster by looking at each.
+const INDEXED: usize = 16;
 
 /// Values by names that the user chooses, in the order in which they are written.
 #[derive(Debug, Clone)]
 pub struct Named<T> {
     entries: Vec<NamedEntry<T>>,
+    /// Where each name stands, if there are many.
+    index: HashMap<Box<str>, usize>,
     /// Names whose values could not be read: they exist, but nothing is known of them.
     broken: Vec<Box<str>>,
 }
@@ -41,7 +47,10 @@ impl<T> Named<T> {
 
     /// The entry with this name.
     pub fn entry(&self, name: &str) -> Option<&NamedEntry<T>> {
-        self.entries.iter().find(|entry| &*entry.name == name)
+        if self.index.is_empty() {
+            return self.entries.iter().find(|entry| &*entry.name == name);
+        }
+        self.index.get(name).map(|at| &self.entries[*at])
     }
 
     /// How many there are.
@@ -70,7 +79,7 @@ impl<T> Named<T> {
 
 impl<T> Default for Named<T> {
     fn default() -> Self {
-        Self { entries: Vec::new(), broken: Vec::new() }
+        Self { entries: Vec::new(), index: HashMap::new(), broken: Vec::new() }
     }
 }
 
@@ -102,7 +111,7 @@ impl<T: Read> Read for Named<T> {
 
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let Some(map) = node.as_map() else { return reader.wanted("a map from names", node) };
-        let mut named = Self { entries: Vec::with_capacity(map.entries.len()), broken: Vec::new() };
+        let mut named = Self { entries: Vec::with_capacity(map.entries.len()), ..Self::default() };
         for entry in &map.entries {
             if !name_is_well_formed(&entry.key) {
                 reader.problem(Problem::error("this cannot be a name").at(entry.key_span).help(format!(
@@ -119,6 +128,10 @@ impl<T: Read> Read for Named<T> {
                 }
                 None => named.broken.push(entry.key.clone()),
             }
+        }
+        if named.entries.len() > INDEXED {
+            named.index =
+                named.entries.iter().enumerate().map(|(at, entry)| (entry.name.clone(), at)).collect();
         }
         Some(named)
     }

@@ -16,6 +16,16 @@ fn route(route: &str) -> String {
     ))
 }
 
+/// Twenty upstreams, each with its route, and a route to one more.
+fn many_upstreams() -> String {
+    let lines = |line: fn(usize) -> String| (0..20).map(line).collect::<Vec<_>>().concat();
+    let upstreams = lines(|n| format!("  service{n}: http://service{n}\n"));
+    let routes = lines(|n| format!("  r{n}: {{ match: /{n}, upstream: service{n} }}\n"));
+    format!(
+        "maitred: 1\nupstreams:\n{upstreams}routes:\n{routes}  far: {{ upstream: nobody }}\n  near: {{ match: /, upstream: servce7 }}\n"
+    )
+}
+
 macro_rules! mistakes {
     ($($name:ident: $problems:expr;)*) => {$(
         #[test]
@@ -53,6 +63,7 @@ mistakes! {
     route_with_two_actions: route("{ upstream: users, respond: OK, redirect: /x }");
     route_action_misspelt: route("{ match: /a, upsteam: users }");
     route_of_unknown_upstream: route("{ upstream: user }");
+    route_of_one_unknown_upstream_among_many: problems(&many_upstreams());
     route_of_no_upstream: problems("maitred: 1\nroutes: { a: { upstream: x } }");
     route_of_inline_upstream: route("{ upstream: https://users }");
     route_of_broken_upstream: problems("maitred: 1\nupstreams: { users: { endpoints: nowhere } }\nroutes: { a: { upstream: users } }");
