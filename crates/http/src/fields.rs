@@ -1,9 +1,11 @@
-//! The header fields of one message: their bytes in one buffer, each field four numbers into it.
+//! The header fields of one message: their bytes in one buffer, each field a few numbers into it.
 //!
 //! Removing marks a field, setting appends to the buffer; nothing moves, and `clear` keeps the memory for the
-//! next message. The order of fields is the order in which they came (RFC 9110 section 5.3).
+//! next message. The order of fields is the order in which they came (RFC 9110 section 5.3). The buffer holds fields as
+//! lines, so that neighbours are written out in one piece.
 
 use crate::field::{FieldName, Known, KnownSet};
+use crate::pairs::list_items;
 
 /// The header fields of a message, or its trailers.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +25,8 @@ struct Field {
     name_len: u16,
     known: Option<Known>,
     live: bool,
+    /// In the buffer it stands as `Name: value CRLF`, ready to be written.
+    is_line: bool,
 }
 
 impl Fields {
@@ -56,7 +60,11 @@ impl Fields {
         self.bytes.extend_from_slice(bytes);
         for (name_at, name_len, value_at, value_len) in fields {
             let known = Known::find(&bytes[name_at..name_at + name_len]);
-            self.push(base + name_at, name_len, base + value_at, value_len, known);
+            let end = value_at + value_len;
+            let is_line = value_at == name_at + name_len + 2
+                && bytes[name_at + name_len..value_at] == *b": "
+                && bytes.get(end..end + 2) == Some(b"\r\n");
+            self.push(base + name_at, name_len, base + value_at, value_len, known, is_line);
         }
     }
 
@@ -100,6 +108,11 @@ impl Fields {
         self.present & name.bit() != 0
     }
 
+    /// Whether a known field occurs more than once.
+    pub fn has_many(&self, name: Known) -> bool {
+        self.all_known(name).nth(1).is_some()
+    }
+
     /// Whether `name` occurs.
     pub fn contains(&self, name: &FieldName) -> bool {
         self.first(name).is_some()
@@ -113,6 +126,11 @@ impl Fields {
     /// Adds a known field at the end.
     pub fn append_known(&mut self, name: Known, value: &[u8]) {
         self.append_raw(name.as_str().as_bytes(), Some(name), |out| out.extend_from_slice(value));
+    }
+
+    /// Adds a known field whose value `write` puts straight into the buffer; it must only append.
+    pub fn append_known_with(&mut self, name: Known, write: impl FnOnce(&mut Vec<u8>)) {
+        self.append_raw(name.as_str().as_bytes(), Some(name), write);
     }
 
     /// Adds a field whose value `write` puts straight into the buffer; it must only append.
@@ -193,31 +211,51 @@ impl Fields {
 
     /// Whether one of the comma-separated items of a known field is `token`, whatever its case.
     pub fn has_item(&self, name: Known, token: &str) -> bool {
-        self.all_known(name)
-            .flat_map(crate::pairs::list_items)
-            .any(|item| item.eq_ignore_ascii_case(token.as_bytes()))
+        self.all_known(name).any(|value| {
+            value.eq_ignore_ascii_case(token.as_bytes())
+                || (value.len() > token.len()
+                    && list_items(value).any(|item| item.eq_ignore_ascii_case(token.as_bytes())))
+        })
     }
 
     /// Writes `Name: value CRLF` for every field but the known ones in `but`.
     pub fn write_to(&self, out: &mut Vec<u8>, but: KnownSet) {
-        out.reserve(self.bytes.len() + 4 * self.list.len());
-        let wanted = |field: &&Field| field.live && !field.known.is_some_and(|known| but.contains(known));
-        for field in self.list.iter().filter(wanted) {
+        let mut run = 0..0;
+        for field in &self.list {
+            if !field.live || field.known.is_some_and(|known| but.contains(known)) {
+                continue;
+            }
+            let (start, end) = (field.name_at as usize, (field.value_at + field.value_len) as usize + 2);
+            if field.is_line && start == run.end {
+                run.end = end;
+                continue;
+            }
+            out.extend_from_slice(&self.bytes[run]);
+            if field.is_line {
+                run = start..end;
+                continue;
+            }
+            run = 0..0;
             out.extend_from_slice(self.name(field));
             out.extend_from_slice(b": ");
             out.extend_from_slice(self.value(field));
             out.extend_from_slice(b"\r\n");
         }
+        out.extend_from_slice(&self.bytes[run]);
     }
 
     fn append_raw(&mut self, name: &[u8], known: Option<Known>, write: impl FnOnce(&mut Vec<u8>)) {
         let name_at = self.bytes.len();
         self.bytes.extend_from_slice(name);
+        self.bytes.extend_from_slice(b": ");
         let value_at = self.bytes.len();
         write(&mut self.bytes);
-        self.push(name_at, name.len(), value_at, self.bytes.len() - value_at, known);
+        let value_len = self.bytes.len() - value_at;
+        self.bytes.extend_from_slice(b"\r\n");
+        self.push(name_at, name.len(), value_at, value_len, known, true);
     }
 
+    #[inline]
     fn push(
         &mut self,
         name_at: usize,
@@ -225,6 +263,7 @@ impl Fields {
         value_at: usize,
         value_len: usize,
         known: Option<Known>,
+        is_line: bool,
     ) {
         let number = |n: usize| u32::try_from(n).expect("a head is far shorter than 4 GiB");
         self.list.push(Field {
@@ -234,6 +273,7 @@ impl Fields {
             name_len: u16::try_from(name_len).expect("a field name is shorter than the head limit"),
             known,
             live: true,
+            is_line,
         });
         self.live += 1;
         self.present |= known.map_or(0, Known::bit);
@@ -312,6 +352,20 @@ mod tests {
     #[test]
     fn keeps_order_and_spelling() {
         assert_eq!(text(&sample()), "Host: a.example\r\nx-tag: 1\r\nX-Tag: 2\r\nACCEPT: text/html, */*\r\n");
+    }
+
+    #[test]
+    fn writes_the_same_whatever_the_spaces_were() {
+        let bytes = b"A: 1\r\nB:2\r\nC:  3 \r\nD: \r\nE: 5\r\n\r\n";
+        let mut fields = Fields::default();
+        fields.load(
+            bytes,
+            [(0, 1, 3, 1), (6, 1, 8, 1), (11, 1, 15, 1), (19, 1, 22, 0), (24, 1, 27, 1)].into_iter(),
+        );
+        fields.append_bytes(b"F", b"6");
+        assert_eq!(text(&fields), "A: 1\r\nB: 2\r\nC: 3\r\nD: \r\nE: 5\r\nF: 6\r\n");
+        fields.remove_bytes(b"e");
+        assert_eq!(text(&fields), "A: 1\r\nB: 2\r\nC: 3\r\nD: \r\nF: 6\r\n");
     }
 
     #[test]

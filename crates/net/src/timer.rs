@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 /// Length of a tick: limits are kept to within two of them.
 const TICK: Duration = Duration::from_millis(4);
+const TICK_NANOS: u64 = TICK.as_nanos() as u64;
 
 /// All timers of one worker.
 #[derive(Clone, Debug)]
@@ -120,12 +121,15 @@ impl Timers {
 impl Wheel {
     /// The first tick that is not before `at`.
     fn tick(&self, at: Instant) -> u64 {
-        let nanos = at.saturating_duration_since(self.start).as_nanos().div_ceil(TICK.as_nanos());
-        u64::try_from(nanos).unwrap_or(NEVER - 1)
+        let since = at.saturating_duration_since(self.start);
+        // 64 bits hold 584 years of nanoseconds, and dividing 128 bits is slow.
+        let nanos =
+            since.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(since.subsec_nanos()));
+        nanos.div_ceil(TICK_NANOS)
     }
 
     fn instant(&self, tick: u64) -> Instant {
-        self.start + Duration::from_nanos(tick.saturating_mul(4_000_000))
+        self.start + Duration::from_nanos(tick.saturating_mul(TICK_NANOS))
     }
 
     fn enter(&mut self, slot: u32, tick: u64) {

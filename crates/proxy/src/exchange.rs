@@ -58,7 +58,10 @@ pub(crate) async fn serve(
 ) -> After {
     let started = worker.clock.now();
     let mut captures = Captures::default();
-    let mut facts = identify::facts(worker, snapshot, listener, connection.peer, &heads.request, started);
+    let mut facts = {
+        let name = Rc::clone(&connection.listener);
+        identify::facts(worker, snapshot, listener, name, connection.peer, &heads.request, started)
+    };
 
     // Route.
     let chosen = choose::route(snapshot, listener, &heads.request, &mut facts, &mut captures);

@@ -48,8 +48,7 @@ pub(crate) async fn forward(
     heads: &mut Heads,
 ) -> Result<Body, Fault> {
     let cluster = Rc::clone(&exchange.snapshot.clusters[settings.upstream]);
-    let name = &cluster.cluster().settings().name;
-    exchange.facts.upstream = Some(Rc::from(&**name));
+    exchange.facts.upstream = Some(Rc::clone(&exchange.snapshot.names[settings.upstream]));
     exchange.record.upstream_started = Some(exchange.worker.clock.now());
     headers::prepare(&mut heads.request, &exchange.facts);
     let upgrade = headers::upgrade(exchange, &heads.request)?;
@@ -100,7 +99,7 @@ pub(crate) async fn forward(
                 return Err(fault);
             }
         }
-        tracing::debug!(upstream = %name, "trying again: {fault}");
+        tracing::debug!(upstream = %cluster.cluster().settings().name, "trying again: {fault}");
         failed = Some(fault);
     }
 }

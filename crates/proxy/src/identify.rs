@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Instant;
 
-use maitred_http::{FieldName, Known, RequestHead, Scheme, list_items};
+use maitred_http::{Fields, Known, RequestHead, Scheme, list_items};
 use maitred_policy::{Facts, PathParams, RequestId};
 
 use crate::clock::unix_micros;
@@ -16,21 +16,22 @@ use crate::worker::Worker;
 pub(crate) fn facts(
     worker: &Worker,
     snapshot: &LocalSnapshot,
-    listener: &ListenerSettings,
+    settings: &ListenerSettings,
+    listener: Rc<str>,
     peer: IpAddr,
     request: &RequestHead,
     at: Instant,
 ) -> Facts {
     let received = worker.wall(at);
-    let trusted = !listener.trusted.is_empty() && listener.trusts(peer);
+    let trusted = !settings.trusted.is_empty() && settings.trusts(peer);
     let (client, scheme) =
-        if trusted { told_by_proxies(listener, peer, request) } else { (peer, listener.scheme) };
+        if trusted { told_by_proxies(settings, peer, request) } else { (peer, settings.scheme) };
     Facts {
         client,
         peer,
         peer_is_trusted: trusted,
         scheme,
-        listener: Rc::from(&*listener.name),
+        listener,
         request_id: RequestId::new(unix_micros(received) / 1000, worker.random()),
         received,
         route: Rc::clone(&snapshot.routes[snapshot.shared.unmatched()]),
@@ -98,33 +99,14 @@ pub(crate) fn remove_claims(request: &mut RequestHead) {
 }
 
 /// Tells the service who the client is. What trusted proxies said is kept and added to.
-pub(crate) fn tell(request: &mut RequestHead, facts: &Facts, request_id: &FieldName) {
-    use std::io::Write;
+pub(crate) fn tell(request: &mut RequestHead, facts: &Facts) {
     if !facts.peer_is_trusted {
         remove_claims(request);
     }
     let fields = &mut request.fields;
-    let mut text = [0u8; 64];
-    let peer = {
-        let mut rest = &mut text[..];
-        // 64 bytes hold every address.
-        let _ = write!(rest, "{}", facts.peer);
-        let left = rest.len();
-        &text[..64 - left]
-    };
-    match fields.known(Known::XForwardedFor).map(<[u8]>::to_vec) {
-        Some(mut before) => {
-            before.extend_from_slice(b", ");
-            before.extend_from_slice(peer);
-            fields.set_known(Known::XForwardedFor, &before);
-        }
-        None => fields.append_known(Known::XForwardedFor, peer),
-    }
-    if facts.client == facts.peer {
-        fields.set_known(Known::XRealIp, peer);
-    } else {
-        fields.set_known(Known::XRealIp, facts.client.to_string().as_bytes());
-    }
+    add_hop(fields, Known::XForwardedFor, |out| push_address(out, facts.peer));
+    fields.remove_known(Known::XRealIp);
+    fields.append_known_with(Known::XRealIp, |out| push_address(out, facts.client));
     if !fields.has(Known::XForwardedProto) {
         fields.append_known(Known::XForwardedProto, facts.scheme.as_str().as_bytes());
     }
@@ -132,34 +114,59 @@ pub(crate) fn tell(request: &mut RequestHead, facts: &Facts, request_id: &FieldN
     if !fields.has(Known::XForwardedHost) && !host.is_empty() {
         fields.append_known(Known::XForwardedHost, host.as_bytes());
     }
-    forwarded(fields, peer, facts, host);
-    if !fields.contains(request_id) {
-        fields.append(request_id, facts.request_id.as_bytes());
+    add_hop(fields, Known::Forwarded, |out| push_forwarded(out, facts, host));
+    if !fields.has(Known::XRequestId) {
+        fields.append_known(Known::XRequestId, facts.request_id.as_bytes());
     }
 }
 
-/// Adds this hop to `Forwarded` (RFC 7239): an IPv6 address stands in brackets and quotes.
-fn forwarded(fields: &mut maitred_http::Fields, peer: &[u8], facts: &Facts, host: &str) {
-    let mut value = fields.known(Known::Forwarded).map(<[u8]>::to_vec).unwrap_or_default();
-    if !value.is_empty() {
-        value.extend_from_slice(b", ");
-    }
-    value.extend_from_slice(b"for=");
-    if facts.peer.is_ipv6() {
-        value.extend_from_slice(b"\"[");
-        value.extend_from_slice(peer);
-        value.extend_from_slice(b"]\"");
+/// Adds one element behind those that are there.
+fn add_hop(fields: &mut Fields, name: Known, element: impl FnOnce(&mut Vec<u8>)) {
+    let before = fields.known(name).map(<[u8]>::to_vec);
+    if let Some(before) = before {
+        fields.remove_known(name);
+        fields.append_known_with(name, |out| {
+            out.extend_from_slice(&before);
+            out.extend_from_slice(b", ");
+            element(out);
+        });
     } else {
-        value.extend_from_slice(peer);
+        fields.append_known_with(name, element);
+    }
+}
+
+/// This hop as an element of `Forwarded` (RFC 7239): an IPv6 address stands in brackets and quotes.
+fn push_forwarded(out: &mut Vec<u8>, facts: &Facts, host: &str) {
+    out.extend_from_slice(b"for=");
+    if facts.peer.is_ipv6() {
+        out.extend_from_slice(b"\"[");
+        push_address(out, facts.peer);
+        out.extend_from_slice(b"]\"");
+    } else {
+        push_address(out, facts.peer);
     }
     if !host.is_empty() {
-        value.extend_from_slice(b";host=\"");
-        value.extend_from_slice(host.as_bytes());
-        value.push(b'"');
+        out.extend_from_slice(b";host=\"");
+        out.extend_from_slice(host.as_bytes());
+        out.push(b'"');
     }
-    value.extend_from_slice(b";proto=");
-    value.extend_from_slice(facts.scheme.as_str().as_bytes());
-    fields.set_known(Known::Forwarded, &value);
+    out.extend_from_slice(b";proto=");
+    out.extend_from_slice(facts.scheme.as_str().as_bytes());
+}
+
+/// Appends an address as text. IPv4 is written by hand, since the general way costs as much as parsing a head.
+fn push_address(out: &mut Vec<u8>, address: IpAddr) {
+    match address {
+        IpAddr::V4(v4) => {
+            for (i, octet) in v4.octets().into_iter().enumerate() {
+                if i > 0 {
+                    out.push(b'.');
+                }
+                out.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
+            }
+        }
+        IpAddr::V6(v6) => out.extend_from_slice(v6.to_string().as_bytes()),
+    }
 }
 
 #[cfg(test)]
@@ -179,6 +186,11 @@ mod tests {
             ("_hidden", None),
         ] {
             assert_eq!(parse_address(text), address.map(|address| address.parse().unwrap()), "{text}");
+        }
+        for text in ["0.0.0.0", "10.200.3.255", "2001:db8::1"] {
+            let mut out = Vec::new();
+            push_address(&mut out, text.parse().unwrap());
+            assert_eq!(out, text.as_bytes());
         }
         assert_eq!(forwarded_for(b"proto=http; For=\"[2001:db8::1]:80\""), Some("[2001:db8::1]:80"));
     }

@@ -18,6 +18,8 @@ pub(crate) struct LocalSnapshot {
     /// What each policy instance owns here, by its number.
     pub(crate) locals: Vec<Box<dyn Any>>,
     pub(crate) clusters: Vec<Rc<LocalCluster>>,
+    /// The names of the clusters.
+    pub(crate) names: Vec<Rc<str>>,
     pub(crate) routes: Vec<Rc<RouteFacts>>,
     listeners: HashMap<Arc<str>, usize>,
 }
@@ -63,7 +65,8 @@ impl LocalSnapshot {
             .enumerate()
             .map(|(index, listener)| (Arc::clone(&listener.name), index))
             .collect();
-        Self { shared, locals, clusters, routes, listeners }
+        let names = clusters.iter().map(|cluster| Rc::from(&*cluster.cluster().settings().name)).collect();
+        Self { shared, locals, clusters, names, routes, listeners }
     }
 
     /// The listener of this name, if the snapshot still has it.

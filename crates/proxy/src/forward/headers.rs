@@ -12,7 +12,7 @@ const VIA: &[u8] = b"1.1 maitred";
 
 /// Makes a client's request one of the gateway's. Fields of the connection are left out when it is written.
 pub(super) fn prepare(request: &mut RequestHead, facts: &Facts) {
-    identify::tell(request, facts, &FieldName::from(Known::XRequestId));
+    identify::tell(request, facts);
     request.fields.append_known(Known::Via, VIA);
 }
 

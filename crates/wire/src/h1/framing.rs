@@ -51,15 +51,18 @@ fn parse_length(value: &[u8]) -> Option<u64> {
 /// Whether a name is `Transfer-Encoding` or `Content-Length` once dashes and underscores are dropped, but is
 /// neither: servers that map both to one character would take it for the real one.
 pub(super) fn is_lookalike(name: &[u8]) -> bool {
+    // The real names are common, and nothing shorter than the shorter word is like it.
+    if name.len() < 13 || name.eq_ignore_ascii_case(b"content-length") {
+        return false;
+    }
     let same = |word: &[u8]| {
         let mut letters = name.iter().filter(|byte| !matches!(byte, b'-' | b'_')).map(u8::to_ascii_lowercase);
         word.iter().all(|&byte| letters.next() == Some(byte)) && letters.next().is_none()
     };
     match name.first().map(u8::to_ascii_lowercase) {
-        Some(b't' | b'_' | b'-') if same(b"transferencoding") => {
-            !name.eq_ignore_ascii_case(b"transfer-encoding")
-        }
-        Some(b'c' | b'_' | b'-') if same(b"contentlength") => !name.eq_ignore_ascii_case(b"content-length"),
+        Some(b't') => same(b"transferencoding") && !name.eq_ignore_ascii_case(b"transfer-encoding"),
+        Some(b'c') => same(b"contentlength"),
+        Some(b'_' | b'-') => same(b"transferencoding") || same(b"contentlength"),
         _ => false,
     }
 }

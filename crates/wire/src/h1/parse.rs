@@ -58,14 +58,15 @@ pub(super) fn take_fields(
     });
     fields.load(bytes, places);
     if fields.has(Known::Connection) {
-        remove_nominated(fields);
+        remove_nominated(fields, most)?;
     }
     Ok(())
 }
 
 /// Removes the fields that `Connection` names: they were meant for the gateway (RFC 9110 section 7.6.1). Fields that
-/// route or frame a message stay, since naming them is an attempt to have them dropped.
-fn remove_nominated(fields: &mut Fields) {
+/// route or frame a message stay, since naming them is an attempt to have them dropped. More names than there may be
+/// fields are refused: comparing ten thousand names with a hundred fields is what such a head is sent for.
+fn remove_nominated(fields: &mut Fields, most: usize) -> Result<(), Refusal> {
     let is_option = |item: &[u8]| {
         [
             &b"close"[..],
@@ -80,15 +81,19 @@ fn remove_nominated(fields: &mut Fields) {
         .iter()
         .any(|option| item.eq_ignore_ascii_case(option))
     };
-    let nominated: Vec<Vec<u8>> = fields
-        .all_known(Known::Connection)
-        .flat_map(list_items)
-        .filter(|item| !is_option(item))
-        .map(<[u8]>::to_vec)
-        .collect();
+    // Nearly all connections say one of these and nothing else.
+    if fields.known(Known::Connection).is_some_and(is_option) && !fields.has_many(Known::Connection) {
+        return Ok(());
+    }
+    let items = fields.all_known(Known::Connection).flat_map(list_items).filter(|item| !is_option(item));
+    let nominated: Vec<Vec<u8>> = items.take(MOST_FIELDS + 1).map(<[u8]>::to_vec).collect();
+    if nominated.len() > most.min(MOST_FIELDS) {
+        return Err(Refusal::TooManyFields);
+    }
     for name in &nominated {
         fields.remove_bytes(name);
     }
+    Ok(())
 }
 
 /// Reads a block of fields that ends with an empty line: trailers.

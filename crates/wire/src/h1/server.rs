@@ -61,6 +61,11 @@ impl Server {
         !self.reader.is_empty()
     }
 
+    /// The method of the request that was read last.
+    pub fn request_method(&self) -> Method {
+        self.method
+    }
+
     /// Reads the next head into `head`, which must have been cleared.
     pub fn poll_head<S: AsyncRead + Unpin>(
         &mut self,
