@@ -99,6 +99,22 @@ fn the_number_of_fields() {
     assert_eq!(first(request(257).as_bytes(), &unlimited), "refused 431");
 }
 
+/// RFC 9110 section 7.6.1: names in `Connection`, of which no more can be meant than there may be fields.
+#[test]
+fn the_number_of_nominated_fields() {
+    let request = |count: usize| {
+        let names: String = (0..count).map(|at| format!("x-{at},, close, ")).collect();
+        format!("GET / HTTP/1.1\r\nHost: a\r\nX-5: y\r\nConnection: {names}\r\n\r\n")
+    };
+    for most in [10, 100, 256] {
+        let limits = Limits { fields: most, ..Limits::default() };
+        assert_eq!(first(request(most).as_bytes(), &limits), "GET / HTTP/1.1 ", "{most}");
+        assert_eq!(first(request(most + 1).as_bytes(), &limits), "refused 431", "{most}");
+    }
+    let unlimited = Limits { fields: usize::MAX, ..Limits::default() };
+    assert_eq!(first(request(257).as_bytes(), &unlimited), "refused 431");
+}
+
 /// RFC 9110 section 9.1: a method longer than any that is known.
 #[test]
 fn the_size_of_a_method() {
