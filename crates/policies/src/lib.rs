@@ -1,1 +1,19 @@
-//! the built-in policies and their catalogue
+//! The built-in policies: one file or folder each, and [`catalog()`], which names them all.
+//!
+//! A policy implements the contract of `maitred-policy`; nothing outside its folder knows it but one line in `catalog.rs`.
+//! Its user page is the `//!` of its file, from which, its keys and its `example.yaml`, [`reference()`] makes the pages under
+//! `docs/policies/`.
+
+mod catalog;
+mod cors;
+mod edits;
+mod ip;
+mod reference;
+mod request_id;
+mod request_size;
+mod security_headers;
+mod transform_request;
+mod transform_response;
+
+pub use catalog::catalog;
+pub use reference::reference;

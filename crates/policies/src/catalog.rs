@@ -1,0 +1,40 @@
+//! All built-in policies, a line each.
+//! The catalogue tests (`catalog/tests.rs`) run over every one of them.
+
+use maitred_policy::Catalog;
+
+#[cfg(test)]
+mod tests;
+
+/// What stands in the sources of a policy besides its code: what its reference page is made of.
+pub(crate) struct Page {
+    /// Its file, whose `//!` is the user page.
+    pub(crate) source: &'static str,
+    /// A whole document that uses it.
+    pub(crate) example: &'static str,
+}
+
+macro_rules! policies {
+    ($($module:ident :: $kind:ident,)*) => {
+        /// All built-in policies.
+        pub fn catalog() -> Catalog {
+            Catalog::default()$(.with::<crate::$module::$kind>())*
+        }
+
+        /// The pages, in the order of the catalogue.
+        pub(crate) const PAGES: &[Page] = &[$(Page {
+            source: include_str!(concat!(stringify!($module), ".rs")),
+            example: include_str!(concat!(stringify!($module), "/example.yaml")),
+        }),*];
+    };
+}
+
+policies! {
+    cors::Cors,
+    ip::Ip,
+    request_id::RequestIdPolicy,
+    request_size::RequestSize,
+    security_headers::SecurityHeaders,
+    transform_request::TransformRequest,
+    transform_response::TransformResponse,
+}

@@ -1,0 +1,127 @@
+//! What must hold for every policy, so that nobody has to remember it for a new one.
+
+use std::path::PathBuf;
+
+use maitred_config::{Memory, NoEnvironment, Node, PolicyShapes, Problems, Shape, Style, Texts, load};
+use maitred_policy::DynKind;
+
+use super::*;
+use crate::reference;
+
+fn each(check: impl Fn(&dyn DynKind, &Page)) {
+    let catalog = catalog();
+    assert_eq!(catalog.iter().count(), PAGES.len());
+    for (kind, page) in catalog.iter().zip(PAGES) {
+        check(kind, page);
+    }
+}
+
+#[test]
+fn names_are_snake_case_and_occur_once() {
+    let catalog = catalog();
+    let names: Vec<_> = catalog.iter().map(DynKind::name).collect();
+    for name in &names {
+        let is_snake = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        assert!(name.bytes().all(is_snake) && name.as_bytes()[0].is_ascii_lowercase(), "{name}");
+    }
+    assert!(names.is_sorted_by(|a, b| a < b), "once each, in the order of the alphabet: {names:?}");
+}
+
+#[test]
+fn every_key_says_what_it_means() {
+    each(|kind, page| {
+        let Shape::Map(shape) = kind.shape() else { panic!("{} takes no map of known keys", kind.name()) };
+        for key in shape.listing() {
+            assert!(
+                key.doc.len() > 10 && key.doc.ends_with('.'),
+                "{}.{}: {:?}",
+                kind.name(),
+                key.path,
+                key.doc
+            );
+        }
+        assert!(page.source.starts_with("//! "), "{} has no user page", kind.name());
+    });
+}
+
+#[test]
+fn every_example_loads_and_uses_its_policy() {
+    struct Shapes(Catalog);
+    impl PolicyShapes for Shapes {
+        fn shape(&self, kind: &str) -> Option<Shape> {
+            self.0.find(kind).map(DynKind::shape)
+        }
+
+        fn kinds(&self) -> Vec<&'static str> {
+            self.0.iter().map(DynKind::name).collect()
+        }
+    }
+    let shapes = Shapes(catalog());
+    each(|kind, page| {
+        let files = Memory::new().with("example.yaml", page.example);
+        let loaded = load("example.yaml", &files, &NoEnvironment);
+        let mut problems = loaded.problems.clone();
+        let document = loaded.document.as_ref().expect("an example is a document");
+        let routes = document.routes.iter().map(Some).chain([None]);
+        let policies: Vec<_> = routes.flat_map(|route| document.effective_policies(route, &shapes)).collect();
+        assert!(policies.iter().any(|policy| &*policy.kind == kind.name()), "{} is not used", kind.name());
+        for policy in &policies {
+            let used = shapes.0.find(&policy.kind).expect("an example uses policies that exist");
+            let compiled = used.compile(&policy.node, loaded.texts(), &mut problems, None);
+            assert!(compiled.is_some() || !problems.is_empty());
+        }
+        assert!(problems.is_empty(), "{}:\n{}", kind.name(), problems.render(loaded.texts(), Style::Plain));
+    });
+}
+
+#[test]
+fn unknown_keys_are_refused_with_their_place() {
+    each(|kind, _| {
+        let text = format!("maitred: 1\npolicies:\n  {}:\n    nonsense_key: 1\n", kind.name());
+        let files = Memory::new().with("wrong.yaml", text.as_str());
+        let loaded = load("wrong.yaml", &files, &NoEnvironment);
+        let mut problems = Problems::new();
+        let policy = &loaded.document.as_ref().expect("a document").policies.entries[0];
+        let compiled = kind.compile(&policy.node, loaded.texts(), &mut problems, None);
+        assert!(compiled.is_none(), "{} takes any key", kind.name());
+        let drawn = problems.render(loaded.texts(), Style::Plain);
+        assert!(
+            drawn.contains("unknown key `nonsense_key`") && drawn.contains("wrong.yaml:4:5"),
+            "{}:\n{drawn}",
+            kind.name()
+        );
+    });
+}
+
+#[test]
+fn what_is_not_compiled_has_a_problem() {
+    let texts = Texts::default();
+    each(|kind, _| {
+        for text in ["true", "[]", "nonsense", "-1", "~", "{ a: { b: c } }", "{}"] {
+            let mut problems = Problems::new();
+            let node = Node::parse(text).expect("a node");
+            let compiled = kind.compile(&node, &texts, &mut problems, None);
+            assert_eq!(compiled.is_some(), !problems.has_errors(), "{}: {text}", kind.name());
+            if text == "true" && kind.is_on_by_default() {
+                assert!(compiled.is_some(), "{} is on by default", kind.name());
+            }
+        }
+    });
+}
+
+#[test]
+fn pages_are_up_to_date() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/policies");
+    for (name, page) in reference() {
+        let file = folder.join(name).with_extension("md");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            let written = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&file, &page));
+            written.expect("the page can be written");
+        }
+        let found = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(
+            found == page,
+            "docs/policies/{name}.md is out of date: UPDATE_DOCS=1 cargo test -p maitred-policies pages writes it"
+        );
+    }
+}
