@@ -1,0 +1,111 @@
+//! The admin listener: health pages, metrics, later the admin API. On the control runtime, apart from all listeners of
+//! clients, and bounded in connections, heads and times.
+//!
+//! A reload may move it, open it, close it and change its token: `prepare` binds what is new and can fail, `put` cannot.
+
+mod address;
+mod connection;
+mod guard;
+mod pages;
+
+use std::io;
+use std::sync::Arc;
+
+use maitred_config::{Document, Toggle, scalar::ListenAddress};
+use maitred_telemetry::Metrics;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+use self::address::BoundAdmin;
+use self::guard::Guard;
+use self::pages::Pages;
+use crate::life::Life;
+
+/// What a document says of the admin pages.
+#[derive(Debug, Default)]
+struct AdminSettings {
+    guard: Guard,
+    /// Where the metrics are; nowhere if there is no such page.
+    metrics_path: Option<String>,
+}
+
+/// The admin listener of a gateway, open or not.
+#[derive(Debug)]
+pub(crate) struct AdminListener {
+    pages: Pages,
+    settings: watch::Sender<Arc<AdminSettings>>,
+    open: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    /// As it is written; the port that was chosen for 0 is in `actual`.
+    wanted: ListenAddress,
+    actual: String,
+    accepting: AbortHandle,
+}
+
+/// What `put` is to do with the listener.
+#[derive(Debug)]
+pub(crate) enum PreparedAdmin {
+    /// It stays where it is, open or closed.
+    Keep,
+    Close,
+    Open(ListenAddress, BoundAdmin),
+}
+
+impl AdminListener {
+    /// A listener that is not open yet.
+    pub(crate) fn new(metrics: Arc<Metrics>, life: watch::Receiver<Life>) -> Self {
+        let (settings, read) = watch::channel(Arc::default());
+        Self { pages: Pages { life, metrics, settings: read }, settings, open: None }
+    }
+
+    /// Where it listens: `127.0.0.1:9180`, or `unix:/path`; nothing while it is closed.
+    pub(crate) fn address(&self) -> Option<&str> {
+        self.open.as_ref().map(|open| &*open.actual)
+    }
+
+    /// Binds what this document asks for, if it is not bound yet. Nothing changes before [`AdminListener::put`].
+    pub(crate) fn prepare(&self, document: &Document) -> io::Result<PreparedAdmin> {
+        let Toggle::On(admin) = &document.admin else { return Ok(PreparedAdmin::Close) };
+        let wanted = &admin.address.value;
+        if self.open.as_ref().is_some_and(|open| open.wanted == *wanted) {
+            return Ok(PreparedAdmin::Keep);
+        }
+        Ok(PreparedAdmin::Open(wanted.clone(), BoundAdmin::bind(wanted)?))
+    }
+
+    /// Puts what was prepared in place of what is there. Connections that are open stay, under the new settings.
+    pub(crate) fn put(&mut self, prepared: PreparedAdmin, document: &Document) {
+        self.settings.send_replace(Arc::new(AdminSettings::of(document)));
+        if matches!(prepared, PreparedAdmin::Keep) {
+            return;
+        }
+        if let Some(open) = self.open.take() {
+            open.accepting.abort();
+        }
+        if let PreparedAdmin::Open(wanted, bound) = prepared {
+            let actual = bound.to_string();
+            let accepting = tokio::spawn(connection::accept(bound, self.pages.clone())).abort_handle();
+            self.open = Some(Open { wanted, actual, accepting });
+        }
+    }
+}
+
+impl AdminSettings {
+    fn of(document: &Document) -> Self {
+        let guard = match &document.admin {
+            Toggle::On(admin) => Guard::new(admin.token.clone()),
+            Toggle::Off => Guard::default(),
+        };
+        let metrics_path = match &document.telemetry.metrics {
+            Toggle::On(metrics) => Some(metrics.path.clone()),
+            Toggle::Off => None,
+        };
+        Self { guard, metrics_path }
+    }
+}
+
+#[cfg(test)]
+mod tests;
