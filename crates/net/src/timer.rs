@@ -11,8 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 /// Length of a tick: limits are kept to within two of them.
-const TICK: Duration = Duration::from_millis(4);
-const TICK_NANOS: u64 = TICK.as_nanos() as u64;
+const TICK_NANOS: u64 = 4_000_000;
 
 /// All timers of one worker.
 #[derive(Clone, Debug)]

@@ -95,7 +95,6 @@ impl ClientsShared {
         }
     }
 
-    #[expect(clippy::disallowed_types, reason = "see ClientsShared")]
     fn shard(&self, client: IpAddr) -> std::sync::MutexGuard<'_, HashMap<IpAddr, usize>> {
         let last = match client {
             IpAddr::V4(v4) => v4.octets()[3],

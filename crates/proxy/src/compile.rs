@@ -76,7 +76,7 @@ fn limits(document: &Document) -> Limits {
     }
 }
 
-type RouteLog = Option<(usize, Arc<AccessFormat>)>;
+type RouteLog = Option<(usize, AccessFormat)>;
 
 fn access_log(document: &Document) -> (Vec<AccessTarget>, RouteLog) {
     let Some(log) = document.telemetry.access_log.on() else { return (Vec::new(), None) };
@@ -85,7 +85,7 @@ fn access_log(document: &Document) -> (Vec<AccessTarget>, RouteLog) {
         AccessLogFormat::Common => AccessShape::Common,
     };
     let format = AccessFormat { shape, ..AccessFormat::default() };
-    (vec![AccessTarget::new(destination(&log.to))], Some((0, Arc::new(format))))
+    (vec![AccessTarget::new(destination(&log.to))], Some((0, format)))
 }
 
 fn destination(target: &LogTarget) -> maitred_telemetry::Destination {

@@ -2,9 +2,10 @@
 //! snapshot, and its task is small: all that a request needs is boxed and gone with it.
 
 use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use maitred_net::{Stream, Timer};
@@ -55,12 +56,34 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: Stream, peer: IpAddr, admi
         if !connection.server.has_unread() && !connection.wait(&worker).await {
             return;
         }
-        match Box::pin(one_request(&worker, &mut connection)).await {
+        let after = match CatchPanic(Box::pin(one_request(&worker, &mut connection))).await {
+            Ok(after) => after,
+            Err(message) => respond::panicked(&worker, &mut connection, &message).await,
+        };
+        match after {
             After::Wait if worker.is_draining() => return Box::pin(connection.linger(&worker)).await,
             After::Wait => {}
             After::Abort => return,
             After::Close => return Box::pin(connection.linger(&worker)).await,
             After::Tunnel(tunnel) => return Box::pin(tunnel.run(&worker, connection)).await,
+        }
+    }
+}
+
+/// A future whose panic is an error: one exchange that goes wrong takes no other with it.
+struct CatchPanic<F>(Pin<Box<F>>);
+
+impl<F: Future> Future for CatchPanic<F> {
+    type Output = Result<F::Output, String>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(cx))) {
+            Ok(poll) => poll.map(Ok),
+            Err(payload) => {
+                let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+                let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+                Poll::Ready(Err(text.unwrap_or_else(|| "a panic without a message".to_owned())))
+            }
         }
     }
 }

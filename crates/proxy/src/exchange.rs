@@ -82,7 +82,7 @@ pub(crate) async fn serve(
             Ok(body) => body,
             Err(fault) => exchange.fault(&mut heads.response, &heads.request, &fault),
         },
-        Verdict::Respond(reply) => exchange.own(&mut heads.response, *reply),
+        Verdict::Respond(reply) => Body::of(*reply, &mut heads.response),
         Verdict::Fail(fault) => exchange.fault(&mut heads.response, &heads.request, &fault),
     };
 
@@ -92,7 +92,7 @@ pub(crate) async fn serve(
         let (verdict, at) = run.up(from, &mut heads.response, &heads.request, &exchange.facts).await;
         match verdict {
             Verdict::Continue => {}
-            Verdict::Respond(reply) => body = exchange.own(&mut heads.response, *reply),
+            Verdict::Respond(reply) => body = Body::of(*reply, &mut heads.response),
             Verdict::Fail(fault) => body = exchange.fault(&mut heads.response, &heads.request, &fault),
         }
         from = at;
@@ -132,16 +132,18 @@ async fn act(
         Action::Redirect(redirect) => redirect.reply(&heads.request, &exchange.facts)?,
         Action::Unmatched => return choose::no_route(&heads.request, chosen),
     };
-    Ok(exchange.own(&mut heads.response, reply))
+    Ok(Body::of(reply, &mut heads.response))
+}
+
+impl Body {
+    /// Takes a reply as the answer.
+    fn of(reply: Reply, response: &mut ResponseHead) -> Self {
+        *response = reply.head;
+        Self::Own(reply.body)
+    }
 }
 
 impl Exchange<'_> {
-    /// Takes a reply as the answer.
-    pub(crate) fn own(&self, response: &mut ResponseHead, reply: Reply) -> Body {
-        *response = reply.head;
-        Body::Own(reply.body)
-    }
-
     /// Takes the answer to a fault, and remembers what went wrong.
     fn fault(
         &mut self,
@@ -152,7 +154,7 @@ impl Exchange<'_> {
         self.record.outcome = fault.cause();
         respond::log_fault(self, request.method, fault);
         let view = View::of_request(request, &self.facts);
-        self.own(response, self.route.errors.reply(fault, &view))
+        Body::of(self.route.errors.reply(fault, &view), response)
     }
 
     /// The method of the request, which decides about bodies.

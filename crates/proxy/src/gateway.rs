@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::snapshot::Snapshot;
-use crate::worker::{Command, Worker};
+use crate::worker::{Command, Means, Worker};
 
 /// How long names may take to be resolved before the first requests are served without them.
 const FIRST_LOOKUP: Duration = Duration::from_secs(5);
@@ -29,6 +29,8 @@ pub struct GatewayOptions {
     pub resolver: Arc<dyn Resolve>,
     /// Counts lines of the access log that nobody took.
     pub access_log_dropped: Arc<SharedCounter>,
+    /// Counts exchanges that panicked.
+    pub panics: Arc<SharedCounter>,
 }
 
 /// A running gateway. To be used on the control runtime.
@@ -147,7 +149,8 @@ impl Gateway {
     fn start_worker(&self, index: usize, sockets: Vec<(Arc<str>, Bound)>) -> io::Result<Running> {
         let (commands, received) = mpsc::unbounded_channel();
         let (end, ended) = oneshot::channel::<()>();
-        let (count, clock, first) = (self.options.workers, self.options.clock, Arc::clone(&self.current));
+        let (count, first) = (self.options.workers, Arc::clone(&self.current));
+        let means = Means { clock: self.options.clock, panics: Arc::clone(&self.options.panics) };
         let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             // Dropped when the thread ends, however it does.
             let _end = end;
@@ -156,7 +159,7 @@ impl Gateway {
                 .enable_time()
                 .event_interval(61)
                 .build_local(tokio::runtime::LocalOptions::default())?;
-            let ran = runtime.block_on(Worker::run((index, count), clock, first, sockets, received));
+            let ran = runtime.block_on(Worker::run((index, count), means, first, sockets, received));
             if let Err(error) = &ran {
                 tracing::error!(worker = index, "worker ended: {error}");
             }
@@ -196,17 +199,15 @@ impl Gateway {
 
     fn open_logs(&mut self, snapshot: &Snapshot) -> io::Result<()> {
         for target in &snapshot.logs {
-            let writer = match self.writers.get(&target.key) {
-                Some(writer) => writer,
-                None => {
-                    let dropped = Arc::clone(&self.options.access_log_dropped);
-                    let writer =
-                        LogWriter::start(target.destination.clone(), LogWriter::ACCESS_BATCHES, dropped)
-                            .map_err(|error| {
-                                io::Error::new(error.kind(), format!("cannot open {}: {error}", target.key))
-                            })?;
-                    self.writers.entry(Arc::clone(&target.key)).or_insert(writer)
-                }
+            let writer = if let Some(writer) = self.writers.get(&target.key) {
+                writer
+            } else {
+                let dropped = Arc::clone(&self.options.access_log_dropped);
+                let writer = LogWriter::start(target.destination.clone(), LogWriter::ACCESS_BATCHES, dropped)
+                    .map_err(|error| {
+                        io::Error::new(error.kind(), format!("cannot open {}: {error}", target.key))
+                    })?;
+                self.writers.entry(Arc::clone(&target.key)).or_insert(writer)
             };
             target.open(writer.queue());
         }
@@ -217,7 +218,7 @@ impl Gateway {
     async fn find_endpoints(&self, snapshot: &Snapshot) {
         let known = |upstream: &crate::snapshot::Upstream| {
             let old = &self.current.upstreams;
-            !std::ptr::eq(&*self.current, snapshot)
+            !std::ptr::eq(&raw const *self.current, snapshot)
                 && old.iter().any(|old| Arc::ptr_eq(old.cluster.shared(), upstream.cluster.shared()))
         };
         let asked: Vec<_> = snapshot
@@ -254,6 +255,6 @@ fn cannot_bind(listener: &str, address: &ListenAddress, error: &io::Error) -> St
     format!("listener `{listener}` cannot listen at {address}{hint} ({error})")
 }
 
-fn unix(path: &PathBuf) -> String {
+fn unix(path: &Path) -> String {
     format!("unix:{}", path.display())
 }

@@ -82,7 +82,7 @@ pub(crate) fn record(
             referer: request.fields.known(Known::Referer).unwrap_or_default(),
             outcome: record.outcome,
         };
-        worker.log(&snapshot.shared, *log, format, &line);
+        worker.log(&snapshot.shared, *log, *format, &line);
     }
     Outcome { status, complete, duration }
 }
@@ -111,6 +111,6 @@ pub(crate) fn refused(
             outcome: refused.cause,
             ..AccessRecord::default()
         };
-        worker.log(&snapshot.shared, *log, format, &line);
+        worker.log(&snapshot.shared, *log, *format, &line);
     }
 }

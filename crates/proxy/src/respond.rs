@@ -216,14 +216,11 @@ fn poll_relay(
         upload.state = PumpState::Abandoned;
     }
     download.poll(cx, &mut client.body(upstream), &mut server.body(stream)).map_err(|error| match error {
-        PumpError::Source(error @ Broken::Refused(_)) => {
+        // The second is a service that sends another number of bytes than it announced.
+        PumpError::Source(error @ Broken::Refused(_)) | PumpError::Sink(error @ Broken::Truncated) => {
             Cut::Service("upstream_protocol", UpstreamFailure::Protocol, error)
         }
         PumpError::Source(error) => Cut::Service("upstream_reset", UpstreamFailure::Reset, error),
-        // A service that sends another number of bytes than it announced.
-        PumpError::Sink(error @ Broken::Truncated) => {
-            Cut::Service("upstream_protocol", UpstreamFailure::Protocol, error)
-        }
         PumpError::Sink(error) => Cut::Client(error),
         PumpError::TooLarge => Cut::Client(Broken::Truncated),
     })
@@ -271,6 +268,18 @@ pub(crate) async fn refuse(
     record::refused(worker, snapshot, connection, heads, refused);
     connection.server.end_exchange();
     if written.is_ok() { After::Close } else { After::Abort }
+}
+
+/// Answers 500 to an exchange that panicked, if its answer had not begun; the connection ends in any case.
+pub(crate) async fn panicked(worker: &Worker, connection: &mut Connection, message: &str) -> After {
+    worker.panics.inc();
+    tracing::error!(client = %connection.peer, "an exchange panicked: {message}");
+    if connection.server.has_responded() {
+        return After::Abort;
+    }
+    let snapshot = worker.snapshot();
+    let refused = Refused { status: 500, cause: "panic", why: "an exchange panicked" };
+    refuse(worker, &snapshot, connection, &Heads::default(), refused).await
 }
 
 /// Says in the gateway's own log what went wrong: failures of services and of the gateway aloud, clients' quietly.

@@ -91,7 +91,7 @@ pub(crate) struct Route {
     pub(crate) action: Action,
     pub(crate) errors: Arc<ErrorFormat>,
     /// Which of the snapshot's logs, and how.
-    pub(crate) access_log: Option<(usize, Arc<AccessFormat>)>,
+    pub(crate) access_log: Option<(usize, AccessFormat)>,
     /// Names of the path's parameters.
     pub(crate) params: Arc<[Box<str>]>,
     pub(crate) counts: RouteCounts,

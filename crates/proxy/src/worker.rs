@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use maitred_net::{Bound, Timers};
-use maitred_telemetry::{AccessFormat, AccessLog, AccessRecord, ConnectionRefusal};
+use maitred_telemetry::{AccessFormat, AccessLog, AccessRecord, ConnectionRefusal, SharedCounter};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, spawn_local};
 
@@ -33,13 +33,24 @@ pub(crate) enum Command {
     Drain,
 }
 
+/// What a worker is given to work with.
+#[derive(Debug)]
+pub(crate) struct Means {
+    /// Where time comes from.
+    pub(crate) clock: Clock,
+    /// Counts exchanges that panicked.
+    pub(crate) panics: Arc<SharedCounter>,
+}
+
 pub(crate) struct Worker {
     pub(crate) index: usize,
     pub(crate) count: usize,
     pub(crate) clock: Clock,
+    pub(crate) panics: Arc<SharedCounter>,
     pub(crate) timers: Timers,
     anchor: Cell<Anchor>,
     snapshot: RefCell<Rc<LocalSnapshot>>,
+    #[expect(clippy::vec_box, reason = "heads move between exchanges and the shelf, and are large")]
     heads: RefCell<Vec<Box<Heads>>>,
     random: RefCell<fastrand::Rng>,
     logs: RefCell<HashMap<Arc<str>, AccessLog>>,
@@ -52,17 +63,19 @@ impl Worker {
     /// Runs worker `index` of `count` until it was told to drain and has. To be called in a local task set.
     pub(crate) async fn run(
         (index, count): (usize, usize),
-        clock: Clock,
+        means: Means,
         first: Arc<Snapshot>,
         sockets: Vec<(Arc<str>, Bound)>,
         mut commands: mpsc::UnboundedReceiver<Command>,
     ) -> io::Result<()> {
+        let Means { clock, panics } = means;
         let mut random = fastrand::Rng::new();
         let snapshot = Rc::new(LocalSnapshot::new(first, (index, count), random.u32(..), None));
         let worker = Rc::new(Self {
             index,
             count,
             clock,
+            panics,
             timers: Timers::new(clock.now()),
             anchor: Cell::new(Anchor::new(&clock)),
             snapshot: RefCell::new(snapshot),
@@ -199,16 +212,16 @@ impl Worker {
         &self,
         snapshot: &Snapshot,
         log: usize,
-        format: &AccessFormat,
+        format: AccessFormat,
         record: &AccessRecord<'_>,
     ) {
         let target = &snapshot.logs[log];
         let mut logs = self.logs.borrow_mut();
         if let Some(log) = logs.get_mut(&target.key) {
-            log.write(format, record);
+            log.write(&format, record);
         } else if let Some(queue) = target.queue() {
             let mut log = AccessLog::new(queue.clone());
-            log.write(format, record);
+            log.write(&format, record);
             logs.insert(Arc::clone(&target.key), log);
         }
     }

@@ -13,7 +13,7 @@ pub struct Events {
     /// Lines of the gateway's own log that were not written.
     pub log_dropped: Arc<SharedCounter>,
     /// Exchanges that panicked.
-    pub panics: SharedCounter,
+    pub panics: Arc<SharedCounter>,
     /// Reloads after which the new configuration served.
     pub reloads_succeeded: SharedCounter,
     /// Reloads that changed nothing because something was wrong.

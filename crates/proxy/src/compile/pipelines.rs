@@ -18,11 +18,11 @@ pub(super) struct Shapes<'a>(pub(super) &'a Catalog);
 
 impl PolicyShapes for Shapes<'_> {
     fn shape(&self, kind: &str) -> Option<Shape> {
-        self.0.find(kind).map(|kind| kind.shape())
+        self.0.find(kind).map(maitred_policy::DynKind::shape)
     }
 
     fn kinds(&self) -> Vec<&'static str> {
-        self.0.iter().map(|kind| kind.name()).collect()
+        self.0.iter().map(maitred_policy::DynKind::name).collect()
     }
 }
 

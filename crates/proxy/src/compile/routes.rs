@@ -42,13 +42,13 @@ pub(super) fn compile(
     let errors = Arc::new(error_format(document.errors.on(), problems));
     let mut specs = Vec::new();
     let mut routes = Vec::new();
-    for entry in document.routes.iter() {
+    for entry in &document.routes {
         let one = One { compiler, around, entry, problems };
         let (spec, route) = one.compile(&errors, pipelines);
         specs.push(spec);
         routes.push(route);
     }
-    routes.push(unmatched(compiler, around, errors, pipelines.of(None, problems)));
+    routes.push(Some(unmatched(compiler, around, errors, pipelines.of(None, problems))));
     let router = match Router::compile(specs) {
         Ok(router) => router,
         Err(ambiguities) => {
@@ -78,18 +78,18 @@ fn unmatched(
     around: &Around<'_>,
     errors: Arc<ErrorFormat>,
     pipeline: Arc<crate::pipeline::Pipeline>,
-) -> Option<Route> {
-    Some(Route {
+) -> Route {
+    Route {
         name: UNMATCHED.into(),
         path: "".into(),
         methods: None,
         pipeline,
         action: Action::Unmatched,
         errors,
-        access_log: around.access_log.clone(),
+        access_log: around.access_log,
         params: Arc::default(),
         counts: counts(compiler, UNMATCHED, None),
-    })
+    }
 }
 
 fn counts(compiler: &Compiler<'_>, route: &str, upstream: Option<&str>) -> RouteCounts {
@@ -162,7 +162,7 @@ impl One<'_> {
             pipeline,
             action,
             errors,
-            access_log: self.around.access_log.clone().filter(|_| written.access_log),
+            access_log: self.around.access_log.filter(|_| written.access_log),
             params,
             counts: counts(self.compiler, &self.entry.name, upstream.as_deref()),
         });
@@ -214,16 +214,16 @@ impl One<'_> {
 
     fn conditions(&mut self, matching: &Match) -> Vec<Condition> {
         let mut conditions = Vec::new();
-        for header in matching.headers.iter() {
+        for header in &matching.headers {
             match FieldName::parse(&header.name) {
                 Ok(name) => self.tests(Source::Header(name), &header.value, header.span, &mut conditions),
                 Err(_) => self.problem("this is no name of a header", header.span),
             }
         }
-        for field in matching.query.iter() {
+        for field in &matching.query {
             self.tests(Source::Query(field.name.to_string()), &field.value, field.span, &mut conditions);
         }
-        for cookie in matching.cookies.iter() {
+        for cookie in &matching.cookies {
             self.tests(Source::Cookie(cookie.name.to_string()), &cookie.value, cookie.span, &mut conditions);
         }
         if !matching.client.is_empty() {
@@ -401,7 +401,7 @@ impl One<'_> {
                 Arc::new(self.template(&literal)?),
             ));
         }
-        for header in written.headers.iter() {
+        for header in &written.headers {
             let Ok(name) = FieldName::parse(&header.name) else { continue };
             fields.push((name, Arc::new(self.template(&header.value)?)));
         }

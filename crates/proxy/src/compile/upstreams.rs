@@ -31,11 +31,11 @@ pub(super) fn compile(compiler: &Compiler<'_>) -> (Vec<Upstream>, UpstreamNumber
         let series = compiler.metrics.upstream(&name);
         upstreams.push(Upstream { cluster: Arc::new(Cluster::new(settings, previous)), series });
     };
-    for entry in compiler.document.upstreams.iter() {
+    for entry in &compiler.document.upstreams {
         add(named(&entry.name, &entry.value));
     }
     let mut seen = std::collections::HashSet::new();
-    for route in compiler.document.routes.iter() {
+    for route in &compiler.document.routes {
         if let Some(UpstreamRef::Url(url)) = &route.value.upstream {
             let name: Arc<str> = url.value.to_string().into();
             if seen.insert(Arc::clone(&name)) {

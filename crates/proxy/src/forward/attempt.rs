@@ -91,12 +91,11 @@ impl Attempt<'_> {
             connection.timer.poll_fired(cx).map(|()| None)
         })
         .await;
-        match opened {
-            Some(opened) => opened.map_err(|error| acquire_fault(self.cluster, error)),
-            None => {
-                self.cluster.counts().failures(UpstreamFailure::ConnectTimeout).inc();
-                Err(Fault::timeout("upstream_connect_timeout").retry(Retry::Safe))
-            }
+        if let Some(opened) = opened {
+            opened.map_err(|error| acquire_fault(self.cluster, error))
+        } else {
+            self.cluster.counts().failures(UpstreamFailure::ConnectTimeout).inc();
+            Err(Fault::timeout("upstream_connect_timeout").retry(Retry::Safe))
         }
     }
 

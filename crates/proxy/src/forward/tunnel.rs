@@ -100,7 +100,7 @@ impl Flow {
                 self.is_over = true;
                 break;
             }
-            if let Poll::Pending = self.poll_read(cx, from)? {
+            if self.poll_read(cx, from)?.is_pending() {
                 self.buffer = Buffer::none();
                 return Poll::Pending;
             }

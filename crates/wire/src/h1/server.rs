@@ -29,6 +29,7 @@ pub struct Server {
     method: Method,
     version: Version,
     keep_alive: bool,
+    has_responded: bool,
 }
 
 /// What came instead of the next request, or with it.
@@ -51,6 +52,7 @@ impl Default for Server {
             method: Method::Get,
             version: Version::Http11,
             keep_alive: true,
+            has_responded: false,
         }
     }
 }
@@ -64,6 +66,11 @@ impl Server {
     /// The method of the request that was read last.
     pub fn request_method(&self) -> Method {
         self.method
+    }
+
+    /// Whether the head of a final response was written since the last request was read.
+    pub fn has_responded(&self) -> bool {
+        self.has_responded
     }
 
     /// Reads the next head into `head`, which must have been cleared.
@@ -116,6 +123,7 @@ impl Server {
         self.method = head.method;
         self.version = head.version;
         self.keep_alive = info.keep_alive;
+        self.has_responded = false;
         Ok(Some(info))
     }
 
@@ -144,6 +152,7 @@ impl Server {
     /// Writes the head of the final response; it leaves with the first bytes of the body, or with a flush. Answers
     /// whether the connection will stay open after it: not if the client, the caller or the framing says so.
     pub fn respond(&mut self, head: &ResponseHead, length: BodyLength, may_keep_alive: bool) -> bool {
+        self.has_responded = true;
         let has_no_body = head.has_no_body(self.method);
         let closes_to_end = length == BodyLength::Unknown && self.version == Version::Http10 && !has_no_body;
         // A body that was not asked for to its end would be read as the next request.
@@ -168,6 +177,7 @@ impl Server {
 
     /// Writes the 101 after which the connection is a tunnel.
     pub fn switch(&mut self, fields: &Fields, protocol: &[u8]) {
+        self.has_responded = true;
         encode_switching(fields, protocol, self.writer.head());
         self.keep_alive = false;
     }
