@@ -6,8 +6,6 @@ mod pipelines;
 mod routes;
 mod upstreams;
 
-use std::sync::Arc;
-
 use maitred_config::{AccessLogFormat, Document, LogTarget};
 use maitred_config::{Problems, Texts};
 use maitred_policy::Catalog;

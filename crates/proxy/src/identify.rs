@@ -115,9 +115,6 @@ pub(crate) fn tell(request: &mut RequestHead, facts: &Facts) {
         fields.append_known(Known::XForwardedHost, host.as_bytes());
     }
     add_hop(fields, Known::Forwarded, |out| push_forwarded(out, facts, host));
-    if !fields.has(Known::XRequestId) {
-        fields.append_known(Known::XRequestId, facts.request_id.as_bytes());
-    }
 }
 
 /// Adds one element behind those that are there.
