@@ -11,8 +11,8 @@ use cel::{Env, ExecutionError};
 use super::constants::{NETWORK, Network, PATTERN, Pattern};
 use super::kinds::Kind;
 
-/// The functions that conditions may call, each as it is called and with what it gives. The pages about conditions print
-/// this list.
+/// The functions that conditions may call, each as it is called and with what it gives; `docs/values.md` has the same
+/// list.
 pub const FUNCTIONS: &[(&str, &str)] = &[
     ("text.startsWith(text)", "whether the text begins so"),
     ("text.endsWith(text)", "whether the text ends so"),

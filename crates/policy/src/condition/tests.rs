@@ -254,3 +254,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_page_about_conditions_lists_every_function() {
+    let page = include_str!("../../../../docs/values.md");
+    for (call, gives) in FUNCTIONS {
+        let row = format!("| `{call}` | {gives} |");
+        assert!(page.contains(&row), "docs/values.md has no row {row}");
+    }
+}
