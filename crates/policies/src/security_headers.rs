@@ -9,12 +9,13 @@
 //! depend on the application, so they have no default.
 
 use maitred_config::scalar::header_value;
-use maitred_config::{HeaderName, Node, Problem, Read, Reader, Shape, TextShape, config_map};
+use maitred_config::{Fields, HeaderName, Node, Problem, Read, Reader, Shape, TextShape, config_map};
 use maitred_http::{FieldName, RequestHead, Scheme};
 use maitred_policy::{Build, Facts, Needs, Phase, Policy, PolicyKind, ResponseCx, Step, Verdict};
 
 config_map! {
     /// Which security headers answers have.
+    #[check = SecurityHeadersConfig::check]
     pub struct SecurityHeadersConfig {
         /// `X-Content-Type-Options`; its default is `nosniff`: browsers keep to the declared type.
         content_type_options: FieldSetting = true,
@@ -37,6 +38,23 @@ config_map! {
         cross_origin_resource_policy: FieldSetting = false,
         /// Fields that are removed.
         remove: Vec<HeaderName> = "[Server, X-Powered-By]",
+    }
+}
+
+impl SecurityHeadersConfig {
+    fn check(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
+        for (key, setting) in [
+            ("content_security_policy", &self.content_security_policy),
+            ("permissions_policy", &self.permissions_policy),
+            ("cross_origin_opener_policy", &self.cross_origin_opener_policy),
+            ("cross_origin_embedder_policy", &self.cross_origin_embedder_policy),
+            ("cross_origin_resource_policy", &self.cross_origin_resource_policy),
+        ] {
+            if *setting == FieldSetting::Default {
+                let problem = Problem::error(format!("`{key}` has no default")).at(fields.value_span(key));
+                reader.problem(problem.help("write the value that fits your application"));
+            }
+        }
     }
 }
 
@@ -88,47 +106,38 @@ impl PolicyKind for SecurityHeaders {
         Phase::Render
     }
 
-    fn compile(config: SecurityHeadersConfig, build: &mut Build<'_>, _: Option<&Self>) -> Option<Self> {
-        let mut set = Vec::new();
-        let settings = [
-            (&config.content_type_options, "X-Content-Type-Options", Some("nosniff")),
-            (&config.frame_options, "X-Frame-Options", Some("SAMEORIGIN")),
-            (&config.referrer_policy, "Referrer-Policy", Some("strict-origin-when-cross-origin")),
-            (&config.content_security_policy, "Content-Security-Policy", None),
-            (&config.permissions_policy, "Permissions-Policy", None),
-            (&config.cross_origin_opener_policy, "Cross-Origin-Opener-Policy", None),
-            (&config.cross_origin_embedder_policy, "Cross-Origin-Embedder-Policy", None),
-            (&config.cross_origin_resource_policy, "Cross-Origin-Resource-Policy", None),
+    fn compile(config: SecurityHeadersConfig, _: &mut Build<'_>, _: Option<&Self>) -> Option<Self> {
+        let set = [
+            ("X-Content-Type-Options", config.content_type_options, "nosniff"),
+            ("X-Frame-Options", config.frame_options, "SAMEORIGIN"),
+            ("Referrer-Policy", config.referrer_policy, "strict-origin-when-cross-origin"),
+            ("Content-Security-Policy", config.content_security_policy, ""),
+            ("Permissions-Policy", config.permissions_policy, ""),
+            ("Cross-Origin-Opener-Policy", config.cross_origin_opener_policy, ""),
+            ("Cross-Origin-Embedder-Policy", config.cross_origin_embedder_policy, ""),
+            ("Cross-Origin-Resource-Policy", config.cross_origin_resource_policy, ""),
         ];
-        for (setting, name, default) in settings {
-            if let Some(value) = value(setting, name, default, build)? {
-                set.push((field(name), value));
-            }
-        }
-        let hsts = "Strict-Transport-Security";
-        let over_tls = value(&config.strict_transport_security, hsts, Some("max-age=31536000"), build)?;
-        let remove = config.remove.iter().map(|name| field(&name.0)).collect();
-        Some(Self { set: set.into(), over_tls, hsts: field(hsts), remove })
+        let set = set
+            .into_iter()
+            .filter_map(|(name, setting, default)| Some((field(name), setting.value(default)?)));
+        Some(Self {
+            set: set.collect(),
+            over_tls: config.strict_transport_security.value("max-age=31536000"),
+            hsts: field("Strict-Transport-Security"),
+            remove: config.remove.iter().map(|name| field(&name.0)).collect(),
+        })
     }
 }
 
-/// The value that a field gets, if any. None if there is a problem.
-#[expect(clippy::option_option, reason = "the outer says whether it could be compiled")]
-fn value(
-    setting: &FieldSetting,
-    name: &str,
-    default: Option<&str>,
-    build: &mut Build<'_>,
-) -> Option<Option<Box<[u8]>>> {
-    match (setting, default) {
-        (FieldSetting::Off, _) => Some(None),
-        (FieldSetting::Value(value), _) => Some(Some(value.as_bytes().into())),
-        (FieldSetting::Default, Some(default)) => Some(Some(default.as_bytes().into())),
-        (FieldSetting::Default, None) => {
-            let problem = Problem::error(format!("`{name}` has no default")).at(build.span());
-            build.report(problem.help("write the value that fits your application"));
-            None
-        }
+impl FieldSetting {
+    /// The value that the field gets, if any; the empty one is none.
+    fn value(self, default: &str) -> Option<Box<[u8]>> {
+        let value = match self {
+            Self::Off => return None,
+            Self::Default => default,
+            Self::Value(ref value) => value,
+        };
+        (!value.is_empty()).then(|| value.as_bytes().into())
     }
 }
 
@@ -233,7 +242,10 @@ mod tests {
     #[test]
     fn mistakes_are_told() {
         let told = problems_of::<SecurityHeaders>("{ content_security_policy: true }");
-        assert!(told.contains("`Content-Security-Policy` has no default"), "{told}");
+        assert!(
+            told.contains("`content_security_policy` has no default") && told.contains(":1:46"),
+            "{told}"
+        );
         let told = problems_of::<SecurityHeaders>("{ frame_option: DENY }");
         assert!(told.contains("did you mean `frame_options`?"), "{told}");
         assert!(!problems_of::<SecurityHeaders>("{ frame_options: \"a\\nb\" }").is_empty());
