@@ -1,4 +1,5 @@
 //! The options of a subcommand: `--name value` pairs, each used once.
+//! Nothing is guessed: what is not known is an error that names it.
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -1,4 +1,5 @@
 //! Counts of durations in buckets of under one percent width, from a nanosecond to centuries.
+//! Not the gateway's own: the measure must not share code with what it measures.
 
 /// The bits of a value that are kept below its highest one.
 const PRECISION: u32 = 7;

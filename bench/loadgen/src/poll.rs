@@ -1,4 +1,5 @@
 //! Readiness of many sockets: a thin layer over epoll, level-triggered, with waits to the nanosecond.
+//! One thread serves all connections; nothing here knows HTTP.
 
 use std::io;
 use std::num::NonZeroU64;

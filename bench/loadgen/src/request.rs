@@ -1,4 +1,5 @@
 //! The bytes of the requests that the generators send.
+//! Answers are read elsewhere.
 
 /// A request with the six header fields that nearly every client sends (and a length, if it has a body).
 pub fn render(host: &str, path: &str, body: usize) -> Vec<u8> {

@@ -1,4 +1,5 @@
 //! Making sockets: connections from chosen addresses, listeners with a long queue.
+//! They are set up before the measuring begins.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

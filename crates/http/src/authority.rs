@@ -1,4 +1,5 @@
 //! The host and port that a request is for (RFC 3986 section 3.2, RFC 9110 section 7.2).
+//! It is read once, when a head is parsed; whatever compares hosts afterwards compares these.
 
 use std::net::Ipv6Addr;
 

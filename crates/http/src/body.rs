@@ -1,4 +1,5 @@
 //! How long a body will be, as far as the head tells (RFC 9112 section 6.3).
+//! The bytes themselves are the business of `maitred-wire`.
 
 /// The announced length of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,5 @@
 //! Names of header fields. The names that the gateway itself looks at are small integers; all others are text.
+//! Values are bytes and live in `fields`.
 
 use std::fmt;
 

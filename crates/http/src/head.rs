@@ -1,4 +1,5 @@
 //! Heads: all of a message but its body, in the same shape for every protocol version.
+//! Bodies follow separately; what belongs to one connection only is still among the fields here.
 
 use crate::authority::Authority;
 use crate::fields::Fields;

@@ -1,4 +1,5 @@
 //! Request methods (RFC 9110 section 9). A method is `Copy`: those that are not listed keep their token inline.
+//! What a route or a policy does with a method is theirs to say.
 
 use std::fmt;
 

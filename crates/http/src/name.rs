@@ -1,4 +1,5 @@
 //! Tokens (RFC 9110 section 5.6.2): the alphabet of methods and field names.
+//! Nothing else decides what a token is.
 
 /// Whether `byte` may stand in a token.
 #[inline]

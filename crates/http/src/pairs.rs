@@ -1,4 +1,5 @@
 //! Small lists inside values: query pairs, cookies, comma-separated items. They borrow, and decode nothing.
+//! Every reader of such lists uses these, so that all read them alike.
 
 /// The items of a comma-separated field value (RFC 9110 section 5.6.1), trimmed; empty ones are left out, and a
 /// comma inside a quoted string separates nothing.

@@ -1,4 +1,5 @@
 //! Reason phrases of the registered status codes (RFC 9110 section 15 and the IANA registry).
+//! They are written for people who look at the wire; no program reads them.
 
 /// The reason phrase for `status`; empty where the code is not registered.
 pub const fn reason(status: u16) -> &'static str {

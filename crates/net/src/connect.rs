@@ -1,4 +1,5 @@
 //! Opens connections to services. Names were resolved before: nothing here asks a name server.
+//! What is sent then, and for how long to wait, is not its business.
 
 use std::io;
 use std::net::SocketAddr;

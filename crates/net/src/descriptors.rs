@@ -1,4 +1,5 @@
 //! The limit of open file descriptors, which is the limit of connections.
+//! The program raises it once, at its start.
 #![expect(unsafe_code, reason = "getrlimit and setrlimit have no safe form in the libraries used here")]
 
 use std::io;

@@ -1,4 +1,5 @@
 //! Sockets and time: listening, connecting, streams, and the timers of a worker. It knows nothing of HTTP.
+//! Floor 1; the only crate with `unsafe`, each with its proof.
 
 mod connect;
 mod descriptors;

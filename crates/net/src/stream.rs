@@ -1,4 +1,5 @@
 //! A connected socket, whatever its family.
+//! The rest of the gateway asks only whether there is something to read, and reads and writes.
 
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -1,4 +1,5 @@
 //! What a route does with a request that its policies let through: forward it, answer it, or redirect it.
+//! It is the last step on the way down; forwarding itself is in `exchange::forward`.
 
 use std::sync::Arc;
 
@@ -7,8 +8,9 @@ use maitred_http::{Fields, Known, RequestHead, ResponseHead};
 use maitred_policy::values::{BodyTemplate, Rendered, TargetTemplate, Template, View};
 use maitred_policy::{Facts, Fault, Reply};
 
+use maitred_upstream::Timeouts;
+
 use crate::rewrite::Rewrite;
-use crate::snapshot::ForwardSettings;
 
 /// What a route does.
 #[derive(Debug)]
@@ -21,6 +23,14 @@ pub(crate) enum Action {
     Redirect(Redirect),
     /// No route matched: 404, or 405 with the methods that would have.
     Unmatched,
+}
+
+/// What a route with an upstream adds to it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ForwardSettings {
+    /// The number of the upstream.
+    pub(crate) upstream: usize,
+    pub(crate) timeouts: Timeouts,
 }
 
 /// A fixed answer.

@@ -1,4 +1,5 @@
 //! The time, passed in so that tests can move it. The only place on the path of a request that reads a clock.
+//! Everything else is given instants.
 
 use std::time::{Duration, Instant, SystemTime};
 

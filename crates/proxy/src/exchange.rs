@@ -3,6 +3,12 @@
 //!
 //! Nothing here names a policy, a header or a protocol version.
 
+mod choose;
+pub(crate) mod forward;
+mod identify;
+mod record;
+pub(crate) mod respond;
+
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -10,18 +16,18 @@ use maitred_http::{Method, ResponseHead};
 use maitred_policy::values::View;
 use maitred_policy::{Facts, Fault, Reply, Verdict};
 use maitred_router::Captures;
-use maitred_wire::h1::RequestInfo;
+use maitred_wire::h1::RequestFraming;
 
+use self::choose::Chosen;
+use self::forward::Forwarded;
+use self::forward::tunnel::Tunnel;
+use self::record::Record;
 use crate::action::{Action, to_https};
-use crate::choose::{self, Chosen};
-use crate::connection::{After, Connection};
-use crate::forward::{self, Forwarded};
-use crate::identify;
+use crate::connection::Connection;
+use crate::listener::ListenerSettings;
 use crate::local::{Heads, LocalSnapshot};
 use crate::pipeline::Run;
-use crate::record::{self, Record};
-use crate::respond::{self, Sent};
-use crate::snapshot::{ListenerSettings, Route};
+use crate::snapshot::Route;
 use crate::worker::Worker;
 
 /// What an exchange has at hand besides its heads and its connection.
@@ -31,7 +37,7 @@ pub(crate) struct Exchange<'a> {
     pub(crate) route: &'a Route,
     pub(crate) facts: Facts,
     /// The request's body and what its head says of the connection.
-    pub(crate) announced: RequestInfo,
+    pub(crate) announced: RequestFraming,
     pub(crate) started: Instant,
     /// What to tell of it when it is over.
     pub(crate) record: Record,
@@ -47,6 +53,28 @@ pub(crate) enum Body {
     Tunnel(Box<Forwarded>),
 }
 
+/// What became of an answer.
+pub(crate) enum Sent {
+    /// The client got all of it.
+    Whole { keep_alive: bool },
+    /// It broke off, and the client can see that.
+    Broken,
+    /// It was the last one of this protocol.
+    Switched(Box<Tunnel>),
+}
+
+/// What becomes of a connection after a request.
+pub(crate) enum After {
+    /// It serves the next one.
+    Wait,
+    /// It is closed once the client has read its answer.
+    Close,
+    /// It is closed at once: the answer broke off, and must not look whole.
+    Abort,
+    /// It carries another protocol from now on.
+    Tunnel(Box<Tunnel>),
+}
+
 /// Serves one request whose head was read.
 pub(crate) async fn serve(
     worker: &Worker,
@@ -54,7 +82,7 @@ pub(crate) async fn serve(
     listener: &ListenerSettings,
     connection: &mut Connection,
     heads: &mut Heads,
-    announced: RequestInfo,
+    announced: RequestFraming,
 ) -> After {
     let started = worker.clock.now();
     let mut captures = Captures::default();

@@ -1,4 +1,5 @@
 //! The gateway as a whole: its workers, the snapshot that they serve with, and how one takes the place of another.
+//! It lives on the control runtime; workers hear of changes through their channel.
 
 use std::collections::HashMap;
 use std::io;
@@ -12,9 +13,10 @@ use maitred_telemetry::{LogWriter, SharedCounter, Unwritten};
 use maitred_upstream::{Resolve, discover};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::accept::{self, Command};
 use crate::clock::Clock;
 use crate::snapshot::Snapshot;
-use crate::worker::{Command, Means, Worker};
+use crate::worker::{Means, Worker};
 
 /// How long names may take to be resolved before the first requests are served without them.
 const FIRST_LOOKUP: Duration = Duration::from_secs(5);
@@ -159,7 +161,9 @@ impl Gateway {
                 .enable_time()
                 .event_interval(61)
                 .build_local(tokio::runtime::LocalOptions::default())?;
-            let ran = runtime.block_on(Worker::run((index, count), means, first, sockets, received));
+            let ran = runtime.block_on(async {
+                accept::run(Worker::new((index, count), means, first), sockets, received).await
+            });
             if let Err(error) = &ran {
                 tracing::error!(worker = index, "worker ended: {error}");
             }

@@ -2,22 +2,19 @@
 //!
 //! Read [`exchange`] first: it is the way of a request. It names no policy; the program brings the catalogue.
 
+mod accept;
 mod action;
-mod admission;
-mod choose;
+mod client;
 mod clock;
 mod compile;
 mod connection;
 mod error_format;
 mod exchange;
 mod explain;
-mod forward;
 mod gateway;
-mod identify;
+mod listener;
 mod local;
 mod pipeline;
-mod record;
-mod respond;
 mod rewrite;
 mod snapshot;
 mod worker;

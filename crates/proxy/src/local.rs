@@ -1,4 +1,5 @@
 //! A snapshot on one worker: what its policies and upstreams own there.
+//! It is made once for each reload, and shared by the exchanges of that worker only.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -9,7 +10,8 @@ use maitred_http::{RequestHead, ResponseHead};
 use maitred_policy::RouteFacts;
 use maitred_upstream::LocalCluster;
 
-use crate::snapshot::{ListenerSettings, Snapshot};
+use crate::listener::ListenerSettings;
+use crate::snapshot::Snapshot;
 
 /// A snapshot as a worker uses it. Exchanges hold it through an `Rc`, so that no request touches a counter that other
 /// threads touch.

@@ -1,4 +1,5 @@
 //! How a route changes the path of a request before it goes to its upstream.
+//! It comes after routing and policies, and before the request is sent.
 
 use maitred_http::{PathRules, RequestHead};
 use maitred_policy::values::{TargetTemplate, View};

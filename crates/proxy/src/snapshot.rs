@@ -1,24 +1,22 @@
 //! Everything that was decided from one document: listeners, routes, pipelines, upstreams. It never changes; a reload
 //! puts another in its place.
 
-use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use ipnet::IpNet;
-use maitred_http::{Method, PathRules, Scheme};
-use maitred_net::ListenAddress;
+use maitred_http::Method;
 use maitred_policy::values::View;
 use maitred_policy::{Condition, Facts};
 use maitred_router::{PathValues, Predicate, Router, Subject};
 use maitred_telemetry::{
-    AccessFormat, Destination, ListenerSeries, LogQueue, RouteSeries, RouteUpstreamSeries, UpstreamSeries,
+    AccessFormat, Destination, LogQueue, RouteSeries, RouteUpstreamSeries, UpstreamSeries,
 };
-use maitred_upstream::{Cluster, Timeouts};
+use maitred_upstream::Cluster;
 use maitred_wire::Limits;
 
 use crate::action::Action;
 use crate::error_format::ErrorFormat;
+use crate::listener::ListenerSettings;
 use crate::pipeline::{Pipeline, PolicyInstance};
 
 /// What a document compiles to.
@@ -105,39 +103,6 @@ pub(crate) struct RouteCounts {
     pub(crate) requests: Arc<RouteUpstreamSeries>,
     /// What the gateway answered by itself.
     pub(crate) own: Arc<RouteUpstreamSeries>,
-}
-
-/// What a route with an upstream adds to it.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct ForwardSettings {
-    /// The number of the upstream.
-    pub(crate) upstream: usize,
-    pub(crate) timeouts: Timeouts,
-}
-
-/// A listener, compiled.
-#[derive(Debug)]
-pub(crate) struct ListenerSettings {
-    pub(crate) name: Arc<str>,
-    /// Its number in the route table.
-    pub(crate) number: u16,
-    pub(crate) address: ListenAddress,
-    pub(crate) scheme: Scheme,
-    pub(crate) paths: PathRules,
-    pub(crate) trusted: Vec<IpNet>,
-    /// Send everything to https, at this port.
-    pub(crate) redirect_https: Option<u16>,
-    pub(crate) max_connections: Option<usize>,
-    pub(crate) max_connections_per_client: Option<usize>,
-    pub(crate) series: Arc<ListenerSeries>,
-    pub(crate) shared: Arc<crate::admission::ListenerShared>,
-}
-
-impl ListenerSettings {
-    /// Whether what this peer says of its clients counts.
-    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
-        self.trusted.iter().any(|net| net.contains(&peer))
-    }
 }
 
 /// A condition in CEL as the router asks for it.

@@ -1,20 +1,16 @@
-//! What one thread owns: its event loop, listeners, connections to services, timers, clock and random source.
+//! What one thread owns: its snapshot with the connections to services, timers, clock, random source and logs. The loop that
+//! accepts connections and takes orders is `accept`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use maitred_net::{Bound, Timers};
-use maitred_telemetry::{AccessFormat, AccessLog, AccessRecord, ConnectionRefusal, SharedCounter};
-use tokio::sync::mpsc;
-use tokio::task::{AbortHandle, spawn_local};
+use maitred_net::Timers;
+use maitred_telemetry::{AccessFormat, AccessLog, AccessRecord, SharedCounter};
 
-use crate::admission::Admitted;
 use crate::clock::{Anchor, Clock};
-use crate::connection;
 use crate::local::{Heads, LocalSnapshot};
 use crate::snapshot::Snapshot;
 
@@ -22,16 +18,6 @@ use crate::snapshot::Snapshot;
 const KEPT_HEADS: usize = 256;
 /// Memory that a kept head may hold.
 const KEPT_BYTES: usize = 16 << 10;
-
-/// What a worker is told.
-#[derive(Debug)]
-pub(crate) enum Command {
-    /// Serve with this from now on. Sockets are new ones, for listeners by name; listeners that the snapshot
-    /// does not have any more are closed.
-    Adopt(Arc<Snapshot>, Vec<(Arc<str>, Bound)>),
-    /// Accept nothing more, and end when the last connection has.
-    Drain,
-}
 
 /// What a worker is given to work with.
 #[derive(Debug)]
@@ -60,18 +46,12 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Runs worker `index` of `count` until it was told to drain and has. To be called in a local task set.
-    pub(crate) async fn run(
-        (index, count): (usize, usize),
-        means: Means,
-        first: Arc<Snapshot>,
-        sockets: Vec<(Arc<str>, Bound)>,
-        mut commands: mpsc::UnboundedReceiver<Command>,
-    ) -> io::Result<()> {
+    /// Worker `index` of `count`, serving with `first`.
+    pub(crate) fn new((index, count): (usize, usize), means: Means, first: Arc<Snapshot>) -> Self {
         let Means { clock, panics } = means;
         let mut random = fastrand::Rng::new();
         let snapshot = Rc::new(LocalSnapshot::new(first, (index, count), random.u32(..), None));
-        let worker = Rc::new(Self {
+        Self {
             index,
             count,
             clock,
@@ -85,68 +65,35 @@ impl Worker {
             date: RefCell::new((0, [0; 29])),
             draining: Cell::new(false),
             connections: Cell::new(0),
-        });
-        let mut listening = HashMap::new();
-        worker.listen(&mut listening, sockets)?;
-        spawn_local(drive_timers(Rc::clone(&worker)));
-        let mut second = tokio::time::interval(Duration::from_secs(1));
-        second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        while !worker.draining.get() || worker.connections.get() > 0 {
-            tokio::select! {
-                command = commands.recv() => match command {
-                    Some(Command::Adopt(snapshot, sockets)) => worker.adopt(snapshot, sockets, &mut listening)?,
-                    Some(Command::Drain) | None => worker.drain(&mut listening),
-                },
-                _ = second.tick() => worker.housekeep(),
-            }
         }
-        worker.logs.borrow_mut().clear();
-        Ok(())
     }
 
-    fn adopt(
-        self: &Rc<Self>,
-        snapshot: Arc<Snapshot>,
-        sockets: Vec<(Arc<str>, Bound)>,
-        listening: &mut HashMap<Arc<str>, AbortHandle>,
-    ) -> io::Result<()> {
+    /// Serves with another snapshot from now on.
+    pub(crate) fn adopt(&self, snapshot: Arc<Snapshot>) {
         let previous = self.snapshot();
         let offset = self.random.borrow_mut().u32(..);
         let local = LocalSnapshot::new(snapshot, (self.index, self.count), offset, Some(&previous));
-        listening.retain(|name, accepting| {
-            let stays = local.listener(name).is_some() && !sockets.iter().any(|(new, _)| new == name);
-            if !stays {
-                accepting.abort();
-            }
-            stays
-        });
         *self.snapshot.borrow_mut() = Rc::new(local);
-        drop(previous);
-        self.listen(listening, sockets)
     }
 
-    fn listen(
-        self: &Rc<Self>,
-        listening: &mut HashMap<Arc<str>, AbortHandle>,
-        sockets: Vec<(Arc<str>, Bound)>,
-    ) -> io::Result<()> {
-        for (name, bound) in sockets {
-            let accepting = spawn_local(accept(Rc::clone(self), Rc::from(&*name), bound.listen()?));
-            listening.insert(name, accepting.abort_handle());
-        }
-        Ok(())
-    }
-
-    fn drain(&self, listening: &mut HashMap<Arc<str>, AbortHandle>) {
-        for (_, accepting) in listening.drain() {
-            accepting.abort();
-        }
+    /// Lets connections end from now on.
+    pub(crate) fn drain(&self) {
         self.draining.set(true);
         self.timers.wake_all();
     }
 
+    /// How many connections it has.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.get()
+    }
+
+    /// Hands over all that is logged.
+    pub(crate) fn close_logs(&self) {
+        self.logs.borrow_mut().clear();
+    }
+
     /// Once a second: old connections to services are closed, logs handed over, the clock read again.
-    fn housekeep(&self) {
+    pub(crate) fn housekeep(&self) {
         self.anchor.set(Anchor::new(&self.clock));
         let now = self.clock.now();
         for cluster in &self.snapshot().clusters {
@@ -228,10 +175,10 @@ impl Worker {
 }
 
 /// Counts a connection of a worker for as long as its task lives.
-struct Counted(Rc<Worker>);
+pub(crate) struct Counted(Rc<Worker>);
 
 impl Counted {
-    fn new(worker: &Rc<Worker>) -> Self {
+    pub(crate) fn new(worker: &Rc<Worker>) -> Self {
         worker.connections.set(worker.connections.get() + 1);
         Self(Rc::clone(worker))
     }
@@ -240,61 +187,5 @@ impl Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         self.0.connections.set(self.0.connections.get() - 1);
-    }
-}
-
-/// Accepts connections of one listener until it is aborted.
-async fn accept(worker: Rc<Worker>, name: Rc<str>, listener: maitred_net::Listener) {
-    loop {
-        let accepted = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                refused(&worker, &name, ConnectionRefusal::Descriptors);
-                tracing::warn!(listener = %name, "cannot accept connections: {error}");
-                // Out of descriptors or memory: trying again at once would only burn time.
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
-        let snapshot = worker.snapshot();
-        let Some(index) = snapshot.shared.listeners.iter().position(|listener| *listener.name == *name)
-        else {
-            return;
-        };
-        let peer = accepted.peer.ip();
-        match Admitted::admit(&snapshot.shared.listeners[index], &name, peer, worker.index) {
-            Ok(admitted) => {
-                let counted = Counted::new(&worker);
-                let serving = connection::serve(Rc::clone(&worker), accepted.stream, peer, admitted);
-                spawn_local(async move {
-                    let _counted = counted;
-                    serving.await;
-                });
-            }
-            Err(reason) => refused(&worker, &name, reason),
-        }
-    }
-}
-
-fn refused(worker: &Worker, listener: &str, reason: ConnectionRefusal) {
-    if let Some(listener) = worker.snapshot().listener(listener) {
-        listener.series.at(worker.index).refused(reason).inc();
-    }
-}
-
-/// Fires the worker's timers; sleeps while none is due.
-async fn drive_timers(worker: Rc<Worker>) {
-    loop {
-        let next = worker.timers.fire(worker.clock.now());
-        let earlier = std::future::poll_fn(|cx| worker.timers.poll_earlier(cx, next));
-        match next {
-            Some(next) => {
-                tokio::select! {
-                    () = tokio::time::sleep_until(next.into()) => {}
-                    () = earlier => {}
-                }
-            }
-            None => earlier.await,
-        }
     }
 }

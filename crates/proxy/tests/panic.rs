@@ -72,10 +72,10 @@ routes: { all: { match: /*, respond: fine } }
 ";
 
 fn ask(address: SocketAddr, requests: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.write_all(requests.as_bytes()).unwrap();
+    let mut stream = TcpStream::connect(address).expect("the gateway listens");
+    stream.write_all(requests.as_bytes()).expect("the gateway reads");
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
+    stream.read_to_string(&mut answer).expect("the gateway answers in text");
     answer
 }
 

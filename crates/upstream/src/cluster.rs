@@ -1,4 +1,5 @@
 //! What the configuration says of an upstream, and the little that its workers share.
+//! What a worker owns of it is in `local`.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! One address of an upstream, and the list of them at one moment.
+//! Lists are published whole and never changed.
 
 use std::net::SocketAddr;
 use std::path::Path;

@@ -9,13 +9,11 @@ mod cluster;
 mod discovery;
 mod endpoint;
 mod local;
-mod pool;
 mod resolver;
 
 pub use balance::RoundRobin;
 pub use cluster::{Cluster, ClusterSettings, EndpointHost, EndpointSettings, HostHeader, Timeouts};
 pub use discovery::discover;
 pub use endpoint::{Endpoint, Endpoints};
-pub use local::{LocalCluster, LocalEndpoint};
-pub use pool::{AcquireError, Lease};
+pub use local::{AcquireError, Lease, LocalCluster, LocalEndpoint};
 pub use resolver::{Addresses, DnsResolver, Resolve, ResolveError};

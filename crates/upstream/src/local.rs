@@ -1,4 +1,7 @@
 //! An upstream on one worker: its endpoints with the connections that this worker keeps to them.
+//! Nothing here is shared with other workers but the count of open connections.
+
+mod pool;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -7,10 +10,11 @@ use std::time::Instant;
 
 use maitred_telemetry::UpstreamSeries;
 
+use self::pool::Idle;
+pub use self::pool::{AcquireError, Lease};
 use crate::balance::RoundRobin;
 use crate::cluster::{Cluster, ClusterShared};
 use crate::endpoint::{Endpoint, Endpoints};
-use crate::pool::Idle;
 
 /// An upstream on one worker.
 #[derive(Debug)]

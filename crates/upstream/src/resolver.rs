@@ -1,4 +1,5 @@
 //! Asks name servers, on the control runtime and never on the way of a request.
+//! When to ask again is the business of `discovery`.
 
 use std::fmt;
 use std::future::Future;

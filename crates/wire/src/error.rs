@@ -1,4 +1,5 @@
 //! What can go wrong on the wire: a peer that must be refused, or a connection that broke.
+//! What to answer, and what to log, is decided above.
 
 use std::{fmt, io};
 

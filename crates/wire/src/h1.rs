@@ -1,7 +1,7 @@
 //! HTTP/1.1 (RFC 9112), and HTTP/1.0 clients.
+//! Heads and framing are functions of bytes; `Server` and `Client` are the two ends of a connection.
 
 mod body;
-mod chunked;
 mod client;
 mod encode;
 mod framing;
@@ -17,6 +17,6 @@ pub use body::{BodyDecoder, Step};
 pub use client::Client;
 pub use encode::{ResponseTo, chunk_head, encode_request, encode_response};
 pub use head_end::HeadEnd;
-pub use request::{RequestInfo, parse_request};
-pub use response::{ResponseInfo, parse_response};
+pub use request::{RequestFraming, parse_request};
+pub use response::{ResponseFraming, parse_response};
 pub use server::{HeadRead, Server};

@@ -1,4 +1,5 @@
 //! Every limit of size and time that a connection obeys, in one place.
+//! The sizes act here; the times are set by whoever polls a connection.
 
 use std::time::Duration;
 
@@ -37,3 +38,6 @@ impl Default for Limits {
         }
     }
 }
+
+/// The largest section of trailers with its empty line.
+pub(crate) const MAX_TRAILER_BYTES: usize = 16 << 10;

@@ -1,4 +1,5 @@
 //! Listeners: their addresses, whom they trust, how many connections they take.
+//! Nothing is bound here: that happens when the snapshot is applied.
 
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use maitred_http::{PathRules, Scheme};
 use maitred_net::ListenAddress;
 
 use super::Compiler;
-use crate::snapshot::ListenerSettings;
+use crate::listener::ListenerSettings;
 
 /// Compiles the listeners in the order of the document. The counts of one with the same name go on.
 pub(super) fn compile(compiler: &Compiler<'_>) -> Vec<Arc<ListenerSettings>> {

@@ -1,4 +1,5 @@
 //! Routes: what they match into the route table, what they do into actions.
+//! Each part of a route is compiled even where another has a problem, so that all are told at once.
 
 use std::sync::Arc;
 
@@ -16,10 +17,12 @@ use maitred_router::{Ambiguity, Condition, HostSpec, PathSpec, Pattern, RouteSpe
 use super::pipelines::Pipelines;
 use super::upstreams::UpstreamNumbers;
 use super::{Compiler, RouteLog};
+use crate::action::ForwardSettings;
 use crate::action::{Action, Redirect, Respond, RespondBody};
 use crate::error_format::ErrorFormat;
+use crate::listener::ListenerSettings;
 use crate::rewrite::{Rewrite, Strip};
-use crate::snapshot::{ForwardSettings, ListenerSettings, Route, RouteCounts, When};
+use crate::snapshot::{Route, RouteCounts, When};
 
 /// What routes are compiled in the midst of.
 pub(super) struct Around<'a> {

@@ -1,4 +1,5 @@
 //! Upstreams: those with a name, and those that routes name by their URL.
+//! No name is resolved here: that begins when the snapshot is applied.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,11 +1,14 @@
 //! Reads a body out of a connection's bytes, whatever its framing, without I/O.
+//! It tells what the bytes at hand are; who reads more of them is the caller.
+
+mod chunked;
 
 use std::task::{Context, Poll, ready};
 
 use maitred_http::{BodyLength, Fields};
 use tokio::io::AsyncRead;
 
-use super::chunked::Chunked;
+use self::chunked::Chunked;
 use super::reader::Reader;
 use crate::error::{Broken, Refusal};
 use crate::stream::Piece;

@@ -1,4 +1,5 @@
 //! The gateway's end of a connection to a service: writes requests, reads responses.
+//! Connecting, choosing and keeping connections is the business of `maitred-upstream`.
 
 use std::task::{Context, Poll, ready};
 

@@ -1,4 +1,5 @@
 //! What requests and responses share: fields from bytes, and the options of `Connection`.
+//! Tokenising is the work of `httparse`; what is refused beyond that stands here and in `framing`.
 
 use std::mem::MaybeUninit;
 

@@ -7,8 +7,8 @@ use std::{fmt, io};
 
 use tokio::io::{AsyncRead, ReadBuf};
 
-use super::chunked::MAX_TRAILER_BYTES;
 use crate::buffer::{Buffer, LARGE, SMALL};
+use crate::limits::MAX_TRAILER_BYTES;
 
 #[derive(Default)]
 pub(super) struct Reader {

@@ -1,4 +1,5 @@
 //! The head of a request, from bytes (RFC 9112 sections 2 to 5).
+//! What a gateway could read in one way and a service in another is refused here.
 
 use httparse::Status;
 use maitred_http::{Authority, BodyLength, Known, Method, PathRules, RequestHead, Version};
@@ -10,7 +11,7 @@ use crate::limits::Limits;
 
 /// What a request's head says of its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RequestInfo {
+pub struct RequestFraming {
     /// The announced body.
     pub length: BodyLength,
     /// Whether another request may follow.
@@ -27,7 +28,7 @@ pub fn parse_request(
     limits: &Limits,
     paths: PathRules,
     head: &mut RequestHead,
-) -> Result<RequestInfo, Refusal> {
+) -> Result<RequestFraming, Refusal> {
     let mut room = room();
     let mut request = httparse::Request::new(&mut []);
     match request.parse_with_uninit_headers(bytes, &mut room) {
@@ -54,13 +55,13 @@ pub fn parse_request(
     }
     take_fields(bytes, request.headers, limits.fields, &mut head.fields)?;
     check_host(head, absolute)?;
-    info(head)
+    framing_of(head)
 }
 
-fn info(head: &RequestHead) -> Result<RequestInfo, Refusal> {
+fn framing_of(head: &RequestHead) -> Result<RequestFraming, Refusal> {
     let fields = &head.fields;
     let connection = fields.has(Known::Connection);
-    Ok(RequestInfo {
+    Ok(RequestFraming {
         length: framing::announced(fields, head.version)?,
         keep_alive: if connection {
             keeps_alive(fields, head.version)

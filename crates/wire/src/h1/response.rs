@@ -12,7 +12,7 @@ use crate::limits::Limits;
 
 /// What a response's head says of its body and its connection.
 #[derive(Debug)]
-pub struct ResponseInfo {
+pub struct ResponseFraming {
     /// The announced body.
     pub length: BodyLength,
     /// Reads the body.
@@ -27,7 +27,7 @@ pub fn parse_response(
     method: Method,
     limits: &Limits,
     head: &mut ResponseHead,
-) -> Result<ResponseInfo, Refusal> {
+) -> Result<ResponseFraming, Refusal> {
     let mut room = room();
     let mut response = httparse::Response::new(&mut []);
     match httparse::ParserConfig::default().parse_response_with_uninit_headers(
@@ -56,7 +56,7 @@ pub fn parse_response(
         BodyLength::Unknown => (announced, BodyDecoder::chunked(), true),
         BodyLength::None => (BodyLength::Unknown, BodyDecoder::until_close(), false),
     };
-    Ok(ResponseInfo { length, decoder, keep_alive: alive && delimited })
+    Ok(ResponseFraming { length, decoder, keep_alive: alive && delimited })
 }
 
 /// Several equal `Content-Length` fields are one (RFC 9110 section 8.6): services behind other proxies send them.

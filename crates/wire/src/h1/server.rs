@@ -12,7 +12,7 @@ use super::body::{BodyDecoder, is_at_end};
 use super::encode::{ResponseTo, encode_response, encode_switching};
 use super::head_end::HeadEnd;
 use super::reader::Reader;
-use super::request::{RequestInfo, check_first_line, parse_request};
+use super::request::{RequestFraming, check_first_line, parse_request};
 use super::writer::{Outgoing, Writer, outgoing};
 use crate::error::{Broken, Refusal};
 use crate::limits::Limits;
@@ -36,7 +36,7 @@ pub struct Server {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeadRead {
     /// A request; its body follows.
-    Request(RequestInfo),
+    Request(RequestFraming),
     /// The client closed the connection between two requests.
     Closed,
 }
@@ -104,7 +104,7 @@ impl Server {
         limits: &Limits,
         paths: PathRules,
         head: &mut RequestHead,
-    ) -> Result<Option<RequestInfo>, Refusal> {
+    ) -> Result<Option<RequestFraming>, Refusal> {
         self.skip_empty_lines();
         let unread = self.reader.unread();
         // What stands beyond the limit is not looked at: it must not matter how much of it came along. And the first

@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 
 use maitred_http::{BodyLength, Known, Method, PathRules, RequestHead, ResponseHead};
-use maitred_wire::h1::{Client, HeadRead, RequestInfo, Server};
+use maitred_wire::h1::{Client, HeadRead, RequestFraming, Server};
 use maitred_wire::{BodySink, BodySource, Broken, Limits, Piece};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -188,7 +188,7 @@ fn read_body(body: &mut impl BodySource, length: BodyLength, seen: &mut Vec<Stri
     None
 }
 
-fn tell_request(head: &RequestHead, info: RequestInfo) -> String {
+fn tell_request(head: &RequestHead, info: RequestFraming) -> String {
     let host = if head.authority.is_empty() { "-" } else { head.authority.as_str() };
     let keep = if info.keep_alive { "keep" } else { "close" };
     let mut line =

@@ -1,4 +1,5 @@
-//! How many connections there may be: for each listener, and for each client of a listener.
+//! Listeners as they are compiled: where they listen, whom they trust, and how many connections there may be, for each
+//! listener and for each client of one. Sockets belong to `maitred-net`, accepting to the worker.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -6,9 +7,35 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use maitred_telemetry::ConnectionRefusal;
+use ipnet::IpNet;
+use maitred_http::{PathRules, Scheme};
+use maitred_net::ListenAddress;
+use maitred_telemetry::{ConnectionRefusal, ListenerSeries};
 
-use crate::snapshot::ListenerSettings;
+/// A listener, compiled.
+#[derive(Debug)]
+pub(crate) struct ListenerSettings {
+    pub(crate) name: Arc<str>,
+    /// Its number in the route table.
+    pub(crate) number: u16,
+    pub(crate) address: ListenAddress,
+    pub(crate) scheme: Scheme,
+    pub(crate) paths: PathRules,
+    pub(crate) trusted: Vec<IpNet>,
+    /// Send everything to https, at this port.
+    pub(crate) redirect_https: Option<u16>,
+    pub(crate) max_connections: Option<usize>,
+    pub(crate) max_connections_per_client: Option<usize>,
+    pub(crate) series: Arc<ListenerSeries>,
+    pub(crate) shared: Arc<ListenerShared>,
+}
+
+impl ListenerSettings {
+    /// Whether what this peer says of its clients counts.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        self.trusted.iter().any(|net| net.contains(&peer))
+    }
+}
 
 /// What the workers share of a listener: the count of its connections, and of each client's where that is limited.
 /// Touched when connections open and close, never by requests.

@@ -1,4 +1,5 @@
 //! Sends an answer to the client, and turns what went wrong into one. The only place where a fault becomes bytes.
+//! Step 5 of an exchange.
 
 use std::task::{Context, Poll};
 
@@ -9,30 +10,19 @@ use maitred_policy::{Fault, Side};
 use maitred_telemetry::UpstreamFailure;
 use maitred_wire::{BodySink, Broken};
 
+use super::forward::Forwarded;
+use super::forward::pump::{Pump, PumpError, PumpState, RateGuard};
+use super::forward::tunnel::Tunnel;
+use super::{After, Body, Exchange, Sent, record};
 use crate::clock::unix_micros;
-use crate::connection::{After, Connection, Refused};
+use crate::connection::{Connection, Refused};
 use crate::error_format::problem;
-use crate::exchange::{Body, Exchange};
-use crate::forward::Forwarded;
-use crate::forward::pump::{Pump, PumpError, PumpState, RateGuard};
-use crate::forward::tunnel::Tunnel;
 use crate::local::{Heads, LocalSnapshot};
-use crate::record;
 use crate::worker::Worker;
 
 /// The client took too long over its head.
 pub(crate) const TOO_SLOW: Refused =
     Refused { status: 408, cause: "request_timeout", why: "the head took too long" };
-
-/// What became of an answer.
-pub(crate) enum Sent {
-    /// The client got all of it.
-    Whole { keep_alive: bool },
-    /// It broke off, and the client can see that.
-    Broken,
-    /// It was the last one of this protocol.
-    Switched(Box<Tunnel>),
-}
 
 /// Sends the answer.
 pub(crate) async fn send(

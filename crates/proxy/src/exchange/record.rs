@@ -1,4 +1,5 @@
 //! What is told of an exchange when it is over: counts, and a line in the access log.
+//! Step 6 of an exchange, and the only place that writes the access log.
 
 use std::rc::Rc;
 use std::time::Instant;
@@ -8,11 +9,10 @@ use maitred_policy::Outcome;
 use maitred_telemetry::AccessRecord;
 use maitred_upstream::LocalEndpoint;
 
+use super::{Exchange, Sent};
 use crate::clock::{micros, unix_micros};
 use crate::connection::{Connection, Refused};
-use crate::exchange::Exchange;
 use crate::local::{Heads, LocalSnapshot};
-use crate::respond::Sent;
 use crate::worker::Worker;
 
 /// What an exchange gathers on its way to be told at its end.

@@ -7,18 +7,17 @@ use std::ops::Range;
 
 use maitred_http::{Fields, is_token_byte};
 
-use super::body::Step;
-use super::head_end::HeadEnd;
-use super::parse::load_fields;
+use super::Step;
 use crate::error::Refusal;
+use crate::h1::head_end::HeadEnd;
+use crate::h1::parse::load_fields;
+use crate::limits::MAX_TRAILER_BYTES;
 
 /// The longest line with a chunk size: extensions mean nothing to a gateway, and an endless one is an attack.
 const MAX_SIZE_LINE: usize = 256;
 /// All extensions of a body together may have this many bytes more than the chunks behind them hold: signatures of
 /// large chunks go on for ever, chunks of one byte that bring two hundred others do not.
 const MAX_EXTENSION_BYTES: u64 = 16 << 10;
-/// The largest section of trailers with its empty line.
-pub(super) const MAX_TRAILER_BYTES: usize = 16 << 10;
 const MAX_TRAILERS: usize = 64;
 
 /// The state of a chunked body between two pieces.
@@ -33,8 +32,8 @@ pub(super) struct Chunked {
 #[derive(Debug)]
 enum State {
     Size,
-    Data(u64),
-    DataEnd,
+    Chunk(u64),
+    ChunkEnd,
     Trailers(HeadEnd),
     End,
 }
@@ -48,11 +47,11 @@ impl Chunked {
     pub(super) fn step(&mut self, input: &[u8]) -> Result<Step, Refusal> {
         match &mut self.state {
             State::Size => self.size_line(input),
-            State::Data(left) => Ok(match input.len() {
+            State::Chunk(left) => Ok(match input.len() {
                 0 => Step::More,
                 len => Step::Bytes(usize::try_from(*left).unwrap_or(usize::MAX).min(len)),
             }),
-            State::DataEnd => match input {
+            State::ChunkEnd => match input {
                 [b'\r', b'\n', ..] => {
                     self.state = State::Size;
                     Ok(Step::Skip(2))
@@ -67,10 +66,10 @@ impl Chunked {
 
     /// Says that `n` bytes of a chunk were taken.
     pub(super) fn took(&mut self, n: usize) {
-        if let State::Data(left) = &mut self.state {
+        if let State::Chunk(left) = &mut self.state {
             *left -= n as u64;
             if *left == 0 {
-                self.state = State::DataEnd;
+                self.state = State::ChunkEnd;
             }
         }
     }
@@ -97,7 +96,7 @@ impl Chunked {
         if self.excess > MAX_EXTENSION_BYTES {
             return Err(Refusal::Bad("the chunk extensions are too long"));
         }
-        self.state = if size == 0 { State::Trailers(HeadEnd::default()) } else { State::Data(size) };
+        self.state = if size == 0 { State::Trailers(HeadEnd::default()) } else { State::Chunk(size) };
         Ok(Step::Skip(at + 1))
     }
 

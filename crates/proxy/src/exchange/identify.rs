@@ -1,4 +1,5 @@
 //! Who sent a request: the peer, or the client that a trusted proxy names. What anybody else says of it is not believed.
+//! The same knowledge is told to services, in `X-Forwarded-*` and `Forwarded`.
 
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -8,8 +9,8 @@ use maitred_http::{Fields, Known, RequestHead, Scheme, list_items};
 use maitred_policy::{Facts, PathParams, RequestId};
 
 use crate::clock::unix_micros;
+use crate::listener::ListenerSettings;
 use crate::local::LocalSnapshot;
-use crate::snapshot::ListenerSettings;
 use crate::worker::Worker;
 
 /// What is known of a request when its head was read. The route is the built-in one until another is chosen.

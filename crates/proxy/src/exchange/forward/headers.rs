@@ -1,11 +1,11 @@
 //! What the gateway says in a request to a service, and in its answer to a client, beside what both sent.
+//! Policies add their own before and after.
 
 use maitred_http::{FieldName, Known, RequestHead, ResponseHead, Scheme, list_items};
 use maitred_policy::{Facts, Fault};
 use maitred_upstream::{HostHeader, LocalCluster, LocalEndpoint};
 
-use crate::exchange::Exchange;
-use crate::identify;
+use crate::exchange::{Exchange, identify};
 
 /// How the gateway names itself to services (RFC 9110 section 7.6.3).
 const VIA: &[u8] = b"1.1 maitred";

@@ -13,10 +13,10 @@ use maitred_wire::Broken;
 
 use super::pump::{PumpError, PumpState};
 use super::{Upload, acquire_fault, headers};
+use crate::action::ForwardSettings;
 use crate::connection::Connection;
 use crate::exchange::Exchange;
 use crate::local::Heads;
-use crate::snapshot::ForwardSettings;
 
 pub(super) struct Attempt<'a> {
     pub(super) exchange: &'a Exchange<'a>,

@@ -14,12 +14,12 @@ use maitred_telemetry::UpstreamFailure;
 use maitred_upstream::{AcquireError, Lease, LocalCluster, LocalEndpoint};
 use smallvec::SmallVec;
 
+use self::attempt::Attempt;
+use self::pump::{Pump, RateGuard};
+use super::{Body, Exchange};
+use crate::action::ForwardSettings;
 use crate::connection::Connection;
-use crate::exchange::{Body, Exchange};
-use crate::forward::attempt::Attempt;
-use crate::forward::pump::{Pump, RateGuard};
 use crate::local::Heads;
-use crate::snapshot::ForwardSettings;
 
 /// How often a request that was never sent is tried, the first time counted.
 const MOST_ATTEMPTS: usize = 3;

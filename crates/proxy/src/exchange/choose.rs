@@ -1,4 +1,5 @@
 //! Chooses the route of a request, and answers for the built-in one of what matches none.
+//! Step 1 of an exchange.
 
 use std::sync::Arc;
 
@@ -7,9 +8,9 @@ use maitred_http::{Known, Method, RequestHead};
 use maitred_policy::{Facts, Fault, PathParams};
 use maitred_router::{Captures, Outcome, Subject};
 
-use crate::exchange::Body;
+use super::Body;
+use crate::listener::ListenerSettings;
 use crate::local::LocalSnapshot;
-use crate::snapshot::ListenerSettings;
 
 /// What the route table said.
 #[derive(Debug)]

@@ -1,4 +1,5 @@
 //! Moves one body from where it comes to where it goes, with backpressure, whatever the protocols at both ends.
+//! It knows no clock: who polls it sets the time limits, with `RateGuard` for clients.
 
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};

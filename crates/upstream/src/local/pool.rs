@@ -1,4 +1,5 @@
 //! Connections to an endpoint: an idle one where there is one, else a new one; and back when the exchange is over.
+//! Whether a request may be sent twice is not decided here.
 
 use std::fmt;
 use std::io;
@@ -10,8 +11,8 @@ use maitred_net::{Stream, connect};
 use maitred_telemetry::UpstreamSeries;
 use maitred_wire::h1::Client;
 
+use super::{LocalCluster, LocalEndpoint};
 use crate::cluster::ClusterShared;
-use crate::local::{LocalCluster, LocalEndpoint};
 
 /// A connection that waits for its next request.
 #[derive(Debug)]

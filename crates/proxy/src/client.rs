@@ -1,0 +1,91 @@
+//! Serves one client from the first byte to the last: waits for a request, has it served, and waits again. All that a request
+//! needs is boxed and gone with it, so that the task of an idle connection is small; a panic ends one exchange.
+
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use maitred_net::Stream;
+use maitred_wire::Broken;
+use maitred_wire::h1::{HeadRead, Server};
+
+use crate::connection::Connection;
+use crate::exchange::{self, After, respond};
+use crate::listener::Admitted;
+use crate::local::Heads;
+use crate::worker::Worker;
+
+/// Serves a connection to its end.
+pub(crate) async fn serve(worker: Rc<Worker>, stream: Stream, peer: IpAddr, admitted: Admitted) {
+    let timer = worker.timers.timer();
+    let listener = Rc::clone(&admitted.listener);
+    let mut connection = Connection { server: Server::default(), stream, timer, peer, listener };
+    loop {
+        if !connection.server.has_unread() && !connection.wait(&worker).await {
+            return;
+        }
+        let after = match CatchPanic(Box::pin(one_request(&worker, &mut connection))).await {
+            Ok(after) => after,
+            Err(message) => respond::panicked(&worker, &mut connection, &message).await,
+        };
+        match after {
+            After::Wait if worker.is_draining() => return Box::pin(connection.linger(&worker)).await,
+            After::Wait => {}
+            After::Abort => return,
+            After::Close => return Box::pin(connection.linger(&worker)).await,
+            After::Tunnel(tunnel) => return Box::pin(tunnel.run(&worker, connection)).await,
+        }
+    }
+}
+
+/// A future whose panic is an error: one exchange that goes wrong takes no other with it.
+struct CatchPanic<F>(Pin<Box<F>>);
+
+impl<F: Future> Future for CatchPanic<F> {
+    type Output = Result<F::Output, String>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(cx))) {
+            Ok(poll) => poll.map(Ok),
+            Err(payload) => {
+                let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+                let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+                Poll::Ready(Err(text.unwrap_or_else(|| "a panic without a message".to_owned())))
+            }
+        }
+    }
+}
+
+/// Reads one head and serves it.
+async fn one_request(worker: &Rc<Worker>, connection: &mut Connection) -> After {
+    let snapshot = worker.snapshot();
+    let Some(listener) = snapshot.listener(&connection.listener) else { return After::Close };
+    let limits = &snapshot.shared.limits;
+    let mut heads = worker.take_heads();
+    connection.timer.set(worker.clock.now() + limits.head_timeout);
+    let read = {
+        let Connection { server, stream, timer, .. } = &mut *connection;
+        let Heads { request, .. } = &mut *heads;
+        std::future::poll_fn(|cx| {
+            if let Poll::Ready(read) = server.poll_head(cx, stream, limits, listener.paths, request) {
+                return Poll::Ready(Some(read));
+            }
+            timer.poll_fired(cx).map(|()| None)
+        })
+        .await
+    };
+    let after = match read {
+        Some(Ok(HeadRead::Request(announced))) => {
+            exchange::serve(worker, &snapshot, listener, connection, &mut heads, announced).await
+        }
+        Some(Ok(HeadRead::Closed) | Err(Broken::Truncated | Broken::Io(_))) => After::Abort,
+        Some(Err(Broken::Refused(refusal))) => {
+            respond::refuse(worker, &snapshot, connection, &heads, refusal.into()).await
+        }
+        None => respond::refuse(worker, &snapshot, connection, &heads, respond::TOO_SLOW).await,
+    };
+    worker.give_heads(heads);
+    after
+}
