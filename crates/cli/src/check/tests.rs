@@ -1,0 +1,73 @@
+use std::path::PathBuf;
+
+use maitred_config::{Memory, NoEnvironment};
+
+use super::*;
+use crate::testing::{Written, written};
+
+const GOOD: &str = "
+maitred: 1
+upstreams: { users: http://localhost:3001 }
+policies: { request_id: true }
+routes: { users: { match: /users/*, upstream: users } }
+";
+
+const BAD: &str = "
+maitred: 1
+upstreams: { users: http://localhost:3001 }
+policies: { corz: true, ip: { alow: 10.0.0.0/8 } }
+routes:
+  users: { match: GET /users/*, upstream: user }
+  items: { match: /items/*, upstream: users, timeouts: { response: 3 } }
+  again: { match: /items/*, upstream: users, policies: { request_size: big } }
+";
+
+const ODD: &str = "
+maitred: 1
+limits: { head: 4KiB, uri: 8KiB }
+routes: { all: { respond: OK } }
+";
+
+fn check_text(text: &str, expand: bool, strict: bool) -> Written {
+    let files = Memory::new().with("maitred.yaml", text);
+    let source =
+        Source { path: "maitred.yaml".into(), files: &files, environment: &NoEnvironment, is_watched: false };
+    let arguments = CheckArguments { file: PathBuf::from("maitred.yaml"), expand, strict };
+    written(|console| check(&arguments, &source, console))
+}
+
+#[test]
+fn a_good_configuration_is_fine() {
+    let told = check_text(GOOD, false, true);
+    assert_eq!((told.exit, &*told.err), (Exit::Fine, ""));
+    assert_eq!(told.out, "maitred.yaml is fine: 1 route, 1 named upstream, 1 listener\n");
+}
+
+#[test]
+fn problems_of_reading_and_of_compiling_are_told_at_once() {
+    insta::assert_snapshot!(check_text(BAD, false, false));
+}
+
+#[test]
+fn warnings_stop_nothing_unless_that_is_asked_for() {
+    insta::assert_snapshot!("warned", check_text(ODD, false, false));
+    insta::assert_snapshot!("strict", check_text(ODD, false, true));
+}
+
+#[test]
+fn the_long_form_means_the_same() {
+    let told = check_text(GOOD, true, false);
+    insta::assert_snapshot!(told);
+    assert_eq!(check_text(&told.out, true, true).out, told.out);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_a_problem() {
+    let files = Memory::new();
+    let source =
+        Source { path: "maitred.yaml".into(), files: &files, environment: &NoEnvironment, is_watched: false };
+    let arguments = CheckArguments { file: PathBuf::from("maitred.yaml"), expand: true, strict: false };
+    let told = written(|console| check(&arguments, &source, console));
+    assert_eq!((told.exit, &*told.out), (Exit::Problems, ""));
+    assert!(told.err.starts_with("error: `maitred.yaml` cannot be read: No such file or directory"));
+}

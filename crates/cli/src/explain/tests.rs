@@ -1,0 +1,98 @@
+use clap::Parser as _;
+use maitred_config::{Memory, NoEnvironment};
+
+use super::*;
+use crate::arguments::{Arguments, Command};
+use crate::testing::{Written, written};
+
+const SHOP: &str = "
+maitred: 1
+listeners: { web: 127.0.0.1:8080, internal: 127.0.0.1:8081 }
+upstreams: { users: http://localhost:3001 }
+policies: { request_id: { trust: true }, cors: { origins: ['https://shop.example'] } }
+policy_sets: { staff: { ip: { allow: [10.0.0.0/8] } } }
+routes:
+  users: { match: 'GET /users/*', strip_prefix: true, upstream: users }
+  user: { match: '/users/{id}', upstream: users, policies: { use: staff } }
+  mobile: { match: { path: '/users/{id}', headers: { X-Client: mobile } }, respond: OK }
+  elsewhere: { match: other.example/users/*, redirect: /users }
+  ops: { match: { listener: internal, path: '/users/*' }, respond: OK, policies: false }
+";
+
+fn explain_line(line: &[&str]) -> Written {
+    let words = [&["maitred", "explain", "maitred.yaml"], line].concat();
+    let Command::Explain(arguments) = Arguments::try_parse_from(words).unwrap().command else {
+        panic!("it is explain")
+    };
+    let files = Memory::new().with("maitred.yaml", SHOP);
+    let source =
+        Source { path: "maitred.yaml".into(), files: &files, environment: &NoEnvironment, is_watched: false };
+    let words = arguments.words().unwrap();
+    written(|console| explain(&arguments, &words, &source, console))
+}
+
+#[test]
+fn the_route_that_wins_and_why_the_others_lost() {
+    insta::assert_snapshot!(explain_line(&["GET", "http://localhost:8080/users/7"]));
+}
+
+#[test]
+fn what_each_policy_would_decide() {
+    let request =
+        ["/users/7", "--client", "10.1.2.3", "-H", "Origin: https://shop.example", "-H", "X-Request-ID: abc"];
+    insta::assert_snapshot!(explain_line(&request));
+}
+
+#[test]
+fn headers_hosts_and_listeners_count() {
+    insta::assert_snapshot!("header", explain_line(&["/users/7", "-H", "x-client: mobile"]));
+    insta::assert_snapshot!("host", explain_line(&["http://other.example/users/7/orders"]));
+    insta::assert_snapshot!("listener", explain_line(&["/users/7/orders", "--listener", "internal"]));
+}
+
+#[test]
+fn a_request_that_no_route_takes() {
+    insta::assert_snapshot!("nothing", explain_line(&["/nowhere"]));
+    insta::assert_snapshot!("method", explain_line(&["DELETE", "/users/7/orders"]));
+}
+
+#[test]
+fn json_says_the_same() {
+    insta::assert_snapshot!(explain_line(&["/users/7", "--json"]));
+}
+
+#[test]
+fn what_is_not_there_is_told() {
+    let told = explain_line(&["/users/7", "--listener", "web2"]);
+    assert_eq!(told.exit, Exit::Usage);
+    assert!(
+        told.err.starts_with("error: there is no listener `web2`: known are `web`, `internal`\n"),
+        "{}",
+        told.err
+    );
+    let told = explain_line(&["/users/../7"]);
+    assert_eq!(told.exit, Exit::Usage);
+    assert!(
+        told.err.contains("the gateway answers 400 to `/users/../7`: the path has a dot segment"),
+        "{}",
+        told.err
+    );
+}
+
+#[test]
+fn many_routes_that_lost_are_counted_unless_all_are_asked_for() {
+    let routes: Vec<String> = (0..30).map(|n| format!("  r{n}: {{ match: /r{n}, respond: OK }}")).collect();
+    let files = Memory::new().with("maitred.yaml", format!("maitred: 1\nroutes:\n{}", routes.join("\n")));
+    let source =
+        Source { path: "maitred.yaml".into(), files: &files, environment: &NoEnvironment, is_watched: false };
+    let lines = |all: &[&str]| {
+        let words = [&["maitred", "explain", "maitred.yaml", "/r29"], all].concat();
+        let Command::Explain(arguments) = Arguments::try_parse_from(words).unwrap().command else {
+            panic!("it is explain")
+        };
+        let words = arguments.words().unwrap();
+        written(|console| explain(&arguments, &words, &source, console)).out
+    };
+    assert!(lines(&[]).contains("… and 9 more that lost: --all tells of them\n"));
+    assert_eq!(lines(&["--all"]).matches("another path").count(), 29);
+}
