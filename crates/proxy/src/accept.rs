@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use maitred_net::Bound;
 use maitred_telemetry::ConnectionRefusal;
+use maitred_wire::h1::Server;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, spawn_local};
 
 use crate::client;
+use crate::connection::Connection;
 use crate::listener::Admitted;
 use crate::snapshot::Snapshot;
 use crate::worker::{Counted, Worker};
@@ -106,12 +108,17 @@ async fn accept(worker: Rc<Worker>, name: Rc<str>, listener: maitred_net::Listen
         let peer = accepted.peer.ip();
         match Admitted::admit(&snapshot.shared.listeners[index], &name, peer, worker.index) {
             Ok(admitted) => {
-                let counted = Counted::new(&worker);
-                let serving = client::serve(Rc::clone(&worker), accepted.stream, peer, admitted);
-                spawn_local(async move {
-                    let _counted = counted;
-                    serving.await;
-                });
+                spawn_local(client::serve(
+                    Rc::clone(&worker),
+                    Box::new(Connection {
+                        server: Server::default(),
+                        stream: accepted.stream,
+                        timer: worker.timers.timer(),
+                        peer,
+                        admitted,
+                        _counted: Counted::new(&worker),
+                    }),
+                ));
             }
             Err(reason) => refused(&worker, &name, reason),
         }

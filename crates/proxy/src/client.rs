@@ -1,34 +1,28 @@
 //! Serves one client from the first byte to the last: waits for a request, has it served, and waits again. All that a request
 //! needs is boxed and gone with it, so that the task of an idle connection is small; a panic ends one exchange.
 
-use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use maitred_net::Stream;
 use maitred_wire::Broken;
-use maitred_wire::h1::{HeadRead, Server};
+use maitred_wire::h1::HeadRead;
 
 use crate::connection::Connection;
 use crate::exchange::{self, After, respond};
-use crate::listener::Admitted;
 use crate::local::Heads;
 use crate::worker::Worker;
 
 /// Serves a connection to its end.
-pub(crate) async fn serve(worker: Rc<Worker>, stream: Stream, peer: IpAddr, admitted: Admitted) {
-    let timer = worker.timers.timer();
-    let listener = Rc::clone(&admitted.listener);
-    let mut connection = Connection { server: Server::default(), stream, timer, peer, listener };
+pub(crate) async fn serve(worker: Rc<Worker>, mut connection: Box<Connection>) {
     loop {
         if !connection.server.has_unread() && !connection.wait(&worker).await {
             return;
         }
         let after = match CatchPanic(Box::pin(one_request(&worker, &mut connection))).await {
             Ok(after) => after,
-            Err(message) => respond::panicked(&worker, &mut connection, &message).await,
+            Err(message) => Box::pin(respond::panicked(&worker, &mut connection, message)).await,
         };
         match after {
             After::Wait if worker.is_draining() => return Box::pin(connection.linger(&worker)).await,
@@ -61,7 +55,7 @@ impl<F: Future> Future for CatchPanic<F> {
 /// Reads one head and serves it.
 async fn one_request(worker: &Rc<Worker>, connection: &mut Connection) -> After {
     let snapshot = worker.snapshot();
-    let Some(listener) = snapshot.listener(&connection.listener) else { return After::Close };
+    let Some(listener) = snapshot.listener(&connection.admitted.listener) else { return After::Close };
     let limits = &snapshot.shared.limits;
     let mut heads = worker.take_heads();
     connection.timer.set(worker.clock.now() + limits.head_timeout);

@@ -3,7 +3,6 @@
 
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -12,7 +11,8 @@ use maitred_wire::h1::Server;
 use maitred_wire::{Broken, Refusal};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::worker::Worker;
+use crate::listener::Admitted;
+use crate::worker::{Counted, Worker};
 
 /// How long a client may take to read the last answer of a connection that is closed on it.
 const LINGER: Duration = Duration::from_secs(2);
@@ -25,8 +25,11 @@ pub(crate) struct Connection {
     pub(crate) stream: Stream,
     pub(crate) timer: Timer,
     pub(crate) peer: IpAddr,
-    /// Name of its listener; what the listener is configured to, the current snapshot knows.
-    pub(crate) listener: Rc<str>,
+    /// Its place among the connections of its listener, and the listener's name; what the listener is configured to,
+    /// the current snapshot knows.
+    pub(crate) admitted: Admitted,
+    /// Its place among the connections of its worker.
+    pub(crate) _counted: Counted,
 }
 
 /// What a refusal of the wire is answered with.
@@ -69,7 +72,7 @@ impl Connection {
 
     /// Closes gently: says that nothing more comes, and reads what the client still sends, because closing a socket with
     /// unread bytes destroys the answer on its way (RFC 9112 section 9.6).
-    pub(crate) async fn linger(mut self, worker: &Worker) {
+    pub(crate) async fn linger(mut self: Box<Self>, worker: &Worker) {
         self.timer.set(worker.clock.now() + LINGER);
         let mut room = [0; 4096];
         let mut seen = 0;

@@ -87,7 +87,7 @@ pub(crate) async fn serve(
     let started = worker.clock.now();
     let mut captures = Captures::default();
     let mut facts = {
-        let name = Rc::clone(&connection.listener);
+        let name = Rc::clone(&connection.admitted.listener);
         identify::facts(worker, snapshot, listener, name, connection.peer, &heads.request, started)
     };
 

@@ -261,7 +261,7 @@ pub(crate) async fn refuse(
 }
 
 /// Answers 500 to an exchange that panicked, if its answer had not begun; the connection ends in any case.
-pub(crate) async fn panicked(worker: &Worker, connection: &mut Connection, message: &str) -> After {
+pub(crate) async fn panicked(worker: &Worker, connection: &mut Connection, message: String) -> After {
     worker.panics.inc();
     tracing::error!(client = %connection.peer, "an exchange panicked: {message}");
     if connection.server.has_responded() {

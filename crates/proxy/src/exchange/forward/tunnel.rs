@@ -38,7 +38,7 @@ struct Flow {
 
 impl Tunnel {
     /// Carries bytes until both sides have ended, one breaks, or nothing flows for too long.
-    pub(crate) async fn run(mut self: Box<Self>, worker: &Rc<Worker>, mut connection: Connection) {
+    pub(crate) async fn run(mut self: Box<Self>, worker: &Rc<Worker>, mut connection: Box<Connection>) {
         let mut up = Flow::begin(&self.from_client);
         let mut down = Flow::begin(&self.from_service);
         let mut seen = None;
