@@ -1,4 +1,5 @@
 //! The command line: what can be said on it, and what it means.
+//! Nothing is read from disk here but whether a word is the name of a file; clap tells of mistakes and ends with 2.
 
 use std::net::IpAddr;
 use std::num::NonZeroU16;

@@ -1,4 +1,5 @@
-//! `maitred check`: every problem of a configuration at once. It loads and compiles as `run` does, and binds nothing.
+//! `maitred check`: every problem of a configuration at once.
+//! It loads and compiles as `run` does, binds nothing, and changes nothing.
 
 use std::io;
 

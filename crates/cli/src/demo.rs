@@ -1,4 +1,5 @@
-//! `maitred demo`: sample services and the gateway in one process, and requests to paste. It needs nothing else.
+//! `maitred demo`: sample services and the gateway in one process, and requests to paste.
+//! It needs nothing else: the configuration is compiled in, ports of services are chosen by the system.
 
 mod guide;
 mod services;

@@ -1,4 +1,5 @@
 //! `maitred explain`: what would happen to a request, told without sending anything.
+//! The engine explains (`maitred_proxy::explain`); here the request is made and the explanation is written down.
 
 mod request;
 mod told;

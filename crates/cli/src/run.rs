@@ -1,4 +1,5 @@
-//! `maitred run`: the gateway as a service. Log and metrics are set up here, the rest is the operation's.
+//! `maitred run`: the gateway as a service.
+//! Log, metrics and name servers are set up here; the rest is the operation's (`maitred_control::Operation`).
 
 use std::io;
 use std::num::NonZeroUsize;

@@ -1,4 +1,5 @@
-//! `maitred schema`: the JSON Schema of the document, for editors.
+//! `maitred schema`: the JSON Schema of the document with all policies, for editors.
+//! It follows from the same declarations that the configuration is read by.
 
 use std::io;
 

@@ -1,4 +1,5 @@
 //! The shapes of the policies' settings, for the long form and the JSON Schema.
+//! The configuration knows no policy, so it asks through this.
 
 use maitred_config::{PolicyShapes, Shape};
 use maitred_policy::{Catalog, DynKind};

@@ -1,4 +1,5 @@
-//! What all commands make a configuration with: files and environment, a place to count in, the program's version.
+//! What all commands make a configuration with: files and environment, a place to count in.
+//! The version of the program is here as well.
 
 use std::path::Path;
 use std::time::SystemTime;

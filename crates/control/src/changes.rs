@@ -1,4 +1,5 @@
 //! What a reload changed, in numbers, for its line in the log.
+//! What changes in meaning, request by request, is another question, and not asked here.
 
 use std::collections::HashMap;
 

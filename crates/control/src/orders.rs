@@ -1,4 +1,5 @@
-//! What the gateway is told from outside while it runs: by signals, or by whoever runs it inside another program.
+//! What the gateway is told from outside while it runs.
+//! By signals, or by whoever runs it inside another program, such as a test.
 
 use std::io;
 

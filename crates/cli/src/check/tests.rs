@@ -1,3 +1,5 @@
+//! What `maitred check` prints, as a whole: problems, warnings, the long form.
+
 use std::path::PathBuf;
 
 use maitred_config::{Memory, NoEnvironment};

@@ -1,4 +1,5 @@
-//! What the demo prints: where everything is, and requests to paste, each a whole `curl` line with what it shows.
+//! What the demo prints: where everything is, and requests to paste.
+//! Each is a whole `curl` line with a word what it shows; the tests run every one of them.
 
 use std::fmt;
 

@@ -1,3 +1,5 @@
+//! The demo as its readers try it, and every file in `examples/` served.
+
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
 //! The request that is explained: a head as the gateway would read it, from a URL or path and header fields.
+//! What the gateway refuses before it looks for a route is told as the reason why there is nothing to explain.
 
 use maitred_http::{Authority, Known, Method, PathRules, RequestHead};
 

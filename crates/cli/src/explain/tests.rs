@@ -1,3 +1,5 @@
+//! What `maitred explain` prints, as a whole.
+
 use clap::Parser as _;
 use maitred_config::{Memory, NoEnvironment};
 

@@ -1,4 +1,5 @@
 //! How an explanation looks: aligned text for people, JSON for programs.
+//! The words of the reasons are those of the engine and of the policies.
 
 use std::net::IpAddr;
 

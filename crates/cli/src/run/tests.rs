@@ -1,3 +1,5 @@
+//! A gateway from its start to its end, on threads of this process: reloads, stopping, and what keeps it from starting.
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

@@ -1,4 +1,5 @@
 //! Binding the admin listener: one socket for the whole process, over TCP or a Unix socket.
+//! It is not shared among workers or processes, so that a second gateway with the same address is told.
 
 use std::fmt;
 use std::fs::Permissions;

@@ -1,4 +1,5 @@
 //! Connections of the admin listener: how many, and how long each may take for what.
+//! HTTP/1.1 by a library: it serves operators, and its speed does not matter.
 
 use std::pin::pin;
 use std::sync::Arc;

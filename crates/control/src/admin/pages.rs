@@ -1,4 +1,5 @@
 //! What the admin listener answers: health, readiness, metrics, and problem+json for the rest.
+//! Who may ask is checked before, in `guard`.
 
 use std::sync::Arc;
 

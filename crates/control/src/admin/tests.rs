@@ -1,3 +1,5 @@
+//! The admin listener over real sockets: pages, token, names, reloads.
+
 use maitred_config::{Memory, load};
 use maitred_telemetry::MetricsOptions;
 

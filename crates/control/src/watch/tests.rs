@@ -1,3 +1,5 @@
+//! Changes as editors, people and Kubernetes make them, in real folders.
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};

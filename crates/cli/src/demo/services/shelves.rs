@@ -1,4 +1,5 @@
 //! What the sample services know and answer.
+//! Nothing is kept: whoever changes something finds it unchanged the next time.
 
 use axum::extract::Path;
 use axum::http::{StatusCode, header};
