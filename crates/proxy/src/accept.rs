@@ -115,6 +115,7 @@ async fn accept(worker: Rc<Worker>, name: Rc<str>, listener: maitred_net::Listen
                         stream: accepted.stream,
                         timer: worker.timers.timer(),
                         peer,
+                        since: worker.clock.now(),
                         admitted,
                         _counted: Counted::new(&worker),
                     }),

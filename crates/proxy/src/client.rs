@@ -58,13 +58,17 @@ async fn one_request(worker: &Rc<Worker>, connection: &mut Connection) -> After 
     let Some(listener) = snapshot.listener(&connection.admitted.listener) else { return After::Close };
     let limits = &snapshot.shared.limits;
     let mut heads = worker.take_heads();
-    connection.timer.set(worker.clock.now() + limits.head_timeout);
     let read = {
         let Connection { server, stream, timer, .. } = &mut *connection;
         let Heads { request, .. } = &mut *heads;
+        let mut is_late = false;
         std::future::poll_fn(|cx| {
             if let Poll::Ready(read) = server.poll_head(cx, stream, limits, listener.paths, request) {
                 return Poll::Ready(Some(read));
+            }
+            // Most heads come in one piece and need no timer.
+            if !std::mem::replace(&mut is_late, true) {
+                timer.set(worker.clock.now() + limits.head_timeout);
             }
             timer.poll_fired(cx).map(|()| None)
         })

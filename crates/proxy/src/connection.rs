@@ -25,6 +25,8 @@ pub(crate) struct Connection {
     pub(crate) stream: Stream,
     pub(crate) timer: Timer,
     pub(crate) peer: IpAddr,
+    /// When it became idle, or was accepted: time that was read anyway.
+    pub(crate) since: Instant,
     /// Its place among the connections of its listener, and the listener's name; what the listener is configured to,
     /// the current snapshot knows.
     pub(crate) admitted: Admitted,
@@ -57,7 +59,7 @@ impl From<Refusal> for Refused {
 impl Connection {
     /// Waits for the first byte of the next request; false if the connection is over.
     pub(crate) async fn wait(&mut self, worker: &Worker) -> bool {
-        self.timer.set(worker.clock.now() + worker.idle_timeout());
+        self.timer.set(self.since + worker.idle_timeout());
         std::future::poll_fn(|cx| {
             if let Poll::Ready(readable) = self.stream.poll_readable(cx) {
                 return Poll::Ready(readable.is_ok());

@@ -131,6 +131,7 @@ pub(crate) async fn serve(
 
     // Record.
     run.outcome = record::record(&exchange, &heads.request, &heads.response, &sent);
+    connection.since = started + run.outcome.duration;
     after(sent)
 }
 

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -101,7 +101,9 @@ pub struct Cluster {
 pub struct ClusterShared {
     pub(crate) name: Arc<str>,
     pub(crate) wanted: Vec<EndpointSettings>,
-    pub(crate) endpoints: ArcSwap<Endpoints>,
+    endpoints: ArcSwap<Endpoints>,
+    /// Counts the lists that were published, for workers to see that there is another without touching it.
+    generation: AtomicU64,
     open: Padded,
 }
 
@@ -120,6 +122,7 @@ impl Cluster {
                     name: Arc::clone(&settings.name),
                     wanted: settings.endpoints.clone(),
                     endpoints: ArcSwap::from_pointee(Endpoints { list: known_at_once(&settings.endpoints) }),
+                    generation: AtomicU64::new(0),
                     open: Padded::default(),
                 })
             },
@@ -140,7 +143,7 @@ impl Cluster {
 
     /// Its endpoints now.
     pub fn endpoints(&self) -> Arc<Endpoints> {
-        self.shared.endpoints.load_full()
+        self.shared.endpoints()
     }
 }
 
@@ -153,6 +156,26 @@ impl ClusterShared {
     /// Opens connections now, in the whole process.
     pub fn open_connections(&self) -> usize {
         self.open.0.load(Ordering::Relaxed)
+    }
+
+    /// Its endpoints now.
+    pub fn endpoints(&self) -> Arc<Endpoints> {
+        self.endpoints.load_full()
+    }
+
+    /// Puts another list in place, if it is another.
+    pub(crate) fn publish(&self, found: Endpoints) {
+        if **self.endpoints.load() != found {
+            tracing::debug!(upstream = %self.name, endpoints = found.list.len(), "endpoints changed");
+            self.endpoints.store(Arc::new(found));
+            self.generation.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// Which list is in place: another number, another list.
+    #[inline]
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     /// Counts one connection more, unless there are `most`.

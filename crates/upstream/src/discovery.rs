@@ -45,7 +45,7 @@ async fn keep_current(cluster: Weak<ClusterShared>, resolver: Arc<dyn Resolve>, 
             retry = FIRST_RETRY;
             round.ttl.clamp(SHORTEST, LONGEST)
         };
-        publish(&alive, round.list);
+        alive.publish(Endpoints { list: round.list });
         drop(alive);
         if let Some(first) = first.take() {
             let _ = first.send(());
@@ -99,16 +99,8 @@ fn endpoint(wanted: &EndpointSettings, address: std::net::SocketAddr) -> Endpoin
 /// Keeps what was last found for a name that cannot be resolved now. Answers how many endpoints that is.
 fn keep_last(cluster: &ClusterShared, wanted: &EndpointSettings, list: &mut Vec<Endpoint>) -> usize {
     let authority = authority(&wanted.host);
-    let last = cluster.endpoints.load();
+    let last = cluster.endpoints();
     let before = list.len();
     list.extend(last.list.iter().filter(|endpoint| endpoint.authority == authority).cloned());
     list.len() - before
-}
-
-fn publish(cluster: &ClusterShared, list: Vec<Endpoint>) {
-    let found = Endpoints { list };
-    if **cluster.endpoints.load() != found {
-        tracing::debug!(upstream = %cluster.name, endpoints = found.list.len(), "endpoints changed");
-        cluster.endpoints.store(Arc::new(found));
-    }
 }

@@ -14,7 +14,7 @@ use self::pool::Idle;
 pub use self::pool::{AcquireError, Lease};
 use crate::balance::RoundRobin;
 use crate::cluster::{Cluster, ClusterShared};
-use crate::endpoint::{Endpoint, Endpoints};
+use crate::endpoint::Endpoint;
 
 /// An upstream on one worker.
 #[derive(Debug)]
@@ -29,8 +29,8 @@ pub struct LocalCluster {
 
 #[derive(Debug)]
 struct Turns {
-    /// The list that `endpoints` was made from, to see when another was published.
-    seen: Arc<Endpoints>,
+    /// The number of the list that `endpoints` was made from, to see when another was published.
+    seen: u64,
     endpoints: Vec<Rc<LocalEndpoint>>,
     robin: RoundRobin,
     offset: u32,
@@ -58,7 +58,7 @@ impl LocalCluster {
     ) -> Self {
         let idle_share = cluster.settings().idle.div_ceil(workers.max(1));
         let old = previous.map(|old| old.turns.borrow().endpoints.clone()).unwrap_or_default();
-        let turns = Turns::new(cluster.endpoints(), &old, offset);
+        let turns = Turns::new(cluster.shared(), &old, offset);
         Self { cluster, series, worker, idle_share, turns: RefCell::new(turns) }
     }
 
@@ -101,15 +101,10 @@ impl LocalCluster {
     /// Takes over a list of endpoints that was published since.
     fn refresh(&self) {
         let shared = self.shared();
-        let current = shared.endpoints.load();
-        if Arc::ptr_eq(&self.turns.borrow().seen, &current) {
-            return;
+        let mut turns = self.turns.borrow_mut();
+        if turns.seen != shared.generation() {
+            *turns = Turns::new(shared, &turns.endpoints, turns.offset);
         }
-        let (old, offset) = {
-            let turns = self.turns.borrow();
-            (turns.endpoints.clone(), turns.offset)
-        };
-        *self.turns.borrow_mut() = Turns::new(Arc::clone(&current), &old, offset);
     }
 
     /// Closes connections that have been idle for too long at `now`, or that the service closed.
@@ -130,8 +125,11 @@ impl LocalCluster {
 }
 
 impl Turns {
-    fn new(seen: Arc<Endpoints>, old: &[Rc<LocalEndpoint>], offset: u32) -> Self {
-        let endpoints: Vec<_> = seen
+    fn new(shared: &ClusterShared, old: &[Rc<LocalEndpoint>], offset: u32) -> Self {
+        // The number first: if another list comes in between, it is taken over the next time.
+        let seen = shared.generation();
+        let found = shared.endpoints();
+        let endpoints: Vec<_> = found
             .list
             .iter()
             .map(|endpoint| {
@@ -142,7 +140,7 @@ impl Turns {
         for gone in old.iter().filter(|old| !endpoints.iter().any(|kept| Rc::ptr_eq(kept, old))) {
             gone.retire();
         }
-        let robin = RoundRobin::new(seen.list.iter().map(|endpoint| endpoint.weight), offset);
+        let robin = RoundRobin::new(found.list.iter().map(|endpoint| endpoint.weight), offset);
         Self { seen, endpoints, robin, offset }
     }
 }

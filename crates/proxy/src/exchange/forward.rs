@@ -49,7 +49,8 @@ pub(crate) async fn forward(
 ) -> Result<Body, Fault> {
     let cluster = Rc::clone(&exchange.snapshot.clusters[settings.upstream]);
     exchange.facts.upstream = Some(Rc::clone(&exchange.snapshot.names[settings.upstream]));
-    exchange.record.upstream_started = Some(exchange.worker.clock.now());
+    let mut now = exchange.worker.clock.now();
+    exchange.record.upstream_started = Some(now);
     headers::prepare(&mut heads.request, &exchange.facts);
     let upgrade = headers::upgrade(exchange, &heads.request)?;
 
@@ -70,6 +71,7 @@ pub(crate) async fn forward(
         exchange.record.attempts += 1;
         if exchange.record.attempts > 1 {
             cluster.counts().retries.inc();
+            now = exchange.worker.clock.now();
         }
         exchange.record.endpoint = Some(Rc::clone(&endpoint));
         let mut attempt = Attempt {
@@ -78,6 +80,7 @@ pub(crate) async fn forward(
             settings,
             upgrade: upgrade.as_deref(),
             upload: &mut upload,
+            now,
         };
         let fault = match attempt.run(&endpoint, fresh, connection, heads).await {
             Ok((lease, length)) => {

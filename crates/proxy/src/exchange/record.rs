@@ -36,7 +36,7 @@ pub(crate) fn record(
     sent: &Sent,
 ) -> Outcome {
     let Exchange { worker, snapshot, route, facts, started, record, .. } = exchange;
-    let now = worker.clock.now();
+    let now = record.upstream_ended.unwrap_or_else(|| worker.clock.now());
     let duration = now.saturating_duration_since(*started);
     let complete = !matches!(sent, Sent::Broken);
     let status = response.status;

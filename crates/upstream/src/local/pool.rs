@@ -17,7 +17,7 @@ use crate::cluster::ClusterShared;
 /// A connection that waits for its next request.
 #[derive(Debug)]
 pub(crate) struct Idle {
-    connection: Connection,
+    connection: Box<Connection>,
     since: Instant,
 }
 
@@ -74,7 +74,8 @@ impl std::error::Error for AcquireError {}
 /// A connection in use. Dropping it closes it; [`release`](Self::release) keeps it for the next request.
 #[derive(Debug)]
 pub struct Lease {
-    connection: Connection,
+    // Boxed, because it moves through many hands in each exchange.
+    connection: Box<Connection>,
     endpoint: Rc<LocalEndpoint>,
     is_reused: bool,
 }
@@ -108,8 +109,8 @@ impl LocalCluster {
             match connect(address.connect_to()).await {
                 Ok(stream) => {
                     self.counts().opened.inc();
-                    let connection =
-                        Connection { stream, client: Client::default(), requests: 0, _counted: counted };
+                    let client = Client::default();
+                    let connection = Box::new(Connection { stream, client, requests: 0, _counted: counted });
                     return Ok(Lease { connection, endpoint: Rc::clone(endpoint), is_reused: false });
                 }
                 Err(error) => last = error,

@@ -24,6 +24,8 @@ pub(super) struct Attempt<'a> {
     pub(super) settings: &'a ForwardSettings,
     pub(super) upgrade: Option<&'a [u8]>,
     pub(super) upload: &'a mut Upload,
+    /// When it began; then, when a connection was there.
+    pub(super) now: Instant,
 }
 
 /// What the wait for an answer ended with.
@@ -73,16 +75,15 @@ impl Attempt<'_> {
     }
 
     async fn acquire(
-        &self,
+        &mut self,
         endpoint: &Rc<LocalEndpoint>,
         fresh: bool,
         connection: &mut Connection,
     ) -> Result<Lease, Fault> {
-        let now = self.exchange.worker.clock.now();
-        if !fresh && let Some(lease) = self.cluster.take_idle(endpoint, now) {
+        if !fresh && let Some(lease) = self.cluster.take_idle(endpoint, self.now) {
             return Ok(lease);
         }
-        connection.timer.set(self.cap(now + self.settings.timeouts.connect));
+        connection.timer.set(self.cap(self.now + self.settings.timeouts.connect));
         let mut opening = std::pin::pin!(self.cluster.open(endpoint));
         let opened = std::future::poll_fn(|cx| {
             if let Poll::Ready(opened) = opening.as_mut().poll(cx) {
@@ -91,6 +92,7 @@ impl Attempt<'_> {
             connection.timer.poll_fired(cx).map(|()| None)
         })
         .await;
+        self.now = self.exchange.worker.clock.now();
         if let Some(opened) = opened {
             opened.map_err(|error| acquire_fault(self.cluster, error))
         } else {
@@ -120,8 +122,10 @@ impl Attempt<'_> {
             }
             let progress = Some((self.upload.pump.state, self.upload.pump.moved));
             if seen != progress {
+                // The first wait begins where the attempt did: a few microseconds ago.
+                let now = if seen.is_none() { self.now } else { self.exchange.worker.clock.now() };
                 seen = progress;
-                connection.timer.set(self.deadline());
+                connection.timer.set(self.deadline(now));
             }
             connection.timer.poll_fired(cx).map(|()| Waited::TimedOut)
         })
@@ -150,8 +154,7 @@ impl Attempt<'_> {
     }
 
     /// Until when the current wait may last.
-    fn deadline(&mut self) -> Instant {
-        let now = self.exchange.worker.clock.now();
+    fn deadline(&mut self, now: Instant) -> Instant {
         let timeouts = &self.settings.timeouts;
         let waits_for_continue = self.exchange.announced.expects_continue && self.upload.pump.moved == 0;
         let until = match self.upload.pump.state {
