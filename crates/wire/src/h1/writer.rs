@@ -31,13 +31,12 @@ pub(super) struct Writer {
     held: Vec<u8>,
     sent: usize,
     body: Outgoing,
-    is_first_chunk: bool,
     finished: bool,
 }
 
 impl Default for Writer {
     fn default() -> Self {
-        Self { held: Vec::new(), sent: 0, body: Outgoing::Length(0), is_first_chunk: true, finished: true }
+        Self { held: Vec::new(), sent: 0, body: Outgoing::Length(0), finished: true }
     }
 }
 
@@ -52,7 +51,6 @@ impl Writer {
 
     pub(super) fn begin(&mut self, body: Outgoing) {
         self.body = body;
-        self.is_first_chunk = true;
         self.finished = false;
     }
 
@@ -94,6 +92,7 @@ impl Writer {
     ) -> Poll<Result<usize, Broken>> {
         let allowed = self.frame(bytes.len())?;
         let bytes = &bytes[..allowed];
+        let ending = self.ending(allowed);
         if bytes.len() <= COPIED && self.held.len() - self.sent <= COPIED {
             // A peer that never quite catches up must not make this grow for ever.
             if self.sent > COPIED {
@@ -101,15 +100,16 @@ impl Writer {
                 self.sent = 0;
             }
             self.head().extend_from_slice(bytes);
+            self.held.extend_from_slice(ending);
             self.took(bytes.len());
             return Poll::Ready(Ok(bytes.len()));
         }
         loop {
             let held = self.held.len() - self.sent;
-            let written = if held == 0 {
+            let written = if held == 0 && ending.is_empty() {
                 ready!(Pin::new(&mut *io).poll_write(cx, bytes))?
             } else {
-                let slices = [IoSlice::new(&self.held[self.sent..]), IoSlice::new(bytes)];
+                let slices = [&self.held[self.sent..], bytes, ending].map(IoSlice::new);
                 ready!(Pin::new(&mut *io).poll_write_vectored(cx, &slices))?
             };
             if written == 0 {
@@ -122,8 +122,12 @@ impl Writer {
             self.held.clear();
             self.sent = 0;
             if written > held {
-                self.took(written - held);
-                return Poll::Ready(Ok(written - held));
+                let taken = (written - held).min(bytes.len());
+                self.took(taken);
+                if taken == bytes.len() && !ending.is_empty() {
+                    self.head().extend_from_slice(&ending[written - held - taken..]);
+                }
+                return Poll::Ready(Ok(taken));
             }
         }
     }
@@ -156,13 +160,15 @@ impl Writer {
             Outgoing::Chunked(left) if *left > 0 => Ok(n.min(*left)),
             Outgoing::Chunked(left) => {
                 *left = n;
-                if !std::mem::take(&mut self.is_first_chunk) {
-                    self.head().extend_from_slice(b"\r\n");
-                }
                 chunk_head(n, self.head());
                 Ok(n)
             }
         }
+    }
+
+    /// What follows the next `n` bytes at once: the line end of a chunk that they fill. A peer may wait for it.
+    fn ending(&self, n: usize) -> &'static [u8] {
+        if self.body == Outgoing::Chunked(n) { b"\r\n" } else { b"" }
     }
 
     fn took(&mut self, n: usize) {
@@ -174,9 +180,8 @@ impl Writer {
     }
 
     fn last_chunk(&mut self, trailers: Option<&Fields>) {
-        let first = self.is_first_chunk;
         let out = self.head();
-        out.extend_from_slice(if first { b"0\r\n" } else { b"\r\n0\r\n" });
+        out.extend_from_slice(b"0\r\n");
         if let Some(trailers) = trailers {
             trailers.write_to(out, KnownSet::EMPTY);
         }

@@ -130,6 +130,22 @@ fn a_chunk_cut_short_is_not_ended() {
     assert!(io.output.ends_with(b"xx\r\n0\r\n\r\n"));
 }
 
+/// A chunk leaves with its line end: a peer that waits for the end of a chunk must not wait for the next one.
+#[test]
+fn a_chunk_leaves_whole() {
+    for (size, splits) in [(3, &[1][..]), (40_000, &[7, 30_000, 10_098, 1]), (40_000, &[100_000])] {
+        let (mut server, mut io) = asked("GET", "1.1", Splits::of(splits));
+        server.respond(&ResponseHead::default(), BodyLength::Unknown, true);
+        let chunk = vec![b'x'; size];
+        for _ in 0..2 {
+            send(&mut server.body(&mut io), &chunk).unwrap();
+            run(|cx| server.body(&mut io).poll_flush(cx)).unwrap().unwrap();
+            let whole = [format!("\r\n{size:x}\r\n").as_bytes(), &chunk, b"\r\n"].concat();
+            assert!(io.output.ends_with(&whole));
+        }
+    }
+}
+
 /// A stream that collects what it is given, such as a TLS session, sends it with a flush.
 #[test]
 fn the_stream_is_flushed_too() {
@@ -139,7 +155,7 @@ fn the_stream_is_flushed_too() {
     send(&mut server.body(&mut io), b"a").unwrap();
     assert_eq!(io.output, b"");
     run(|cx| server.body(&mut io).poll_flush(cx)).unwrap().unwrap();
-    assert!(io.output.ends_with(b"\r\n\r\n1\r\na"), "{}", io.output.escape_ascii());
+    assert!(io.output.ends_with(b"\r\n\r\n1\r\na\r\n"), "{}", io.output.escape_ascii());
     finish(&mut server.body(&mut io), None).unwrap();
     assert!(io.output.ends_with(b"\r\n0\r\n\r\n"), "{}", io.output.escape_ascii());
 }
