@@ -32,6 +32,9 @@ pub fn encode_request(head: &RequestHead, length: BodyLength, upgrade: Option<&[
     }
     if let Some(protocol) = upgrade {
         write_upgrade(protocol, out);
+    } else if head.fields.has_item(Known::Te, "trailers") {
+        // Trailers are passed on, so who takes them may be told so; many services send none else (RFC 9110 section 6.5.1).
+        out.extend_from_slice(b"Connection: TE\r\nTE: trailers\r\n");
     }
     out.extend_from_slice(b"\r\n");
 }
@@ -197,7 +200,7 @@ mod tests {
             ("Host", "h"),
             ("Connection", "close"),
             ("Keep-Alive", "5"),
-            ("TE", "trailers"),
+            ("TE", "gzip"),
             ("Upgrade", "h2c"),
             ("Transfer-Encoding", "chunked"),
             ("Proxy-Connection", "close"),
@@ -210,5 +213,21 @@ mod tests {
         encode_request(&head, BodyLength::Unknown, None, &mut out);
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text, "GET /a?b HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nTransfer-Encoding: chunked\r\n\r\n");
+    }
+
+    #[test]
+    fn tells_a_service_whether_the_client_takes_trailers() {
+        for (te, told) in [
+            ("trailers", "Connection: TE\r\nTE: trailers\r\n"),
+            ("deflate;q=0.5, Trailers", "Connection: TE\r\nTE: trailers\r\n"),
+            ("gzip", ""),
+        ] {
+            let mut head = RequestHead::default();
+            head.target.parse(b"/", maitred_http::PathRules::Strict).unwrap();
+            head.fields.append_bytes(b"TE", te.as_bytes());
+            let mut out = Vec::new();
+            encode_request(&head, BodyLength::None, None, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), format!("GET / HTTP/1.1\r\n{told}\r\n"));
+        }
     }
 }
