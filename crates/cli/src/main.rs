@@ -9,6 +9,8 @@ mod arguments;
 mod check;
 mod console;
 mod demo;
+#[cfg(test)]
+mod documents;
 mod explain;
 mod run;
 mod schema;
