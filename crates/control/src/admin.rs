@@ -8,7 +8,8 @@ mod connection;
 mod guard;
 mod pages;
 
-use std::io;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use maitred_config::{Document, Toggle, scalar::ListenAddress};
@@ -73,7 +74,21 @@ impl AdminListener {
         if self.open.as_ref().is_some_and(|open| open.wanted == *wanted) {
             return Ok(PreparedAdmin::Keep);
         }
-        Ok(PreparedAdmin::Open(wanted.clone(), BoundAdmin::bind(wanted)?))
+        let bound = BoundAdmin::bind(wanted).map_err(|error| self.explain(wanted, error))?;
+        Ok(PreparedAdmin::Open(wanted.clone(), bound))
+    }
+
+    /// The old socket is closed only once the new one is there, so `127.0.0.1:9180` cannot become `0.0.0.0:9180` in one step.
+    fn explain(&self, wanted: &ListenAddress, error: io::Error) -> io::Error {
+        let own: Option<SocketAddr> = self.address().and_then(|address| address.parse().ok());
+        if let (Some(own), ListenAddress::Tcp(wanted)) = (own, wanted)
+            && own.port() == wanted.port()
+            && error.kind() == ErrorKind::AddrInUse
+        {
+            let hint = "the port is its own, at another address: take another port, or restart the gateway";
+            return io::Error::new(error.kind(), format!("{error}; {hint}"));
+        }
+        error
     }
 
     /// Puts what was prepared in place of what is there. Connections that are open stay, under the new settings.

@@ -183,6 +183,15 @@ async fn an_address_in_use_is_told_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn its_own_port_at_another_address_is_told() {
+    let (mut admin, _life) = listener();
+    let port = put(&mut admin, "127.0.0.1:0").replace("127.0.0.1:", "");
+    let everywhere = document(&format!("{{ address: '0.0.0.0:{port}', token: '${{TOKEN}}' }}"));
+    let error = admin.prepare(&everywhere).unwrap_err().to_string();
+    assert!(error.contains("the port is its own, at another address"), "{error}");
+}
+
+#[tokio::test]
 async fn a_head_that_is_too_large_is_refused() {
     let (mut admin, _life) = listener();
     let address = put(&mut admin, "127.0.0.1:0");
