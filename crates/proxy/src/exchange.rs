@@ -154,6 +154,9 @@ async fn act(
 ) -> Result<Body, Fault> {
     let reply = match &exchange.route.action {
         Action::Forward(settings, rewrite) => {
+            if rewrite.changes() {
+                exchange.record.asked = Some(heads.request.target.clone());
+            }
             rewrite.apply(&mut heads.request, &exchange.facts, captures)?;
             return forward::forward(exchange, settings, connection, heads).await;
         }

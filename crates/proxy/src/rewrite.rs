@@ -30,6 +30,11 @@ pub(crate) enum Strip {
 }
 
 impl Rewrite {
+    /// Whether it does anything.
+    pub(crate) fn changes(&self) -> bool {
+        !matches!(self, Self::Keep)
+    }
+
     /// Changes the path.
     pub(crate) fn apply(
         &self,
