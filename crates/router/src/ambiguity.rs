@@ -50,7 +50,7 @@ impl fmt::Display for Tie {
         if *host != HostSpec::any() {
             write!(f, " of host `{host}`")?;
         }
-        f.write_str(", and neither methods nor conditions tell them apart: give one of them a `priority`")
+        f.write_str(", and neither methods nor conditions tell them apart")
     }
 }
 
