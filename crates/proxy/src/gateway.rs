@@ -96,7 +96,8 @@ impl Gateway {
             // A worker that is gone has told why in the log.
             let _ = worker.commands.send(Command::Adopt(Arc::clone(&snapshot), sockets));
         }
-        self.bound = bound;
+        let before = std::mem::replace(&mut self.bound, bound);
+        unlink(before.values().filter(|old| !self.bound.values().any(|new| new.1 == old.1)));
         let old = std::mem::replace(&mut self.current, snapshot);
         self.retired.push(old);
         self.sweep();
@@ -132,6 +133,7 @@ impl Gateway {
             // A worker that is gone has nothing to drain.
             let _ = worker.commands.send(Command::Drain);
         }
+        unlink(self.bound.values());
         let limit = self.current.drain_limit;
         let all = async {
             for worker in &mut self.workers {
@@ -241,6 +243,17 @@ impl Gateway {
             tracing::warn!(
                 "names of upstreams are still being resolved; requests to them are answered 503 until then"
             );
+        }
+    }
+}
+
+/// Removes the files of Unix sockets that nobody listens on any more, so that clients see it at once.
+fn unlink<'a>(bound: impl Iterator<Item = &'a (ListenAddress, ListenAddress)>) {
+    for (_, address) in bound {
+        if let ListenAddress::Unix(path) = address
+            && let Err(error) = std::fs::remove_file(path)
+        {
+            tracing::warn!(path = %path.display(), "cannot remove the socket: {error}");
         }
     }
 }
