@@ -47,6 +47,15 @@ impl Stream {
         }
     }
 
+    /// Has the connection end with a reset when it is dropped, so that the peer does not take what it got for all there is.
+    /// A Unix socket knows none.
+    pub fn reset_on_close(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.set_zero_linger(),
+            Self::Unix(_) => Ok(()),
+        }
+    }
+
     /// Whether an idle connection is still of use: nothing to read, and not closed. Asks no one: it looks at what the
     /// event loop was told last.
     pub fn is_quiet(&mut self) -> bool {

@@ -27,7 +27,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut connection: Box<Connection>) {
         match after {
             After::Wait if worker.is_draining() => return Box::pin(connection.linger(&worker)).await,
             After::Wait => {}
-            After::Abort => return,
+            After::Abort => return connection.abort(),
             After::Close => return Box::pin(connection.linger(&worker)).await,
             After::Tunnel(tunnel) => return Box::pin(tunnel.run(&worker, connection)).await,
         }

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use maitred_net::{Stream, Timer};
@@ -99,6 +99,16 @@ impl Connection {
             }
         })
         .await;
+    }
+
+    /// Breaks an answer off: the client gets what it can take at once, and sees that this is not all.
+    pub(crate) fn abort(mut self: Box<Self>) {
+        let mut cx = Context::from_waker(Waker::noop());
+        // Neither can fail worse than the answer has already.
+        let _ = self.server.poll_flush(&mut cx, &mut self.stream);
+        if self.server.ends_with_connection() {
+            let _ = self.stream.reset_on_close();
+        }
     }
 
     /// Sends what is held back, within `limit`.

@@ -15,7 +15,7 @@ use maitred_upstream::{AcquireError, Lease, LocalCluster, LocalEndpoint};
 use smallvec::SmallVec;
 
 use self::attempt::Attempt;
-use self::pump::{Pump, RateGuard};
+use self::pump::{Pump, PumpState, RateGuard};
 use super::{Body, Exchange};
 use crate::action::ForwardSettings;
 use crate::connection::Connection;
@@ -104,6 +104,8 @@ pub(crate) async fn forward(
         }
         tracing::debug!(upstream = %cluster.cluster().settings().name, "trying again: {fault}");
         failed = Some(fault);
+        // Nothing of the body was taken from the client: it begins anew.
+        upload.pump.state = PumpState::default();
     }
 }
 

@@ -60,7 +60,8 @@ async fn send_own(
     }
 }
 
-/// Adds the `Date` that a server with a clock sends (RFC 9110 section 6.6.1), where the answer has none.
+/// Adds the `Date` that a server with a clock sends (RFC 9110 section 6.6.1) where the answer has none, be it its own or a
+/// service's.
 fn with_date<T>(exchange: &Exchange<'_>, head: &ResponseHead, write: impl FnOnce(&ResponseHead) -> T) -> T {
     if head.fields.has(Known::Date) {
         return write(head);
@@ -117,7 +118,9 @@ async fn send_stream(
     mut forwarded: Forwarded,
 ) -> Sent {
     let may_keep_alive = forwarded.upload.pump.state == PumpState::Done && !exchange.worker.is_draining();
-    let keep_alive = connection.server.respond(head, forwarded.length, may_keep_alive);
+    let length = forwarded.length;
+    let keep_alive =
+        with_date(exchange, head, |head| connection.server.respond(head, length, may_keep_alive));
     let mut download = Pump::default();
     let ended = relay(exchange, connection, &mut forwarded, &mut download).await;
     exchange.record.bytes_out = download.moved;

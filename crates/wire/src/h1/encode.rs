@@ -214,20 +214,4 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text, "GET /a?b HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nTransfer-Encoding: chunked\r\n\r\n");
     }
-
-    #[test]
-    fn tells_a_service_whether_the_client_takes_trailers() {
-        for (te, told) in [
-            ("trailers", "Connection: TE\r\nTE: trailers\r\n"),
-            ("deflate;q=0.5, Trailers", "Connection: TE\r\nTE: trailers\r\n"),
-            ("gzip", ""),
-        ] {
-            let mut head = RequestHead::default();
-            head.target.parse(b"/", maitred_http::PathRules::Strict).unwrap();
-            head.fields.append_bytes(b"TE", te.as_bytes());
-            let mut out = Vec::new();
-            encode_request(&head, BodyLength::None, None, &mut out);
-            assert_eq!(String::from_utf8(out).unwrap(), format!("GET / HTTP/1.1\r\n{told}\r\n"));
-        }
-    }
 }

@@ -182,6 +182,12 @@ impl Server {
         self.keep_alive = false;
     }
 
+    /// Whether only the end of the connection ends the response: then one that breaks off looks whole, unless the end is
+    /// a reset (RFC 9112 section 8).
+    pub fn ends_with_connection(&self) -> bool {
+        self.writer.is_until_close()
+    }
+
     /// Ends an exchange: whether the connection can serve another request. Gives buffers back.
     pub fn end_exchange(&mut self) -> bool {
         let reusable = self.keep_alive && self.writer.is_finished() && self.is_body_read();

@@ -59,6 +59,11 @@ impl Writer {
         self.finished && self.held.is_empty()
     }
 
+    /// Whether only the end of the connection ends the message.
+    pub(super) fn is_until_close(&self) -> bool {
+        self.body == Outgoing::UntilClose
+    }
+
     /// Gives the memory back between messages.
     pub(super) fn release(&mut self) {
         if self.held.is_empty() {

@@ -3,7 +3,7 @@
 use std::task::{Context, Poll, Waker};
 
 use maitred_http::{BodyLength, Fields, Known, Method, PathRules, RequestHead, ResponseHead};
-use maitred_wire::h1::{Client, Server};
+use maitred_wire::h1::{Client, Server, encode_request};
 use maitred_wire::{BodySink, BodySource, Broken, Limits, Piece};
 
 use crate::script::{Script, Splits, run};
@@ -143,6 +143,20 @@ fn a_chunk_leaves_whole() {
             let whole = [format!("\r\n{size:x}\r\n").as_bytes(), &chunk, b"\r\n"].concat();
             assert!(io.output.ends_with(&whole));
         }
+    }
+}
+
+/// RFC 9110 section 6.5.1: trailers are passed on, so a service is told where the client takes them.
+#[test]
+fn a_service_is_told_whether_trailers_are_taken() {
+    let told = "Connection: TE\r\nTE: trailers\r\n";
+    for (te, told) in [("trailers", told), ("deflate;q=0.5, Trailers", told), ("gzip", "")] {
+        let mut head = RequestHead::default();
+        head.target.parse(b"/", PathRules::Strict).unwrap();
+        head.fields.append_bytes(b"TE", te.as_bytes());
+        let mut out = Vec::new();
+        encode_request(&head, BodyLength::None, None, &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), format!("GET / HTTP/1.1\r\n{told}\r\n"));
     }
 }
 

@@ -1,19 +1,18 @@
 //! What the gateway says in a request to a service, and in its answer to a client, beside what both sent.
 //! Policies add their own before and after.
 
-use maitred_http::{FieldName, Known, RequestHead, ResponseHead, Scheme, list_items};
+use maitred_http::{FieldName, Known, RequestHead, ResponseHead, Scheme, Version, list_items};
 use maitred_policy::{Facts, Fault};
 use maitred_upstream::{HostHeader, LocalCluster, LocalEndpoint};
 
 use crate::exchange::{Exchange, identify};
 
-/// How the gateway names itself to services (RFC 9110 section 7.6.3).
-const VIA: &[u8] = b"1.1 maitred";
-
 /// Makes a client's request one of the gateway's. Fields of the connection are left out when it is written.
 pub(super) fn prepare(request: &mut RequestHead, facts: &Facts) {
     identify::tell(request, facts);
-    request.fields.append_known(Known::Via, VIA);
+    // How the gateway names itself to services, and in which version the request came to it (RFC 9110 section 7.6.3).
+    let via: &[u8] = if request.version == Version::Http10 { b"1.0 maitred" } else { b"1.1 maitred" };
+    request.fields.append_known(Known::Via, via);
 }
 
 /// Puts the `Host` of this endpoint into the request, where it is not to be the client's.
