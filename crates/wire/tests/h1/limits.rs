@@ -115,6 +115,14 @@ fn the_number_of_nominated_fields() {
     assert_eq!(first(request(257).as_bytes(), &unlimited), "refused 431");
 }
 
+/// RFC 9110 section 5.4: a name of more than 64 KiB is too large whatever the limit of the head.
+#[test]
+fn the_size_of_a_field_name() {
+    let request = |len: usize| format!("GET / HTTP/1.1\r\nHost: a\r\n{}: y\r\n\r\n", "x".repeat(len));
+    assert_eq!(first(request(65_535).as_bytes(), &limits(100_000)), "GET / HTTP/1.1 ");
+    assert_eq!(first(request(65_536).as_bytes(), &limits(100_000)), "refused 431");
+}
+
 /// RFC 9110 section 9.1: a method longer than any that is known.
 #[test]
 fn the_size_of_a_method() {

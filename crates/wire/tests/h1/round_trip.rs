@@ -70,7 +70,7 @@ fn request_heads() {
     let targets = "(/[a-zA-Z0-9_~:@!$&'()*+,;=-]{0,10}){1,4}(\\?[!-\"$-~]{0,20})?";
     let hosts = "[a-z0-9-]{1,10}(\\.[a-z]{1,5}){0,2}(:[1-9][0-9]{0,3})?";
     let any = (methods, targets, hosts, any_fields(), any_length());
-    let result = runner(2000).run(&any, |(method, target, host, sent, length)| {
+    let result = runner(600).run(&any, |(method, target, host, sent, length)| {
         let mut head =
             RequestHead { method: Method::parse(method.as_bytes()).unwrap(), ..RequestHead::default() };
         head.target.parse(target.as_bytes(), PathRules::Strict).unwrap();
@@ -99,7 +99,7 @@ fn response_heads() {
     let methods = prop_oneof![Just(Method::Get), Just(Method::Head)];
     let versions = prop_oneof![Just(Version::Http10), Just(Version::Http11)];
     let any = (200u16..600, any_fields(), any_length(), methods, versions, any::<bool>());
-    let result = runner(2000).run(&any, |(status, sent, length, method, version, keep_alive)| {
+    let result = runner(600).run(&any, |(status, sent, length, method, version, keep_alive)| {
         let head = ResponseHead { status, fields: fields(&sent), ..ResponseHead::default() };
         // `Server::respond` never promises to keep a connection whose end is the end of the body.
         let until_close =
@@ -158,7 +158,7 @@ fn receive(source: &mut impl BodySource) -> (Vec<u8>, Lines) {
 fn exchanges() {
     let trailers = prop::collection::vec(("X-[a-z]{1,8}", "[a-z]{0,8}"), 0..4);
     let any = (any_pieces(), trailers, any::<bool>(), [any_splits(), any_splits()]);
-    let result = runner(400).run(&any, |(pieces, trailers, announced, splits)| {
+    let result = runner(150).run(&any, |(pieces, trailers, announced, splits)| {
         let trailers: Lines = trailers.into_iter().map(|(name, value)| (name, value.into_bytes())).collect();
         let expected = (pieces.concat(), if announced { Lines::new() } else { trailers.clone() });
         let length = if announced { BodyLength::Known(expected.0.len() as u64) } else { BodyLength::Unknown };

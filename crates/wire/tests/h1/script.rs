@@ -51,6 +51,8 @@ pub struct Script {
     held_back: [bool; 2],
     /// What comes behind the input: the end of the stream, or silence.
     pub stays_open: bool,
+    /// How every read and write fails; with `WriteZero`, a write takes nothing instead.
+    pub fails: Option<io::ErrorKind>,
     /// Written bytes become visible in `output` with a flush only, as in a TLS session.
     pub needs_flush: bool,
     /// What was written.
@@ -67,6 +69,7 @@ impl Script {
             writes: Splits::whole(),
             held_back: [false; 2],
             stays_open: false,
+            fails: None,
             needs_flush: false,
             output: Vec::new(),
             unflushed: Vec::new(),
@@ -115,6 +118,9 @@ impl AsyncRead for Script {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         assert!(buf.remaining() > 0, "a read without room looks like the end of the stream");
+        if let Some(kind) = this.fails {
+            return Poll::Ready(Err(kind.into()));
+        }
         if this.unread() == 0 {
             return if this.stays_open { Poll::Pending } else { Poll::Ready(Ok(())) };
         }
@@ -139,6 +145,11 @@ impl AsyncWrite for Script {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        match this.fails {
+            Some(io::ErrorKind::WriteZero) => return Poll::Ready(Ok(0)),
+            Some(kind) => return Poll::Ready(Err(kind.into())),
+            None => {}
+        }
         if this.waits(1, cx) {
             return Poll::Pending;
         }

@@ -1,5 +1,6 @@
 //! What is written, to peers that take it in small pieces: framing, refusals of wrong lengths, flushing, large bodies.
 
+use std::io;
 use std::task::{Context, Poll, Waker};
 
 use maitred_http::{BodyLength, Fields, Known, Method, PathRules, RequestHead, ResponseHead};
@@ -172,6 +173,26 @@ fn the_stream_is_flushed_too() {
     assert!(io.output.ends_with(b"\r\n\r\n1\r\na\r\n"), "{}", io.output.escape_ascii());
     finish(&mut server.body(&mut io), None).unwrap();
     assert!(io.output.ends_with(b"\r\n0\r\n\r\n"), "{}", io.output.escape_ascii());
+}
+
+/// A connection that fails is told as such, reading and writing, and is not used again.
+#[test]
+fn a_broken_stream_is_told() {
+    for kind in [io::ErrorKind::ConnectionReset, io::ErrorKind::WriteZero] {
+        for size in [1, 100_000] {
+            let (mut server, mut io) = asked("GET", "1.1", Splits::whole());
+            io.fails = Some(kind);
+            server.respond(&ResponseHead::default(), BodyLength::Unknown, true);
+            let sent = send(&mut server.body(&mut io), &vec![b'x'; size]);
+            let told = sent.and_then(|()| finish(&mut server.body(&mut io), None)).unwrap_err();
+            assert!(matches!(&told, Broken::Io(error) if error.kind() == kind), "{told}");
+            assert!(!server.end_exchange());
+            let mut head = RequestHead::default();
+            let next =
+                run(|cx| server.poll_head(cx, &mut io, &Limits::default(), PathRules::Strict, &mut head));
+            assert!(matches!(next, Some(Err(Broken::Io(error))) if error.kind() == kind));
+        }
+    }
 }
 
 /// A peer that reads as slowly as bytes come keeps some of them waiting for ever; not all that ever came.
