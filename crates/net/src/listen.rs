@@ -53,7 +53,10 @@ pub struct Accepted {
 
 /// Binds `count` sockets to one address, one for each worker. On a Unix socket, which knows no sharing, they are the
 /// same one. A port of 0 is chosen once and is the same for all.
-pub fn bind(address: &ListenAddress, count: usize) -> io::Result<Vec<Bound>> {
+///
+/// Sockets that share an address share it with those of every program of the same user. Unless this process `holds` the
+/// address already, it is therefore tried without sharing first, so that two gateways do not halve each other's clients.
+pub fn bind(address: &ListenAddress, count: usize, holds: bool) -> io::Result<Vec<Bound>> {
     match address {
         ListenAddress::Unix(path) => {
             let socket = Arc::new(bind_unix(path)?);
@@ -61,9 +64,12 @@ pub fn bind(address: &ListenAddress, count: usize) -> io::Result<Vec<Bound>> {
         }
         ListenAddress::Tcp(wanted) => {
             let mut wanted = *wanted;
+            if !holds && wanted.port() != 0 {
+                drop(bind_tcp(wanted, false)?);
+            }
             let mut sockets = Vec::with_capacity(count);
             for _ in 0..count {
-                let socket = bind_tcp(wanted)?;
+                let socket = bind_tcp(wanted, true)?;
                 if let Some(actual) = socket.local_addr()?.as_socket() {
                     wanted.set_port(actual.port());
                 }
@@ -74,13 +80,13 @@ pub fn bind(address: &ListenAddress, count: usize) -> io::Result<Vec<Bound>> {
     }
 }
 
-fn bind_tcp(address: SocketAddr) -> io::Result<Socket> {
+fn bind_tcp(address: SocketAddr, is_shared: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if let SocketAddr::V6(v6) = address {
         socket.set_only_v6(!v6.ip().is_unspecified())?;
     }
     socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
+    socket.set_reuse_port(is_shared)?;
     // Accepted sockets inherit these: no waiting for more to send, and peers that vanished are found out.
     socket.set_tcp_nodelay(true)?;
     let probes = TcpKeepalive::new().with_time(Duration::from_mins(1)).with_interval(Duration::from_secs(15));
@@ -142,5 +148,42 @@ impl Listener {
     /// Waits for the next connection.
     pub async fn accept(&self) -> io::Result<Accepted> {
         std::future::poll_fn(|cx| self.poll_accept(cx)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn port_of(bound: &[Bound]) -> u16 {
+        match bound[0].address() {
+            ListenAddress::Tcp(address) => address.port(),
+            ListenAddress::Unix(_) => 0,
+        }
+    }
+
+    #[test]
+    fn workers_share_a_port_and_nobody_else_does() {
+        let address = |port: u16| ListenAddress::Tcp(([127, 0, 0, 1], port).into());
+        let first = bind(&address(0), 3, false).unwrap();
+        assert!(first.iter().all(|bound| bound.address() == first[0].address()));
+        let port = port_of(&first);
+        assert_ne!(port, 0);
+        assert_eq!(bind(&address(port), 1, false).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert!(bind(&address(port), 1, true).is_ok());
+        drop(first);
+        assert!(bind(&address(port), 1, false).is_ok());
+    }
+
+    #[test]
+    fn a_socket_file_that_is_in_use_stays_and_one_left_over_is_replaced() {
+        let path = std::env::temp_dir().join(format!("maitred-listen-{}.sock", std::process::id()));
+        let address = ListenAddress::Unix(path.clone());
+        let first = bind(&address, 2, false).unwrap();
+        assert_eq!(bind(&address, 1, false).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        drop(first);
+        assert!(path.exists());
+        assert!(bind(&address, 1, false).is_ok());
+        std::fs::remove_file(path).unwrap();
     }
 }

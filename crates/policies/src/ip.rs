@@ -74,8 +74,11 @@ impl Policy for Ip {
     }
 
     fn explain(&self, _: &RequestHead, facts: &Facts) -> String {
-        let verb = if self.lets_through(facts.client) { "lets" } else { "refuses" };
-        format!("{verb} {}", facts.client)
+        if self.lets_through(facts.client) {
+            format!("lets {} through", facts.client)
+        } else {
+            format!("refuses {}", facts.client)
+        }
     }
 }
 

@@ -61,6 +61,7 @@ pub(crate) async fn run(
                 }
             },
             _ = second.tick() => worker.housekeep(),
+            () = worker.emptied.notified() => {}
         }
     }
     worker.close_logs();

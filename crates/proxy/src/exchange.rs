@@ -3,7 +3,7 @@
 //!
 //! Nothing here names a policy, a header or a protocol version.
 
-mod choose;
+pub(crate) mod choose;
 pub(crate) mod forward;
 mod identify;
 mod record;

@@ -7,9 +7,10 @@ use std::time::SystemTime;
 
 use maitred_http::{RequestHead, Scheme};
 use maitred_policy::{Facts, PathParams, Phase, RequestId, RouteFacts};
-use maitred_router::{Reason, Subject};
+use maitred_router::{Captures, Outcome, Reason, Subject, Verdict};
 
 use crate::action::Action;
+use crate::exchange::choose;
 use crate::snapshot::{Route, Snapshot};
 
 /// What would happen to a request.
@@ -77,19 +78,25 @@ pub fn explain(
     };
     let unmatched = &snapshot.routes[snapshot.unmatched()];
     let context = facts_of(unmatched);
-    let subject = Subject {
+    let mut subject = Subject {
         head: request,
         client,
         listener: listener.number,
         method: request.method,
         context: &context,
     };
+    let mut captures = Captures::default();
+    subject.method = choose::routing_method(snapshot, &subject, &mut captures);
+    let outcome = snapshot.router.route(&subject, &mut captures);
     let verdicts = snapshot.router.explain(&subject);
     let name = |index: usize| snapshot.routes[index].name.to_string();
-    let chosen =
-        verdicts.iter().find(|verdict| verdict.won()).map_or(snapshot.unmatched(), |verdict| verdict.route);
+    let chosen = match &outcome {
+        Outcome::Found(route) => *route,
+        Outcome::MethodNotAllowed(_) | Outcome::NotFound => snapshot.unmatched(),
+    };
     let route = &snapshot.routes[chosen];
-    let facts = facts_of(route);
+    let mut facts = facts_of(route);
+    facts.params = choose::params(snapshot, chosen, &captures, request);
     let policies = route
         .pipeline
         .policies()
@@ -101,31 +108,37 @@ pub fn explain(
             says: instance.policy.explain(request, &facts),
         })
         .collect();
-    let told = |verdict: &maitred_router::Verdict| ExplainedRoute {
+    let told = |verdict: &Verdict| ExplainedRoute {
         name: name(verdict.route),
         won: verdict.won(),
-        why: why(&verdict.why, &name),
+        why: why(snapshot, verdict, &name),
     };
     Some(Explained {
         routes: verdicts.iter().map(told).collect(),
         route: name(chosen),
         policies,
-        action: action(snapshot, route),
+        action: match listener.redirect_https {
+            Some(port) => format!("the listener redirects to https, port {port}; no policy runs"),
+            None => action(snapshot, route, &outcome),
+        },
     })
 }
 
-fn why(reason: &Reason, name: &impl Fn(usize) -> String) -> String {
-    match reason {
+fn why(snapshot: &Snapshot, verdict: &Verdict, name: &impl Fn(usize) -> String) -> String {
+    match verdict.why {
         Reason::Won => "fits, and nothing that fits ranks higher".to_owned(),
-        Reason::Outranked { by, rule } => format!("fits, but `{}` {rule}", name(*by)),
+        Reason::Outranked { by, rule } => format!("fits, but `{}` {rule}", name(by)),
         Reason::Method => "does not take the method".to_owned(),
-        Reason::Condition(number) => format!("its condition {} does not hold", number + 1),
+        Reason::Condition(number) => match snapshot.routes[verdict.route].conditions.get(number) {
+            Some(condition) => format!("its condition on {condition} does not hold"),
+            None => "a condition does not hold".to_owned(),
+        },
         Reason::Path => "another path".to_owned(),
         Reason::Host => "another host".to_owned(),
     }
 }
 
-fn action(snapshot: &Snapshot, route: &Route) -> String {
+fn action(snapshot: &Snapshot, route: &Route, outcome: &Outcome) -> String {
     match &route.action {
         Action::Forward(settings, _) => {
             let cluster = &snapshot.upstreams[settings.upstream].cluster;
@@ -133,6 +146,9 @@ fn action(snapshot: &Snapshot, route: &Route) -> String {
         }
         Action::Respond(respond) => format!("answers {}", respond.status),
         Action::Redirect(redirect) => format!("redirects with {}", redirect.status),
-        Action::Unmatched => "answers 404, or 405 if only the method does not match".to_owned(),
+        Action::Unmatched => match outcome {
+            Outcome::MethodNotAllowed(methods) => format!("answers 405, `Allow: {methods}`"),
+            _ => "answers 404: no route fits".to_owned(),
+        },
     }
 }

@@ -190,7 +190,11 @@ impl Gateway {
                 bound.insert(name, (wanted.clone(), actual.clone()));
                 continue;
             }
-            let new = bind(&listener.address, self.options.workers).map_err(|error| {
+            let holds = self
+                .bound
+                .values()
+                .any(|(wanted, actual)| *wanted == listener.address || *actual == listener.address);
+            let new = bind(&listener.address, self.options.workers, holds).map_err(|error| {
                 io::Error::new(error.kind(), cannot_bind(&listener.name, &listener.address, &error))
             })?;
             if let Some(first) = new.first() {

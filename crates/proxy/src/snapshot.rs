@@ -90,6 +90,8 @@ pub(crate) struct Route {
     pub(crate) errors: Arc<ErrorFormat>,
     /// Which of the snapshot's logs, and how.
     pub(crate) access_log: Option<(usize, AccessFormat)>,
+    /// What its conditions are on, in the order of the route table, for people.
+    pub(crate) conditions: Box<[Box<str>]>,
     /// Names of the path's parameters.
     pub(crate) params: Arc<[Box<str>]>,
     pub(crate) counts: RouteCounts,

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use maitred_net::Timers;
 use maitred_telemetry::{AccessFormat, AccessLog, AccessRecord, SharedCounter};
 
+use tokio::sync::Notify;
+
 use crate::clock::{Anchor, Clock};
 use crate::local::{Heads, LocalSnapshot};
 use crate::snapshot::Snapshot;
@@ -43,6 +45,8 @@ pub(crate) struct Worker {
     date: RefCell<(u64, [u8; 29])>,
     draining: Cell<bool>,
     connections: Cell<usize>,
+    /// Told when the last connection ends while it drains.
+    pub(crate) emptied: Notify,
 }
 
 impl Worker {
@@ -65,6 +69,7 @@ impl Worker {
             date: RefCell::new((0, [0; 29])),
             draining: Cell::new(false),
             connections: Cell::new(0),
+            emptied: Notify::new(),
         }
     }
 
@@ -187,5 +192,8 @@ impl Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         self.0.connections.set(self.0.connections.get() - 1);
+        if self.0.connections.get() == 0 && self.0.is_draining() {
+            self.0.emptied.notify_one();
+        }
     }
 }

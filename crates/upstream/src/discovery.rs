@@ -104,3 +104,6 @@ fn keep_last(cluster: &ClusterShared, wanted: &EndpointSettings, list: &mut Vec<
     list.extend(last.list.iter().filter(|endpoint| endpoint.authority == authority).cloned());
     list.len() - before
 }
+
+#[cfg(test)]
+mod tests;

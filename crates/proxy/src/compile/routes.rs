@@ -90,6 +90,7 @@ fn unmatched(
         action: Action::Unmatched,
         errors,
         access_log: around.access_log,
+        conditions: Box::default(),
         params: Arc::default(),
         counts: counts(compiler, UNMATCHED, None),
     }
@@ -166,6 +167,7 @@ impl One<'_> {
             action,
             errors,
             access_log: self.around.access_log.filter(|_| written.access_log),
+            conditions: condition_names(matching),
             params,
             counts: counts(self.compiler, &self.entry.name, upstream.as_deref()),
         });
@@ -410,6 +412,24 @@ impl One<'_> {
         }
         Some(Respond { status: written.status.0, fields, body })
     }
+}
+
+/// What the conditions of a route are on, in the order of `One::conditions`.
+fn condition_names(matching: &Match) -> Box<[Box<str>]> {
+    let headers = matching.headers.iter().map(|header| format!("the header `{}`", header.name));
+    let query = matching.query.iter().map(|field| format!("the query field `{}`", field.name));
+    let cookies = matching.cookies.iter().map(|cookie| format!("the cookie `{}`", cookie.name));
+    let client = (!matching.client.is_empty()).then(|| "the client's address".to_owned());
+    let listener = (!matching.listener.is_empty()).then(|| "the listener".to_owned());
+    let when = matching.when.as_ref().map(|when| format!("`{}`", when.value));
+    headers
+        .chain(query)
+        .chain(cookies)
+        .chain(client)
+        .chain(listener)
+        .chain(when)
+        .map(String::into_boxed_str)
+        .collect()
 }
 
 /// A text as a pattern that matches just it.

@@ -11,6 +11,7 @@ use maitred_router::{Captures, Outcome, Subject};
 use super::Body;
 use crate::listener::ListenerSettings;
 use crate::local::LocalSnapshot;
+use crate::snapshot::Snapshot;
 
 /// What the route table said.
 #[derive(Debug)]
@@ -37,18 +38,8 @@ pub(crate) fn route(
         method: request.method,
         context: facts,
     };
-    let mut outcome = None;
-    if let Some(asked) = preflight_of(request) {
-        // A CORS preflight is routed by the method that it asks about, where the route answers preflights.
-        subject.method = asked;
-        if let Outcome::Found(route) = table.router.route(&subject, captures)
-            && table.routes[route].pipeline.answers_preflights
-        {
-            outcome = Some(Outcome::Found(route));
-        }
-        subject.method = request.method;
-    }
-    let chosen = match outcome.unwrap_or_else(|| table.router.route(&subject, captures)) {
+    subject.method = routing_method(table, &subject, captures);
+    let chosen = match table.router.route(&subject, captures) {
         Outcome::Found(route) => Chosen { route, allow: None },
         Outcome::MethodNotAllowed(methods) => {
             Chosen { route: table.unmatched(), allow: Some(methods.to_string()) }
@@ -56,13 +47,33 @@ pub(crate) fn route(
         Outcome::NotFound => Chosen { route: table.unmatched(), allow: None },
     };
     facts.route = std::rc::Rc::clone(&snapshot.routes[chosen.route]);
-    let names = &table.routes[chosen.route].params;
-    if !names.is_empty() {
-        let found = table.router.values(captures, request.target.path());
-        let values = names.iter().map(|name| found.value(name).unwrap_or_default().into()).collect();
-        facts.params = PathParams { names: Arc::clone(names), values };
-    }
+    facts.params = params(table, chosen.route, captures, request);
     chosen
+}
+
+/// What the parameters of a route's path matched.
+pub(crate) fn params(
+    table: &Snapshot,
+    route: usize,
+    captures: &Captures,
+    request: &RequestHead,
+) -> PathParams {
+    let names = &table.routes[route].params;
+    if names.is_empty() {
+        return PathParams::default();
+    }
+    let found = table.router.values(captures, request.target.path());
+    let values = names.iter().map(|name| found.value(name).unwrap_or_default().into()).collect();
+    PathParams { names: Arc::clone(names), values }
+}
+
+/// The method to route by: of a CORS preflight the one that it asks about, where the route for that answers preflights.
+pub(crate) fn routing_method(table: &Snapshot, subject: &Subject<'_>, captures: &mut Captures) -> Method {
+    let Some(asked) = preflight_of(subject.head) else { return subject.method };
+    match table.router.route(&Subject { method: asked, ..*subject }, captures) {
+        Outcome::Found(route) if table.routes[route].pipeline.answers_preflights => asked,
+        _ => subject.method,
+    }
 }
 
 /// The method that a CORS preflight asks about (Fetch standard, CORS protocol).
