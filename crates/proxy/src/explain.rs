@@ -5,12 +5,13 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::SystemTime;
 
-use maitred_http::{RequestHead, Scheme};
+use maitred_http::RequestHead;
 use maitred_policy::{Facts, PathParams, Phase, RequestId, RouteFacts};
 use maitred_router::{Captures, Outcome, Reason, Subject, Verdict};
 
 use crate::action::Action;
 use crate::exchange::choose;
+use crate::listener::ListenerSettings;
 use crate::snapshot::{Route, Snapshot};
 
 /// What would happen to a request.
@@ -63,19 +64,7 @@ pub fn explain(
         Some(name) => listeners.find(|listener| *listener.name == *name)?,
         None => listeners.next()?,
     };
-    let facts_of = |route: &Route| Facts {
-        client,
-        peer: client,
-        peer_is_trusted: listener.trusts(client),
-        scheme: Scheme::Http,
-        listener: Rc::from(&*listener.name),
-        request_id: RequestId::new(0, [0; 10]),
-        received: at,
-        route: Rc::new(RouteFacts { name: route.name.clone(), methods: route.methods.clone() }),
-        params: PathParams::default(),
-        upstream: None,
-        body_limit: None,
-    };
+    let facts_of = |route: &Route| facts(route, listener, client, at);
     let unmatched = &snapshot.routes[snapshot.unmatched()];
     let context = facts_of(unmatched);
     let mut subject = Subject {
@@ -122,6 +111,23 @@ pub fn explain(
             None => action(snapshot, route, &outcome),
         },
     })
+}
+
+/// What would be known of the request, had it come.
+fn facts(route: &Route, listener: &ListenerSettings, client: IpAddr, at: SystemTime) -> Facts {
+    Facts {
+        client,
+        peer: client,
+        peer_is_trusted: listener.trusts(client),
+        scheme: listener.scheme,
+        listener: Rc::from(&*listener.name),
+        request_id: RequestId::new(0, [0; 10]),
+        received: at,
+        route: Rc::new(RouteFacts { name: route.name.clone(), methods: route.methods.clone() }),
+        params: PathParams::default(),
+        upstream: None,
+        body_limit: None,
+    }
 }
 
 fn why(snapshot: &Snapshot, verdict: &Verdict, name: &impl Fn(usize) -> String) -> String {
