@@ -56,18 +56,32 @@ impl From<Refusal> for Refused {
     }
 }
 
+/// What the wait for a request ended with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waited {
+    /// There is something to read, perhaps the end.
+    Readable,
+    /// Nothing came in time.
+    Late,
+    /// The connection broke, or the worker drains.
+    Over,
+}
+
 impl Connection {
-    /// Waits for the first byte of the next request; false if the connection is over.
-    pub(crate) async fn wait(&mut self, worker: &Worker) -> bool {
-        self.timer.set(self.since + worker.idle_timeout());
+    /// Waits for the first byte of the next request, for at most this long after the last one.
+    pub(crate) async fn wait(&mut self, worker: &Worker, at_most: Duration) -> Waited {
+        if self.server.has_unread() {
+            return Waited::Readable;
+        }
+        self.timer.set(self.since + at_most);
         std::future::poll_fn(|cx| {
             if let Poll::Ready(readable) = self.stream.poll_readable(cx) {
-                return Poll::Ready(readable.is_ok());
+                return Poll::Ready(if readable.is_ok() { Waited::Readable } else { Waited::Over });
             }
-            if worker.is_draining() || self.timer.poll_fired(cx).is_ready() {
-                return Poll::Ready(false);
+            if worker.is_draining() {
+                return Poll::Ready(Waited::Over);
             }
-            Poll::Pending
+            self.timer.poll_fired(cx).map(|()| Waited::Late)
         })
         .await
     }

@@ -23,7 +23,6 @@ pub(crate) struct LocalSnapshot {
     /// The names of the clusters.
     pub(crate) names: Vec<Rc<str>>,
     pub(crate) routes: Vec<Rc<RouteFacts>>,
-    listeners: HashMap<Arc<str>, usize>,
 }
 
 impl LocalSnapshot {
@@ -61,19 +60,14 @@ impl LocalSnapshot {
                 Rc::new(RouteFacts { name: Arc::clone(&route.name), methods: route.methods.clone() })
             })
             .collect();
-        let listeners = shared
-            .listeners
-            .iter()
-            .enumerate()
-            .map(|(index, listener)| (Arc::clone(&listener.name), index))
-            .collect();
         let names = clusters.iter().map(|cluster| Rc::from(&*cluster.cluster().settings().name)).collect();
-        Self { shared, locals, clusters, names, routes, listeners }
+        Self { shared, locals, clusters, names, routes }
     }
 
     /// The listener of this name, if the snapshot still has it.
     pub(crate) fn listener(&self, name: &str) -> Option<&ListenerSettings> {
-        self.listeners.get(name).map(|&index| &*self.shared.listeners[index])
+        // There are a few of them: comparing names costs less than hashing one.
+        self.shared.listeners.iter().find(|listener| *listener.name == *name).map(|listener| &**listener)
     }
 }
 
