@@ -1,0 +1,40 @@
+//! What tests of the whole program need: the program itself in a folder of its own, services behind it, clients before it.
+//!
+//! A service is a real one ([`Origin`]) wherever it behaves; [`Fake`] plays only those that do not. Everything waits for
+//! events, with a deadline, and never for a time to pass. Nothing here knows the engine: it sees what users see.
+
+#![allow(clippy::unwrap_used, reason = "in a test an error is a failure")]
+#![allow(
+    clippy::disallowed_types,
+    reason = "threads of a test share what they saw; nothing here serves requests"
+)]
+#![allow(clippy::print_stderr, reason = "what the program said belongs to a failure")]
+#![allow(missing_docs, reason = "read by the tests beside it, and named for them")]
+
+mod access;
+mod curl;
+mod fake;
+mod folder;
+mod gateway;
+mod head;
+mod lines;
+mod metrics;
+mod origin;
+mod patience;
+mod pattern;
+mod port;
+mod wire;
+
+pub use access::Access;
+pub use curl::{Curl, curl, curl_with};
+pub use fake::Fake;
+pub use folder::Folder;
+pub use gateway::{Gateway, Traces, program};
+pub use head::Head;
+pub use lines::Lines;
+pub use metrics::Metrics;
+pub use origin::{Echo, Origin};
+pub use patience::{PATIENCE, eventually, within};
+pub use pattern::{checksum, pattern};
+pub use port::Port;
+pub use wire::{Answer, Wire};

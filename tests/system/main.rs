@@ -1,0 +1,17 @@
+//! Tests of the whole program: the real binary, real sockets, real clients.
+
+#![allow(clippy::unwrap_used, reason = "in a test an error is a failure")]
+#![allow(clippy::disallowed_types, reason = "scripts of services share what they saw")]
+
+mod bodies;
+mod interim;
+mod proxying;
+mod upgrade;
+mod upstream_faults;
+
+use maitred_tests::Gateway;
+
+/// A gateway that sends everything to one address.
+fn to(upstream: &str) -> Gateway {
+    Gateway::start(&format!("routes: {{ app: {{ upstream: \"{upstream}\" }} }}\n"))
+}
