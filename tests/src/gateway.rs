@@ -212,10 +212,25 @@ impl Gateway {
                 && now.connections <= before.connections
                 && now.upstream_connections <= before.upstream_connections;
             let is_hopeless = !is_back && start.elapsed() > PATIENCE / 2;
-            assert!(!is_hopeless, "left open: {stayed:?}; before {before:?}, now {now:?}");
+            assert!(
+                !is_hopeless,
+                "left open: {}; before {before:?}, now {now:?}",
+                described(stayed.as_ref())
+            );
             is_back.then_some(())
         });
     }
+}
+
+/// What descriptors are, with the addresses and states of sockets as the kernel tells them.
+fn described(open: Option<&BTreeSet<String>>) -> String {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+    let describe = |name: &String| {
+        let inode = name.trim_start_matches("socket:[").trim_end_matches(']');
+        let line = table.lines().find(|line| line.split_whitespace().nth(9) == Some(inode));
+        format!("{name} {}", line.unwrap_or_default().trim())
+    };
+    open.into_iter().flatten().map(describe).collect::<Vec<_>>().join("; ")
 }
 
 /// What a gateway has open.
