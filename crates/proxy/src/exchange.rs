@@ -127,7 +127,7 @@ pub(crate) async fn serve(
     }
 
     // Respond.
-    let sent = respond::send(&mut exchange, connection, &heads.response, body).await;
+    let sent = respond::send(&mut exchange, connection, &mut heads.response, body).await;
 
     // Record.
     run.outcome = record::record(&exchange, &heads.request, &heads.response, &sent);

@@ -28,7 +28,7 @@ pub(crate) const TOO_SLOW: Refused =
 pub(crate) async fn send(
     exchange: &mut Exchange<'_>,
     connection: &mut Connection,
-    head: &ResponseHead,
+    head: &mut ResponseHead,
     body: Body,
 ) -> Sent {
     match body {
@@ -41,14 +41,14 @@ pub(crate) async fn send(
 async fn send_own(
     exchange: &mut Exchange<'_>,
     connection: &mut Connection,
-    head: &ResponseHead,
+    head: &mut ResponseHead,
     body: Bytes,
 ) -> Sent {
     // A body of the request that nobody read is in the way of the next request.
     let may_keep_alive = connection.server.is_body_read() && !exchange.worker.is_draining();
     let length = BodyLength::Known(body.len() as u64);
-    let keep_alive =
-        with_date(exchange, head, |head| connection.server.respond(head, length, may_keep_alive));
+    add_date(exchange, head);
+    let keep_alive = connection.server.respond(head, length, may_keep_alive);
     let body = if head.has_no_body(connection.server.request_method()) { Bytes::new() } else { body };
     exchange.record.bytes_out = body.len() as u64;
     match write_out(exchange.worker, exchange.snapshot, connection, &body).await {
@@ -62,14 +62,11 @@ async fn send_own(
 
 /// Adds the `Date` that a server with a clock sends (RFC 9110 section 6.6.1) where the answer has none, be it its own or a
 /// service's.
-fn with_date<T>(exchange: &Exchange<'_>, head: &ResponseHead, write: impl FnOnce(&ResponseHead) -> T) -> T {
-    if head.fields.has(Known::Date) {
-        return write(head);
+fn add_date(exchange: &Exchange<'_>, head: &mut ResponseHead) {
+    if !head.fields.has(Known::Date) {
+        let seconds = unix_micros(exchange.facts.received) / 1_000_000;
+        head.fields.append_known(Known::Date, &exchange.worker.date(seconds));
     }
-    let mut dated = head.clone();
-    let seconds = unix_micros(exchange.facts.received) / 1_000_000;
-    dated.fields.append_known(Known::Date, &exchange.worker.date(seconds));
-    write(&dated)
 }
 
 /// Writes a whole body, at the rate that a client must keep.
@@ -114,13 +111,13 @@ async fn write_out(
 async fn send_stream(
     exchange: &mut Exchange<'_>,
     connection: &mut Connection,
-    head: &ResponseHead,
+    head: &mut ResponseHead,
     mut forwarded: Forwarded,
 ) -> Sent {
     let may_keep_alive = forwarded.upload.pump.state == PumpState::Done && !exchange.worker.is_draining();
     let length = forwarded.length;
-    let keep_alive =
-        with_date(exchange, head, |head| connection.server.respond(head, length, may_keep_alive));
+    add_date(exchange, head);
+    let keep_alive = connection.server.respond(head, length, may_keep_alive);
     let mut download = Pump::default();
     let ended = relay(exchange, connection, &mut forwarded, &mut download).await;
     exchange.record.bytes_out = download.moved;
@@ -223,7 +220,7 @@ fn poll_relay(
 async fn switch(
     exchange: &mut Exchange<'_>,
     connection: &mut Connection,
-    head: &ResponseHead,
+    head: &mut ResponseHead,
     mut forwarded: Forwarded,
 ) -> Sent {
     connection.server.switch(&head.fields, b"websocket");
