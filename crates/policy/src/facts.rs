@@ -56,8 +56,8 @@ pub struct RouteFacts {
 /// What the parameters of a route's path matched, still percent-encoded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PathParams {
-    /// Their names, in the order of the pattern.
-    pub names: Arc<[Box<str>]>,
+    /// Their names, in the order of the values; none where the route's path has none.
+    pub names: Option<Rc<[Box<str>]>>,
     /// Their values, in the same order.
     pub values: Vec<Box<str>>,
 }
@@ -65,7 +65,7 @@ pub struct PathParams {
 impl PathParams {
     /// The value of one parameter.
     pub fn value(&self, name: &str) -> Option<&str> {
-        let at = self.names.iter().position(|candidate| **candidate == *name)?;
+        let at = self.names.as_ref()?.iter().position(|candidate| **candidate == *name)?;
         self.values.get(at).map(|value| &**value)
     }
 }

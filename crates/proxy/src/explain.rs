@@ -85,7 +85,10 @@ pub fn explain(
     };
     let route = &snapshot.routes[chosen];
     let mut facts = facts_of(route);
-    facts.params = choose::params(snapshot, chosen, &captures, request);
+    facts.params = {
+        let names = (!route.params.is_empty()).then(|| Rc::from(&*route.params));
+        choose::params(snapshot, names.as_ref(), &captures, request)
+    };
     let policies = route
         .pipeline
         .policies()

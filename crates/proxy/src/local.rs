@@ -23,6 +23,8 @@ pub(crate) struct LocalSnapshot {
     /// The names of the clusters.
     pub(crate) names: Vec<Rc<str>>,
     pub(crate) routes: Vec<Rc<RouteFacts>>,
+    /// The names of each route's path parameters, where it has any.
+    pub(crate) params: Vec<Option<Rc<[Box<str>]>>>,
 }
 
 impl LocalSnapshot {
@@ -60,8 +62,10 @@ impl LocalSnapshot {
                 Rc::new(RouteFacts { name: Arc::clone(&route.name), methods: route.methods.clone() })
             })
             .collect();
+        let named = |names: &[Box<str>]| (!names.is_empty()).then(|| Rc::from(names));
+        let params = shared.routes.iter().map(|route| named(&route.params)).collect();
         let names = clusters.iter().map(|cluster| Rc::from(&*cluster.cluster().settings().name)).collect();
-        Self { shared, locals, clusters, names, routes }
+        Self { shared, locals, clusters, names, routes, params }
     }
 
     /// The listener of this name, if the snapshot still has it.

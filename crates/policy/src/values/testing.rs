@@ -29,8 +29,10 @@ impl Sample {
     }
 
     pub(crate) fn param(mut self, name: &str, value: &str) -> Self {
-        let names = self.facts.params.names.iter().cloned().chain([name.into()]).collect();
-        self.facts.params.names = names;
+        let before = self.facts.params.names.take();
+        let names: Vec<Box<str>> =
+            before.iter().flat_map(|names| names.iter()).cloned().chain([name.into()]).collect();
+        self.facts.params.names = Some(names.into());
         self.facts.params.values.push(value.into());
         self
     }

@@ -1,7 +1,7 @@
 //! Chooses the route of a request, and answers for the built-in one of what matches none.
 //! Step 1 of an exchange.
 
-use std::sync::Arc;
+use std::rc::Rc;
 
 use bytes::Bytes;
 use maitred_http::{Known, Method, RequestHead};
@@ -46,25 +46,22 @@ pub(crate) fn route(
         }
         Outcome::NotFound => Chosen { route: table.unmatched(), allow: None },
     };
-    facts.route = std::rc::Rc::clone(&snapshot.routes[chosen.route]);
-    facts.params = params(table, chosen.route, captures, request);
+    facts.route = Rc::clone(&snapshot.routes[chosen.route]);
+    facts.params = params(table, snapshot.params[chosen.route].as_ref(), captures, request);
     chosen
 }
 
-/// What the parameters of a route's path matched.
+/// What the parameters of a path with these names matched.
 pub(crate) fn params(
     table: &Snapshot,
-    route: usize,
+    names: Option<&Rc<[Box<str>]>>,
     captures: &Captures,
     request: &RequestHead,
 ) -> PathParams {
-    let names = &table.routes[route].params;
-    if names.is_empty() {
-        return PathParams::default();
-    }
+    let Some(names) = names else { return PathParams::default() };
     let found = table.router.values(captures, request.target.path());
     let values = names.iter().map(|name| found.value(name).unwrap_or_default().into()).collect();
-    PathParams { names: Arc::clone(names), values }
+    PathParams { names: Some(Rc::clone(names)), values }
 }
 
 /// The method to route by: of a CORS preflight the one that it asks about, where the route for that answers preflights.
