@@ -42,7 +42,7 @@ const KEPT: Duration = Duration::from_millis(100);
 async fn requests(worker: &Rc<Worker>, connection: &mut Connection) -> After {
     loop {
         match one_request(worker, connection).await {
-            After::Wait if worker.is_draining() => return After::Close,
+            After::Wait if connection.is_last(worker) => return After::Close,
             After::Wait => {}
             after => return after,
         }
@@ -70,6 +70,15 @@ impl<F: Future> Future for CatchPanic<F> {
     }
 }
 
+/// What came of a connection that has something to read.
+enum Came {
+    Head(Result<HeadRead, Broken>),
+    /// Nothing after all: a socket that was just accepted counts as readable until it was read from.
+    Nothing,
+    /// A part of a head, and the rest not in time.
+    Late,
+}
+
 /// Reads one head and serves it.
 async fn one_request(worker: &Rc<Worker>, connection: &mut Connection) -> After {
     let snapshot = worker.snapshot();
@@ -82,25 +91,29 @@ async fn one_request(worker: &Rc<Worker>, connection: &mut Connection) -> After 
         let mut is_late = false;
         std::future::poll_fn(|cx| {
             if let Poll::Ready(read) = server.poll_head(cx, stream, limits, listener.paths, request) {
-                return Poll::Ready(Some(read));
+                return Poll::Ready(Came::Head(read));
+            }
+            if !server.has_unread() {
+                return Poll::Ready(Came::Nothing);
             }
             // Most heads come in one piece and need no timer.
             if !std::mem::replace(&mut is_late, true) {
                 timer.set(worker.clock.now() + limits.head_timeout);
             }
-            timer.poll_fired(cx).map(|()| None)
+            timer.poll_fired(cx).map(|()| Came::Late)
         })
         .await
     };
     let after = match read {
-        Some(Ok(HeadRead::Request(announced))) => {
+        Came::Head(Ok(HeadRead::Request(announced))) => {
             exchange::serve(worker, &snapshot, listener, connection, &mut heads, announced).await
         }
-        Some(Ok(HeadRead::Closed) | Err(Broken::Truncated | Broken::Io(_))) => After::Abort,
-        Some(Err(Broken::Refused(refusal))) => {
+        Came::Nothing => After::Wait,
+        Came::Head(Ok(HeadRead::Closed) | Err(Broken::Truncated | Broken::Io(_))) => After::Abort,
+        Came::Head(Err(Broken::Refused(refusal))) => {
             respond::refuse(worker, &snapshot, connection, &heads, refusal.into()).await
         }
-        None => respond::refuse(worker, &snapshot, connection, &heads, respond::TOO_SLOW).await,
+        Came::Late => respond::refuse(worker, &snapshot, connection, &heads, respond::TOO_SLOW).await,
     };
     worker.give_heads(heads);
     after

@@ -69,7 +69,8 @@ fn limits(document: &Document) -> Limits {
         head_timeout: limits.head_timeout,
         idle_timeout: limits.idle_timeout,
         body_rate: limits.body_rate.on().map_or(0, |rate| rate.bytes_per_second),
-        body_grace: limits.body_grace,
+        // Without a rate only silence ends a body.
+        body_grace: if limits.body_rate.on().is_some() { limits.body_grace } else { limits.idle_timeout },
         buffered_body: limits.buffered_body.0,
     }
 }

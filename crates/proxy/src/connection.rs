@@ -63,7 +63,7 @@ pub(crate) enum Waited {
     Readable,
     /// Nothing came in time.
     Late,
-    /// The connection broke, or the worker drains.
+    /// The connection broke, or serves no further request.
     Over,
 }
 
@@ -78,12 +78,17 @@ impl Connection {
             if let Poll::Ready(readable) = self.stream.poll_readable(cx) {
                 return Poll::Ready(if readable.is_ok() { Waited::Readable } else { Waited::Over });
             }
-            if worker.is_draining() {
+            if self.is_last(worker) {
                 return Poll::Ready(Waited::Over);
             }
             self.timer.poll_fired(cx).map(|()| Waited::Late)
         })
         .await
+    }
+
+    /// Whether it serves no request after this one: the worker drains, or its listener is gone.
+    pub(crate) fn is_last(&self, worker: &Worker) -> bool {
+        worker.is_draining() || worker.snapshot().listener(&self.admitted.listener).is_none()
     }
 
     /// Closes gently: says that nothing more comes, and reads what the client still sends, because closing a socket with

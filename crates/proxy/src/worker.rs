@@ -13,6 +13,7 @@ use maitred_telemetry::{AccessFormat, AccessLog, AccessRecord, SharedCounter};
 use tokio::sync::Notify;
 
 use crate::clock::{Anchor, Clock};
+use crate::listener::ListenerSettings;
 use crate::local::{Heads, LocalSnapshot};
 use crate::snapshot::Snapshot;
 
@@ -78,7 +79,13 @@ impl Worker {
         let previous = self.snapshot();
         let offset = self.random.borrow_mut().u32(..);
         let local = LocalSnapshot::new(snapshot, (self.index, self.count), offset, Some(&previous));
+        let is_gone = |old: &Arc<ListenerSettings>| local.listener(&old.name).is_none();
+        let some_are_gone = previous.shared.listeners.iter().any(is_gone);
         *self.snapshot.borrow_mut() = Rc::new(local);
+        if some_are_gone {
+            // Connections that wait there see that nothing comes any more.
+            self.timers.wake_all();
+        }
     }
 
     /// Lets connections end from now on.

@@ -120,8 +120,9 @@ pub(crate) fn tell(request: &mut RequestHead, facts: &Facts) {
 
 /// Adds one element behind those that are there.
 fn add_hop(fields: &mut Fields, name: Known, element: impl FnOnce(&mut Vec<u8>)) {
-    let before = fields.known(name).map(<[u8]>::to_vec);
-    if let Some(before) = before {
+    if fields.has(name) {
+        // Several lines are one list (RFC 9110 section 5.3).
+        let before = fields.all_known(name).collect::<Vec<_>>().join(&b", "[..]);
         fields.remove_known(name);
         fields.append_known_with(name, |out| {
             out.extend_from_slice(&before);

@@ -44,8 +44,8 @@ async fn send_own(
     head: &mut ResponseHead,
     body: Bytes,
 ) -> Sent {
-    // A body of the request that nobody read is in the way of the next request.
-    let may_keep_alive = connection.server.is_body_read() && !exchange.worker.is_draining();
+    // A body of the request that nobody read, and that is not all there, is in the way of the next request.
+    let may_keep_alive = connection.server.drop_body() && !connection.is_last(exchange.worker);
     let length = BodyLength::Known(body.len() as u64);
     add_date(exchange, head);
     let keep_alive = connection.server.respond(head, length, may_keep_alive);
@@ -114,7 +114,8 @@ async fn send_stream(
     head: &mut ResponseHead,
     mut forwarded: Forwarded,
 ) -> Sent {
-    let may_keep_alive = forwarded.upload.pump.state == PumpState::Done && !exchange.worker.is_draining();
+    let may_keep_alive =
+        forwarded.upload.pump.state == PumpState::Done && !connection.is_last(exchange.worker);
     let length = forwarded.length;
     add_date(exchange, head);
     let keep_alive = connection.server.respond(head, length, may_keep_alive);

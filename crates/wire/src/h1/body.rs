@@ -124,6 +124,20 @@ pub(super) fn is_at_end(reader: &mut Reader, decoder: &mut BodyDecoder) -> bool 
     }
 }
 
+/// Drops the bytes of a body that are there; whether that is all of it.
+pub(super) fn drop_read(reader: &mut Reader, decoder: &mut BodyDecoder) -> bool {
+    loop {
+        match decoder.step(reader.unread()) {
+            Ok(Step::Skip(n)) => reader.consume(n),
+            Ok(Step::Bytes(n)) => {
+                reader.consume(n);
+                decoder.took(n);
+            }
+            step => return step == Ok(Step::End),
+        }
+    }
+}
+
 /// Waits for the next piece of a body on a connection; `piece` becomes its size. The bytes stay in `reader` until
 /// they are consumed.
 pub(super) fn poll_piece<S: AsyncRead + Unpin>(

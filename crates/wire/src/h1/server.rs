@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use maitred_http::{BodyLength, Fields, Method, PathRules, RequestHead, ResponseHead, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::body::{BodyDecoder, is_at_end};
+use super::body::{BodyDecoder, drop_read, is_at_end};
 use super::encode::{ResponseTo, encode_response, encode_switching};
 use super::head_end::HeadEnd;
 use super::reader::Reader;
@@ -147,6 +147,11 @@ impl Server {
     /// Whether the request's body was read to its end.
     pub fn is_body_read(&mut self) -> bool {
         is_at_end(&mut self.reader, &mut self.decoder)
+    }
+
+    /// Drops what has come of a request body that nobody wants; whether that is all of it.
+    pub fn drop_body(&mut self) -> bool {
+        drop_read(&mut self.reader, &mut self.decoder)
     }
 
     /// Writes the head of the final response; it leaves with the first bytes of the body, or with a flush. Answers
