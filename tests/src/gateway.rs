@@ -1,10 +1,11 @@
 //! The program under test: started on a document of its own, on ports of its own, and asserted to end cleanly.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::access::Access;
 use crate::curl::{Curl, curl};
@@ -20,10 +21,12 @@ use crate::wire::Wire;
 pub struct Gateway {
     child: Child,
     folder: Folder,
-    ports: RefCell<BTreeMap<String, Port>>,
+    ports: Mutex<BTreeMap<String, Port>>,
     log: Lines,
     access: Lines,
     is_to_end_cleanly: bool,
+    /// It was told to stop; a second time would mean at once.
+    is_stopping: AtomicBool,
 }
 
 /// The program: `MAITRED_BIN`, or what `cargo build` left beside the tests.
@@ -42,7 +45,7 @@ impl Gateway {
     /// same, `FOLDER` the document's folder. What is not said: the version; a listener `web` at `PORT_web`; an admin listener.
     pub fn start(document: &str) -> Self {
         let folder = Folder::default();
-        let ports = RefCell::default();
+        let ports = Mutex::default();
         folder.write("maitred.yaml", &fill(document, &ports, folder.path()));
         let mut child = Command::new(program())
             .arg("run")
@@ -55,7 +58,15 @@ impl Gateway {
             .unwrap();
         let log = Lines::follow(child.stderr.take().unwrap());
         let access = Lines::follow(child.stdout.take().unwrap());
-        let mut gateway = Self { child, folder, ports, log, access, is_to_end_cleanly: true };
+        let mut gateway = Self {
+            child,
+            folder,
+            ports,
+            log,
+            access,
+            is_to_end_cleanly: true,
+            is_stopping: AtomicBool::default(),
+        };
         gateway.wait_until_ready();
         gateway
     }
@@ -157,11 +168,12 @@ impl Gateway {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &pid]).status().unwrap();
         assert!(sent.success());
+        self.is_stopping.fetch_or(["TERM", "INT"].contains(&name), Ordering::SeqCst);
     }
 
     /// Tells it to stop, and waits for the end.
     pub fn stop(&mut self) -> ExitStatus {
-        if self.child.try_wait().unwrap().is_none() {
+        if self.child.try_wait().unwrap().is_none() && !self.is_stopping.load(Ordering::SeqCst) {
             self.signal("TERM");
         }
         self.wait()
@@ -258,12 +270,12 @@ impl Drop for Gateway {
     }
 }
 
-fn port(ports: &RefCell<BTreeMap<String, Port>>, name: &str) -> u16 {
-    ports.borrow_mut().entry(name.to_owned()).or_insert_with(Port::reserve).number()
+fn port(ports: &Mutex<BTreeMap<String, Port>>, name: &str) -> u16 {
+    ports.lock().unwrap().entry(name.to_owned()).or_insert_with(Port::reserve).number()
 }
 
 /// Completes a document, and puts ports and the folder in their places.
-fn fill(document: &str, ports: &RefCell<BTreeMap<String, Port>>, folder: &Path) -> String {
+fn fill(document: &str, ports: &Mutex<BTreeMap<String, Port>>, folder: &Path) -> String {
     let has = |section: &str| document.lines().any(|line| line.starts_with(&format!("{section}:")));
     let mut text = String::new();
     for (section, line) in [

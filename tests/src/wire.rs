@@ -233,6 +233,11 @@ impl Wire {
         self.answer_to(request.split(' ').next().unwrap_or_default())
     }
 
+    /// Whether anything comes back, where the connection may have been closed instead.
+    pub fn answers(&mut self, request: &str) -> bool {
+        self.try_send(request).is_ok() && !self.rest_to_any_end().0.is_empty()
+    }
+
     /// A whole request, for a service; none if the connection ended before its first byte.
     pub fn request(&mut self) -> Option<Answer> {
         if self.unread.is_empty() && !matches!(self.read_some(), Ok(1..)) {

@@ -15,7 +15,9 @@ fn is_problem(answer: &Answer, status: u16, title: &str, detail: &str) {
 
 #[test]
 fn nothing_matches() {
-    let gateway = Gateway::start("routes: { a: { match: \"GET,PUT /a\", respond: A }, b: { match: POST /a, respond: B } }\n");
+    let gateway = Gateway::start(
+        "routes: { a: { match: \"GET,PUT /a\", respond: A }, b: { match: POST /a, respond: B } }\n",
+    );
     is_problem(&gateway.curl("/none", &[]), 404, "Not Found", "Route not found");
     let answer = gateway.curl("/a", &["-X", "DELETE"]);
     is_problem(&answer, 405, "Method Not Allowed", "Method not allowed");
@@ -26,7 +28,10 @@ fn nothing_matches() {
     assert_eq!((answer.status(), answer.body.len()), (404, 0));
     assert!(answer.head.has("Content-Length"));
     let access = gateway.access(1, |access| access.text("status") == "405").remove(0);
-    assert_eq!((access.text("route").as_str(), access.text("outcome").as_str()), ("unmatched", "method_not_allowed"));
+    assert_eq!(
+        (access.text("route").as_str(), access.text("outcome").as_str()),
+        ("unmatched", "method_not_allowed")
+    );
 }
 
 #[test]
@@ -64,9 +69,13 @@ fn cors_is_on_every_answer() {
          \x20 own: {{ match: /own, respond: OK }}\n  none: {{ match: /without, respond: OK, policies: false }}\n",
         origin.url()
     ));
-    for (path, method, status) in
-        [("/app", "GET", 200), ("/app", "POST", 405), ("/down", "GET", 502), ("/own", "GET", 200), ("/nowhere", "GET", 404)]
-    {
+    for (path, method, status) in [
+        ("/app", "GET", 200),
+        ("/app", "POST", 405),
+        ("/down", "GET", 502),
+        ("/own", "GET", 200),
+        ("/nowhere", "GET", 404),
+    ] {
         let answer = gateway.curl(path, &["-X", method, "-H", "Origin: https://shop.example"]);
         assert_eq!(answer.status(), status, "{path}");
         assert_eq!(answer.head.field("Access-Control-Allow-Origin"), Some("https://shop.example"), "{path}");
@@ -76,7 +85,8 @@ fn cors_is_on_every_answer() {
     let answer = gateway.curl("/without", &["-H", "Origin: https://shop.example"]);
     assert!(!answer.head.has("Access-Control-Allow-Origin"));
     // A preflight is routed by the method that it asks about, and does not reach the service.
-    let preflight = ["-X", "OPTIONS", "-H", "Origin: https://shop.example", "-H", "Access-Control-Request-Method: GET"];
+    let preflight =
+        ["-X", "OPTIONS", "-H", "Origin: https://shop.example", "-H", "Access-Control-Request-Method: GET"];
     let answer = gateway.curl("/app", &preflight);
     assert!([200, 204].contains(&answer.status()), "{}", answer.status());
     assert_eq!(answer.head.field("Access-Control-Allow-Origin"), Some("https://shop.example"));

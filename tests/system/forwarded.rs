@@ -66,7 +66,9 @@ fn what_trusted_proxies_say_is_believed_and_added_to() {
     assert_eq!(echo.field("X-Real-IP"), Some("2001:db8::7"));
     assert_eq!(
         echo.field("Forwarded"),
-        Some("for=\"[2001:db8::7]:4711\";proto=https, for=\"[2001:db8:1::2]\", for=127.0.0.1;host=\"test\";proto=http")
+        Some(
+            "for=\"[2001:db8::7]:4711\";proto=https, for=\"[2001:db8:1::2]\", for=127.0.0.1;host=\"test\";proto=http"
+        )
     );
     assert_eq!(gateway.access_to("/b").text("client_ip"), "2001:db8::7");
     // What is no address ends the search.
@@ -164,9 +166,12 @@ fn equal_fields_stay_apart_and_in_their_order() {
     let origin = Origin::start();
     let gateway = to(origin.url());
     let mut wire = gateway.connect();
-    let echo = Echo::of(&wire.ask("GET / HTTP/1.1\r\nHost: test\r\nX-A: 1\r\nCookie: a=b\r\nX-A: 2\r\nX-A: \r\n\r\n"));
+    let echo = Echo::of(
+        &wire.ask("GET / HTTP/1.1\r\nHost: test\r\nX-A: 1\r\nCookie: a=b\r\nX-A: 2\r\nX-A: \r\n\r\n"),
+    );
     assert_eq!(echo.all("X-A"), ["1", "2", ""]);
-    let answer = wire.ask("GET / HTTP/1.1\r\nHost: test\r\nX-Ask: fields Set-Cookie=a=1&Set-Cookie=b=2\r\n\r\n");
+    let answer =
+        wire.ask("GET / HTTP/1.1\r\nHost: test\r\nX-Ask: fields Set-Cookie=a=1&Set-Cookie=b=2\r\n\r\n");
     assert_eq!(answer.head.all("Set-Cookie"), ["a=1", "b=2"]);
 }
 
@@ -178,8 +183,11 @@ fn the_host_that_is_sent() {
          routes:\n  a: {{ match: /client, upstream: client }}\n  b: {{ match: /endpoint, upstream: endpoint }}\n  c: {{ match: /named, upstream: named }}\n",
         origin.url()
     ));
-    for (path, host) in [("/client", "shop.example"), ("/endpoint", origin.authority()), ("/named", "inside.example")] {
-        let echo = Echo::of(&gateway.connect().ask(&format!("GET {path} HTTP/1.1\r\nHost: shop.example\r\n\r\n")));
+    for (path, host) in
+        [("/client", "shop.example"), ("/endpoint", origin.authority()), ("/named", "inside.example")]
+    {
+        let echo =
+            Echo::of(&gateway.connect().ask(&format!("GET {path} HTTP/1.1\r\nHost: shop.example\r\n\r\n")));
         assert_eq!(echo.all("Host"), [host], "{path}");
         assert_eq!(echo.field("X-Forwarded-Host"), Some("shop.example"), "{path}");
     }
@@ -215,14 +223,18 @@ fn every_request_has_an_id() {
         origin.url()
     ));
     let ask = |path: &str| {
-        let answer =
-            gateway.connect().ask(&format!("GET {path} HTTP/1.1\r\nHost: test\r\nX-Request-ID: client-7\r\n\r\n"));
+        let answer = gateway
+            .connect()
+            .ask(&format!("GET {path} HTTP/1.1\r\nHost: test\r\nX-Request-ID: client-7\r\n\r\n"));
         let told = Echo::of(&answer).field("X-Request-ID").unwrap().to_owned();
         let logged = gateway.access_to(path).text("request_id");
         (told, logged, answer.head.field("X-Request-ID").map(str::to_owned))
     };
     let (told, logged, answered) = ask("/trusting");
-    assert_eq!((told.as_str(), logged.as_str(), answered.as_deref()), ("client-7", "client-7", Some("client-7")));
+    assert_eq!(
+        (told.as_str(), logged.as_str(), answered.as_deref()),
+        ("client-7", "client-7", Some("client-7"))
+    );
     let (told, logged, answered) = ask("/mine");
     assert_eq!((&told, Some(&told)), (&logged, answered.as_ref()));
     // A UUID of version 7 (RFC 9562).

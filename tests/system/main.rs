@@ -3,9 +3,17 @@
 #![allow(clippy::unwrap_used, reason = "in a test an error is a failure")]
 #![allow(clippy::disallowed_types, reason = "scripts of services share what they saw")]
 
+mod answers;
 mod bodies;
+mod corpora;
+mod endpoints;
+mod forwarded;
 mod interim;
+mod limits;
 mod proxying;
+mod reload;
+mod routing;
+mod shutdown;
 mod upgrade;
 mod upstream_faults;
 

@@ -1,5 +1,6 @@
 //! Services that misbehave: each has its status, a line in the log that says which one and why, and leaves nothing open.
 
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use maitred_tests::{Answer, Fake, Gateway, PATIENCE, Port, curl, eventually, within};
@@ -342,6 +343,16 @@ fn says_that_it_closes() {
     gateway.is_back_to(&before);
 }
 
+/// A process that does not outlive its test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn is_killed_in_the_middle() {
     // A real process, killed while it sends, and while it is to answer.
@@ -356,12 +367,9 @@ fn is_killed_in_the_middle() {
         \x20   def log_message(self, *_): pass\n\
         s = http.server.ThreadingHTTPServer(('127.0.0.1', 0), H)\n\
         print(s.server_port, flush=True); s.serve_forever()\n";
-    let mut child = std::process::Command::new("python3")
-        .args(["-c", script])
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let said = maitred_tests::Lines::follow(child.stdout.take().unwrap());
+    let child = Command::new("python3").args(["-c", script]).stdout(Stdio::piped()).spawn();
+    let mut child = Killed(child.unwrap());
+    let said = maitred_tests::Lines::follow(child.0.stdout.take().unwrap());
     let port = said.wait_for("its port", |line| line.parse::<u16>().is_ok());
     let gateway = to(&format!("http://127.0.0.1:{port}"));
     let before = gateway.traces();
@@ -372,10 +380,10 @@ fn is_killed_in_the_middle() {
         };
         let (body, head) = (ask("/body"), ask("/head"));
         said.wait_for_many("both requests", 2, |line| line.starts_with('/'));
-        child.kill().unwrap();
+        child.0.kill().unwrap();
         (body.join().unwrap(), head.join().unwrap())
     });
-    child.wait().unwrap();
+    child.0.wait().unwrap();
     assert!([18, 56].contains(&body.exit), "curl ended with {}", body.exit);
     assert_eq!((body.status(), body.body.len()), (200, 500));
     is_problem(&head, 502);
