@@ -71,7 +71,7 @@ impl fmt::Display for AcquireError {
 
 impl std::error::Error for AcquireError {}
 
-/// A connection in use. Dropping it closes it; [`release`](Self::release) keeps it for the next request.
+/// A connection in use. Dropping it closes it; [`LocalCluster::release`] keeps it for the next request.
 #[derive(Debug)]
 pub struct Lease {
     // Boxed, because it moves through many hands in each exchange.
