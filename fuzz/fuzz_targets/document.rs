@@ -1,7 +1,7 @@
 //! Documents: any text as TOML (first byte `t`) or YAML, with a second file `b.yaml` behind a byte 0x1e to include.
 //!
 //! Loading never panics, says the same twice, and draws every problem; the long form of what is usable is usable, and
-//! its own long form.
+//! its own long form, and gives every route the same policies.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -26,6 +26,7 @@ fuzz_target!(|input: &[u8]| {
         load("long.yaml", &Memory::new().with("secret", "hush\n").with("long.yaml", &*long), &variable);
     assert!(again.usable().is_some(), "{long}\n{}", problems(&again));
     assert_eq!(expand(&again, &NoPolicies), long);
+    assert_eq!(policies(&again), policies(&loaded), "{long}");
 });
 
 fn variable(name: &str) -> Option<String> {
@@ -35,6 +36,16 @@ fn variable(name: &str) -> Option<String> {
         "EMPTY" => Some(String::new()),
         _ => None,
     }
+}
+
+/// The policies of every route, and of requests without one.
+fn policies(loaded: &Loaded) -> Vec<String> {
+    let document = loaded.usable().expect("only usable documents come here");
+    let routes = document.routes.iter().map(Some).chain([None]);
+    routes
+        .flat_map(|route| document.effective_policies(route, &NoPolicies))
+        .map(|policy| format!("{} at {}", policy.name(), policy.written_at))
+        .collect()
 }
 
 fn problems(loaded: &Loaded) -> String {
