@@ -44,11 +44,18 @@ impl Gateway {
     /// Starts one on this document and waits until it is ready. `PORT_x` in it becomes a port that is free and stays the
     /// same, `FOLDER` the document's folder. What is not said: the version; a listener `web` at `PORT_web`; an admin listener.
     pub fn start(document: &str) -> Self {
+        Self::start_under(":", document)
+    }
+
+    /// The same, after a line of shell that limits what the program may use: `ulimit -n 100`.
+    pub fn start_under(shell: &str, document: &str) -> Self {
         let folder = Folder::default();
         let ports = Mutex::default();
         folder.write("maitred.yaml", &fill(document, &ports, folder.path()));
-        let mut child = Command::new(program())
-            .arg("run")
+        let mut child = Command::new("sh")
+            .args(["-c", &format!("{shell} && exec \"$0\" \"$@\"")])
+            .arg(program())
+            .args(["run", "--workers", "2"])
             .arg(folder.join("maitred.yaml"))
             .current_dir(folder.path())
             .stdin(Stdio::null())

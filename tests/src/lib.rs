@@ -23,6 +23,7 @@ mod origin;
 mod patience;
 mod pattern;
 mod port;
+mod websocket;
 mod wire;
 
 pub use access::Access;
@@ -37,4 +38,5 @@ pub use origin::{Echo, Origin};
 pub use patience::{PATIENCE, eventually, within};
 pub use pattern::{checksum, pattern};
 pub use port::Port;
+pub use websocket::{open_websocket, websocket_echo};
 pub use wire::{Answer, Wire};

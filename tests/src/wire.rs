@@ -233,6 +233,15 @@ impl Wire {
         self.answer_to(request.split(' ').next().unwrap_or_default())
     }
 
+    /// Whatever comes next, or nothing at any end.
+    pub fn something_or_end(&mut self) -> Vec<u8> {
+        if self.unread.is_empty() {
+            // An end of any kind leaves nothing.
+            let _ = self.read_some();
+        }
+        self.take(self.unread.len())
+    }
+
     /// Whether anything comes back, where the connection may have been closed instead.
     pub fn answers(&mut self, request: &str) -> bool {
         self.try_send(request).is_ok() && !self.rest_to_any_end().0.is_empty()

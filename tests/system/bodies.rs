@@ -158,6 +158,7 @@ fn an_early_answer_reaches_a_client_that_still_sends() {
     // A whole client, which goes on sending for a while.
     let answer = curl_with(&["-H", "Expect:", "--data-binary", "@-", &gateway.url("/")], &pattern(3 << 20));
     assert_eq!((answer.status(), answer.text().as_str()), (413, "too much"));
+    assert_eq!(service.connections(), 2, "a connection on which a request broke off is not used again");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod answers;
 mod bodies;
 mod corpora;
 mod endpoints;
+mod exhaustion;
 mod forwarded;
 mod interim;
 mod limits;

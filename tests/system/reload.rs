@@ -3,10 +3,11 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 
-use maitred_tests::{Echo, Fake, Gateway, Origin, PATIENCE, Wire, checksum, eventually, pattern};
+use maitred_tests::{
+    Echo, Fake, Gateway, Origin, PATIENCE, Wire, checksum, eventually, open_websocket, pattern,
+    websocket_echo,
+};
 use tungstenite::Message;
-
-use crate::upgrade;
 
 /// A document that differs with its number.
 fn document(number: usize, upstreams: [&str; 3]) -> String {
@@ -35,7 +36,7 @@ fn load(gateway: &Gateway, is_over: &AtomicBool) -> usize {
 
 #[test]
 fn twenty_reloads_under_load_lose_nothing() {
-    let (origin, chat) = (Origin::start(), upgrade::echo());
+    let (origin, chat) = (Origin::start(), websocket_echo());
     // A download that goes on for as long as the test does: a piece for each reload.
     let (give, given) = channel::<usize>();
     let given = std::sync::Mutex::new(given);
@@ -50,7 +51,7 @@ fn twenty_reloads_under_load_lose_nothing() {
     let (app_url, chat_url, download_url) = (origin.url(), chat.url(), download.url());
     let document = |number| document(number, [app_url, &chat_url, &download_url]);
     let gateway = Gateway::start(&document(0));
-    let mut socket = upgrade::open(&gateway);
+    let mut socket = open_websocket(&gateway);
     let mut long = gateway.connect();
     long.send("GET /download HTTP/1.1\r\nHost: test\r\n\r\n");
     assert_eq!(long.head().status(), 200);

@@ -1,43 +1,17 @@
 //! WebSocket: a tunnel after the service's 101, and nothing but an answer otherwise.
 
-use maitred_tests::{Echo, Fake, Gateway, Origin, PATIENCE, eventually};
-use tungstenite::protocol::CloseFrame;
+use maitred_tests::{Echo, Fake, Origin, PATIENCE, eventually, open_websocket, websocket_echo};
+use tungstenite::Message;
 use tungstenite::protocol::frame::coding::CloseCode;
-use tungstenite::{Message, WebSocket};
 
 use crate::to;
 
-/// A real WebSocket service that sends back what it gets.
-pub(crate) fn echo() -> Fake {
-    Fake::start(|wire, _| {
-        let Ok(mut socket) = tungstenite::accept(wire.into_tcp()) else { return };
-        while let Ok(message) = socket.read() {
-            match message {
-                Message::Text(text) if text.as_str() == "close, please" => {
-                    let reason = CloseFrame { code: CloseCode::Away, reason: "as you wish".into() };
-                    socket.close(Some(reason)).unwrap();
-                }
-                Message::Text(_) | Message::Binary(_) => socket.send(message).unwrap(),
-                _ => {}
-            }
-        }
-    })
-}
-
-/// Opens a WebSocket through a gateway.
-pub(crate) fn open(gateway: &Gateway) -> WebSocket<std::net::TcpStream> {
-    let url = format!("ws://127.0.0.1:{}/chat?room=1", gateway.port("web"));
-    let (socket, response) = tungstenite::client(url, gateway.connect().into_tcp()).unwrap();
-    assert_eq!(response.status(), 101);
-    socket
-}
-
 #[test]
 fn messages_of_every_size_come_back() {
-    let service = echo();
+    let service = websocket_echo();
     let gateway = to(&service.url());
     let before = gateway.traces();
-    let mut socket = open(&gateway);
+    let mut socket = open_websocket(&gateway);
     for len in [0, 1, 125, 126, 65_535, 65_536, 1 << 20] {
         let message = Message::binary(maitred_tests::pattern(len));
         socket.send(message.clone()).unwrap();
@@ -54,10 +28,10 @@ fn messages_of_every_size_come_back() {
 
 #[test]
 fn the_service_may_close_first() {
-    let service = echo();
+    let service = websocket_echo();
     let gateway = to(&service.url());
     let before = gateway.traces();
-    let mut socket = open(&gateway);
+    let mut socket = open_websocket(&gateway);
     socket.send(Message::text("close, please")).unwrap();
     let Message::Close(Some(reason)) = socket.read().unwrap() else { panic!("no close") };
     assert_eq!((reason.code, reason.reason.as_str()), (CloseCode::Away, "as you wish"));
@@ -68,11 +42,11 @@ fn the_service_may_close_first() {
 
 #[test]
 fn a_tunnel_ends_with_either_side() {
-    let service = echo();
+    let service = websocket_echo();
     let gateway = to(&service.url());
     let before = gateway.traces();
     // The client vanishes without a word.
-    drop(open(&gateway));
+    drop(open_websocket(&gateway));
     gateway.is_back_to(&before);
     // The service does.
     let (told, heard) = std::sync::mpsc::channel();
@@ -81,7 +55,7 @@ fn a_tunnel_ends_with_either_side() {
     });
     let gateway = to(&service.url());
     let before = gateway.traces();
-    let mut socket = open(&gateway);
+    let mut socket = open_websocket(&gateway);
     drop(heard.recv_timeout(PATIENCE).unwrap());
     assert!(socket.read().is_err());
     drop(socket);
@@ -168,10 +142,10 @@ fn a_version_of_websocket_that_is_not_spoken_is_told() {
 
 #[test]
 fn many_tunnels_are_counted_and_leave_nothing() {
-    let service = echo();
+    let service = websocket_echo();
     let gateway = to(&service.url());
     let before = gateway.traces();
-    let mut sockets: Vec<_> = (0..50).map(|_| open(&gateway)).collect();
+    let mut sockets: Vec<_> = (0..50).map(|_| open_websocket(&gateway)).collect();
     for (number, socket) in sockets.iter_mut().enumerate() {
         socket.send(Message::text(number.to_string())).unwrap();
     }

@@ -258,6 +258,21 @@ fn sends_more_than_it_announced() {
 }
 
 #[test]
+fn sends_a_body_where_there_is_none() {
+    for (method, status) in [("HEAD", "200 OK"), ("GET", "204 No Content"), ("GET", "304 Not Modified")] {
+        let service = Fake::answering(format!("HTTP/1.1 {status}\r\nContent-Length: 6\r\n\r\npoison"));
+        let gateway = to(&service.url());
+        let mut wire = gateway.connect();
+        for _ in 0..3 {
+            wire.send(format!("{method} / HTTP/1.1\r\nHost: test\r\n\r\n"));
+            let answer = wire.answer_to(method);
+            assert_eq!(answer.head.start, format!("HTTP/1.1 {status}"));
+        }
+        assert_eq!(service.connections(), 3, "{method} {status}");
+    }
+}
+
+#[test]
 fn sends_more_when_nobody_asks() {
     // The same, but the surplus comes only when the connection waits for the next request.
     let (told, heard) = std::sync::mpsc::channel::<()>();
