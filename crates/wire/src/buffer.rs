@@ -7,17 +7,24 @@ use std::cell::RefCell;
 pub const SMALL: usize = 8 << 10;
 /// Bytes of the buffer of a large body: fewer system calls for each megabyte.
 pub const LARGE: usize = 256 << 10;
+/// Bytes of the buffer of a large body on a thread where [`MOST_LARGE`] larger ones are in use.
+pub const MEDIUM: usize = 32 << 10;
 
+/// Large buffers that a thread lends out at once. Peers that read slowly hold theirs for long: thousands of them must not
+/// take a gigabyte.
+const MOST_LARGE: usize = 128;
 const KEPT_SMALL: usize = 256;
 const KEPT_LARGE: usize = 16;
 
 thread_local! {
-    static SHELF: RefCell<Shelf> = const { RefCell::new(Shelf { small: Vec::new(), large: Vec::new(), texts: Vec::new() }) };
+    static SHELF: RefCell<Shelf> = const { RefCell::new(Shelf { small: Vec::new(), large: Vec::new(), lent: 0, texts: Vec::new() }) };
 }
 
 struct Shelf {
     small: Vec<Box<[u8]>>,
     large: Vec<Box<[u8]>>,
+    /// Large ones in use.
+    lent: usize,
     texts: Vec<Vec<u8>>,
 }
 
@@ -34,10 +41,17 @@ impl Buffer {
         Self { bytes: kept.unwrap_or_else(|| vec![0; SMALL].into_boxed_slice()) }
     }
 
-    /// A buffer of [`LARGE`] bytes.
+    /// A buffer of [`LARGE`] bytes, or of [`MEDIUM`] where too many of those are in use.
     pub fn large() -> Self {
-        let kept = SHELF.with_borrow_mut(|shelf| shelf.large.pop());
-        Self { bytes: kept.unwrap_or_else(|| vec![0; LARGE].into_boxed_slice()) }
+        let lent = SHELF.with_borrow_mut(|shelf| {
+            let may = shelf.lent < MOST_LARGE;
+            shelf.lent += usize::from(may);
+            may.then(|| shelf.large.pop())
+        });
+        match lent {
+            Some(kept) => Self { bytes: kept.unwrap_or_else(|| vec![0; LARGE].into_boxed_slice()) },
+            None => Self::exactly(MEDIUM),
+        }
     }
 
     /// A buffer of `len` bytes, for heads above [`SMALL`]; it is not kept.
@@ -83,10 +97,13 @@ impl Drop for Buffer {
         }
         // While the thread ends the shelf is gone; then the buffer is simply freed.
         let _ = SHELF.try_with(|shelf| {
-            let mut shelf = shelf.borrow_mut();
+            let shelf = &mut *shelf.borrow_mut();
             let (kept, most) = match bytes.len() {
                 SMALL => (&mut shelf.small, KEPT_SMALL),
-                LARGE => (&mut shelf.large, KEPT_LARGE),
+                LARGE => {
+                    shelf.lent = shelf.lent.saturating_sub(1);
+                    (&mut shelf.large, KEPT_LARGE)
+                }
                 _ => return,
             };
             if kept.len() < most {
@@ -127,5 +144,14 @@ mod tests {
         assert_eq!(Buffer::small().bytes()[0], 42);
         assert_eq!(Buffer::large().len(), LARGE);
         assert!(Buffer::none().is_empty());
+    }
+
+    #[test]
+    fn only_so_many_large_ones_are_lent_out_at_once() {
+        let mut lent: Vec<Buffer> = (0..MOST_LARGE).map(|_| Buffer::large()).collect();
+        assert!(lent.iter().all(|buffer| buffer.len() == LARGE));
+        assert_eq!(Buffer::large().len(), MEDIUM);
+        lent.pop();
+        assert_eq!(Buffer::large().len(), LARGE);
     }
 }

@@ -7,7 +7,7 @@ use std::{fmt, io};
 
 use tokio::io::{AsyncRead, ReadBuf};
 
-use crate::buffer::{Buffer, LARGE, SMALL};
+use crate::buffer::{Buffer, MEDIUM, SMALL};
 use crate::limits::MAX_TRAILER_BYTES;
 
 #[derive(Default)]
@@ -89,7 +89,7 @@ impl Reader {
     /// once what was read has been used.
     pub(super) fn make_room_for_body(&mut self, expected: u64) {
         let wants_large = expected > 2 * SMALL as u64 || self.is_bulk;
-        if self.is_empty() && wants_large && self.buffer.len() != LARGE {
+        if self.is_empty() && wants_large && self.buffer.len() < MEDIUM {
             self.buffer = Buffer::large();
         }
         // Trailers are the only thing in a body that must be whole before it can be used.
