@@ -126,6 +126,21 @@ fn an_upstream_has_so_many_connections_and_no_more() {
 }
 
 #[test]
+fn idle_connections_are_in_nobodys_way() {
+    // Each worker keeps connections of its own; those of another one must not count when a request comes.
+    let origin = Origin::start();
+    let gateway = with_upstream(&format!("{{ endpoints: \"{}\", max_connections: 1 }}", origin.url()));
+    for _ in 0..20 {
+        // On the same connection, and so on the same worker. The client has an answer before the worker has noted its end,
+        // so that a few may come too early.
+        let mut wire = gateway.connect();
+        eventually("there is room", || {
+            (wire.ask("GET / HTTP/1.1\r\nHost: test\r\n\r\n").status() == 200).then_some(())
+        });
+    }
+}
+
+#[test]
 fn connections_are_used_again_or_not_as_configured() {
     let origin = Origin::start();
     let opened = |keepalive: &str| {

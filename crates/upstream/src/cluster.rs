@@ -27,7 +27,8 @@ pub struct ClusterSettings {
     pub idle_timeout: Duration,
     /// Requests after which a connection is closed.
     pub max_requests: u64,
-    /// Open connections, busy or idle, in the whole process; none for no limit.
+    /// Connections that may be busy at once, in the whole process; none for no limit. Idle ones do not count: they may be
+    /// another worker's, which cannot be taken, and must not keep a request from a service that has nothing to do.
     pub max_connections: Option<usize>,
 }
 
@@ -96,7 +97,7 @@ pub struct Cluster {
     shared: Arc<ClusterShared>,
 }
 
-/// What outlives a snapshot: the endpoints that were found, and the count of open connections.
+/// What outlives a snapshot: the endpoints that were found, and the count of busy connections.
 #[derive(Debug)]
 pub struct ClusterShared {
     pub(crate) name: Arc<str>,
@@ -104,7 +105,7 @@ pub struct ClusterShared {
     endpoints: ArcSwap<Endpoints>,
     /// Counts the lists that were published, for workers to see that there is another without touching it.
     generation: AtomicU64,
-    open: Padded,
+    busy: Padded,
 }
 
 #[derive(Debug, Default)]
@@ -113,7 +114,7 @@ struct Padded(AtomicUsize);
 
 impl Cluster {
     /// Compiles an upstream. What `previous` knows of the same endpoints is taken over: addresses that were found and
-    /// the count of open connections.
+    /// the count of busy connections.
     pub fn new(settings: ClusterSettings, previous: Option<&Self>) -> Self {
         let same = previous.filter(|old| old.shared.wanted == settings.endpoints);
         let shared = same.map_or_else(
@@ -123,7 +124,7 @@ impl Cluster {
                     wanted: settings.endpoints.clone(),
                     endpoints: ArcSwap::from_pointee(Endpoints { list: known_at_once(&settings.endpoints) }),
                     generation: AtomicU64::new(0),
-                    open: Padded::default(),
+                    busy: Padded::default(),
                 })
             },
             |old| Arc::clone(&old.shared),
@@ -153,11 +154,6 @@ impl ClusterShared {
         self.wanted.iter().any(|endpoint| at_once(endpoint).is_none())
     }
 
-    /// Opens connections now, in the whole process.
-    pub fn open_connections(&self) -> usize {
-        self.open.0.load(Ordering::Relaxed)
-    }
-
     /// Its endpoints now.
     pub fn endpoints(&self) -> Arc<Endpoints> {
         self.endpoints.load_full()
@@ -178,18 +174,18 @@ impl ClusterShared {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Counts one connection more, unless there are `most`.
-    pub(crate) fn open_one(&self, most: Option<usize>) -> bool {
-        let before = self.open.0.fetch_add(1, Ordering::Relaxed);
-        if most.is_some_and(|most| before >= most) {
-            self.close_one();
+    /// Counts one busy connection more, unless there are `most`.
+    pub(crate) fn begin_one(&self, most: usize) -> bool {
+        let before = self.busy.0.fetch_add(1, Ordering::Relaxed);
+        if before >= most {
+            self.end_one();
             return false;
         }
         true
     }
 
-    pub(crate) fn close_one(&self) {
-        self.open.0.fetch_sub(1, Ordering::Relaxed);
+    pub(crate) fn end_one(&self) {
+        self.busy.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

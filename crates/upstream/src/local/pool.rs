@@ -32,15 +32,23 @@ struct Connection {
 /// Counts an open connection for as long as it lives.
 #[derive(Debug)]
 struct Counted {
-    shared: Arc<ClusterShared>,
     series: Arc<UpstreamSeries>,
     worker: usize,
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.shared.close_one();
         self.series.at(self.worker).connections.dec();
+    }
+}
+
+/// Counts a busy connection, where there is a limit.
+#[derive(Debug)]
+struct Busy(Arc<ClusterShared>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.end_one();
     }
 }
 
@@ -54,7 +62,7 @@ impl Idle {
 /// Why there is no connection.
 #[derive(Debug)]
 pub enum AcquireError {
-    /// The upstream has as many as it may.
+    /// As many of the upstream's are busy as may be.
     Full,
     /// It could not be made.
     Connect(io::Error),
@@ -78,9 +86,19 @@ pub struct Lease {
     connection: Box<Connection>,
     endpoint: Rc<LocalEndpoint>,
     is_reused: bool,
+    _busy: Option<Busy>,
 }
 
 impl LocalCluster {
+    /// Takes a place among the busy connections, where they are limited.
+    fn begin(&self) -> Result<Option<Busy>, AcquireError> {
+        let Some(most) = self.cluster().settings().max_connections else { return Ok(None) };
+        if !self.shared().begin_one(most) {
+            return Err(AcquireError::Full);
+        }
+        Ok(Some(Busy(Arc::clone(self.shared()))))
+    }
+
     /// An idle connection to this endpoint, if there is one. Asks nobody and waits for nothing.
     pub fn take_idle(&self, endpoint: &Rc<LocalEndpoint>, now: Instant) -> Option<Lease> {
         let limit = self.cluster().settings().idle_timeout;
@@ -88,9 +106,13 @@ impl LocalCluster {
         // The one used last is the likeliest to be alive, and lets the others grow old and be closed.
         while let Some(mut candidate) = idle.pop() {
             if candidate.is_usable(now, limit) {
+                let Ok(busy) = self.begin() else {
+                    idle.push(candidate);
+                    return None;
+                };
                 self.counts().reused.inc();
                 let (connection, endpoint) = (candidate.connection, Rc::clone(endpoint));
-                return Some(Lease { connection, endpoint, is_reused: true });
+                return Some(Lease { connection, endpoint, is_reused: true, _busy: busy });
             }
         }
         None
@@ -98,12 +120,9 @@ impl LocalCluster {
 
     /// Opens a new connection to this endpoint. The time limit is the caller's.
     pub async fn open(&self, endpoint: &Rc<LocalEndpoint>) -> Result<Lease, AcquireError> {
-        let shared = Arc::clone(self.shared());
-        if !shared.open_one(self.cluster().settings().max_connections) {
-            return Err(AcquireError::Full);
-        }
+        let busy = self.begin()?;
         self.counts().connections.inc();
-        let counted = Counted { shared, series: Arc::clone(self.series()), worker: self.worker() };
+        let counted = Counted { series: Arc::clone(self.series()), worker: self.worker() };
         let mut last = io::ErrorKind::AddrNotAvailable.into();
         for address in &*endpoint.endpoint.addresses {
             match connect(address.connect_to()).await {
@@ -111,7 +130,8 @@ impl LocalCluster {
                     self.counts().opened.inc();
                     let client = Client::default();
                     let connection = Box::new(Connection { stream, client, requests: 0, _counted: counted });
-                    return Ok(Lease { connection, endpoint: Rc::clone(endpoint), is_reused: false });
+                    let endpoint = Rc::clone(endpoint);
+                    return Ok(Lease { connection, endpoint, is_reused: false, _busy: busy });
                 }
                 Err(error) => last = error,
             }
