@@ -23,6 +23,7 @@ mod origin;
 mod patience;
 mod pattern;
 mod port;
+mod skip;
 mod websocket;
 mod wire;
 
@@ -38,5 +39,6 @@ pub use origin::{Echo, Origin};
 pub use patience::{PATIENCE, eventually, within};
 pub use pattern::{checksum, pattern};
 pub use port::Port;
+pub use skip::skipped;
 pub use websocket::{open_websocket, websocket_echo};
 pub use wire::{Answer, Wire};

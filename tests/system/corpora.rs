@@ -1,19 +1,17 @@
 //! Requests that others wrote to break proxies: `Http11Probe`, desync-guardian and llhttp's, through the program to a replayer
 //! that plays client and service. They are not part of the project; `MAITRED_SUITES` says where they are.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use maitred_tests::{Gateway, Port};
+use maitred_tests::{Gateway, Port, skipped};
 use serde_json::Value;
 
 /// The folder of the corpora; says that it skips the test where there is none.
 fn suites(test: &str) -> Option<PathBuf> {
     let found = std::env::var_os("MAITRED_SUITES").map(PathBuf::from);
     if found.is_none() {
-        // Straight to stderr: what tests print is kept back while they pass.
-        let _ = writeln!(std::io::stderr(), "SKIPPED {test}: MAITRED_SUITES is not set");
+        skipped(test, "MAITRED_SUITES is not set");
     }
     found
 }

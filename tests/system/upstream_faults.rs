@@ -3,7 +3,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use maitred_tests::{Answer, Fake, Gateway, PATIENCE, Port, curl, eventually, within};
+use maitred_tests::{Answer, Fake, Gateway, PATIENCE, Port, curl, eventually, skipped, within};
 
 use crate::to;
 
@@ -383,7 +383,8 @@ fn is_killed_in_the_middle() {
         s = http.server.ThreadingHTTPServer(('127.0.0.1', 0), H)\n\
         print(s.server_port, flush=True); s.serve_forever()\n";
     let child = Command::new("python3").args(["-c", script]).stdout(Stdio::piped()).spawn();
-    let mut child = Killed(child.unwrap());
+    let Ok(child) = child else { return skipped("is_killed_in_the_middle", "python3 is not installed") };
+    let mut child = Killed(child);
     let said = maitred_tests::Lines::follow(child.0.stdout.take().unwrap());
     let port = said.wait_for("its port", |line| line.parse::<u16>().is_ok());
     let gateway = to(&format!("http://127.0.0.1:{port}"));
