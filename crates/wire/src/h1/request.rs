@@ -50,6 +50,11 @@ pub fn parse_request(
     }
     let absolute =
         head.target.parse(target.as_bytes(), paths).map_err(|error| Refusal::Bad(error.as_str()))?;
+    // Without a path it asks about the server itself, as `*` does (RFC 9112 section 3.2.4).
+    let is_bare = |authority: &[u8]| authority.as_ptr_range().end == target.as_bytes().as_ptr_range().end;
+    if head.method == Method::Options && absolute.is_some_and(is_bare) {
+        head.target.parse(b"*", paths).map_err(|error| Refusal::Bad(error.as_str()))?;
+    }
     if head.target.is_asterisk() && head.method != Method::Options {
         return Err(Refusal::Bad("the target * is for OPTIONS only"));
     }

@@ -190,6 +190,11 @@ const TARGETS: &[Case] = &[
         outcome: &["refused 400"],
     },
     Case {
+        rule: "RFC 9112 section 3.2.4: so is an absolute form without a path and a query",
+        bytes: b"OPTIONS http://a HTTP/1.1\r\nHost: a\r\n\r\nOPTIONS http://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+        outcome: &["OPTIONS * HTTP/1.1 a keep", "OPTIONS / HTTP/1.1 a keep", "closed"],
+    },
+    Case {
         rule: "RFC 9112 section 3.2.2: the absolute form MUST be taken",
         bytes: b"GET http://www.example.org/pub/WWW/?a=b HTTP/1.1\r\nHost: www.example.org\r\n\r\n",
         outcome: &["GET /pub/WWW/?a=b HTTP/1.1 www.example.org keep", "closed"],
