@@ -45,6 +45,10 @@ impl Reader<'_> {
         for entry in &map.entries {
             if shape.field(&entry.key).is_none() {
                 fields.unknown = true;
+                // It may be a credential under a key that is misspelt.
+                if shape.has_secret() {
+                    self.hide(&entry.value);
+                }
                 self.problem(unknown_key(entry, shape));
             }
         }

@@ -102,6 +102,18 @@ pub struct Field {
     pub main: bool,
 }
 
+impl Shape {
+    /// Whether a credential may stand here.
+    fn is_secret(&self) -> bool {
+        match self {
+            Self::Secret => true,
+            Self::List { item: shape, .. } | Self::Named(shape) | Self::Switch(shape) => shape.is_secret(),
+            Self::OneOf(shapes) => shapes.iter().any(Self::is_secret),
+            _ => false,
+        }
+    }
+}
+
 impl Field {
     /// Whether the user has to write it.
     pub fn required(&self) -> bool {
@@ -113,6 +125,11 @@ impl MapShape {
     /// The key with this name.
     pub fn field(&self, key: &str) -> Option<&'static Field> {
         self.fields.iter().find(|field| field.key == key)
+    }
+
+    /// Whether one of its keys holds a credential.
+    pub fn has_secret(&self) -> bool {
+        self.fields.iter().any(|field| (field.shape)().is_secret())
     }
 
     /// The key whose value a scalar in place of the map is.

@@ -122,6 +122,15 @@ fn what_comes_through_the_environment_is_read_like_what_is_written() {
 }
 
 #[test]
+fn a_secret_under_a_misspelt_key_is_not_shown() {
+    let problems = refused("{ name: x, kye: hush, port: seven }");
+    assert!(
+        problems.contains("kye: ****, port: seven") && problems.contains("did you mean `key`?"),
+        "{problems}"
+    );
+}
+
+#[test]
 fn every_problem_of_a_map_is_told() {
     insta::assert_snapshot!(
         "many",
