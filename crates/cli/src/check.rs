@@ -8,7 +8,6 @@ use maitred_control::{Source, compile_loaded};
 
 use crate::arguments::CheckArguments;
 use crate::console::{Console, Exit, count};
-use crate::shapes::CatalogShapes;
 use crate::workshop::metrics_to_throw_away;
 
 /// Checks a configuration, and prints its long form if that is asked for.
@@ -27,7 +26,7 @@ pub(crate) fn check(
     console.problems(&loaded, &file)?;
     let (Some(_), Some(document)) = (compiled, loaded.usable()) else { return Ok(Exit::Problems) };
     if arguments.expand {
-        console.print(&expand(&loaded, &CatalogShapes(&catalog)))?;
+        console.print(&expand(&loaded, &catalog))?;
     } else {
         console.print(&format!("{file} is fine: {}\n", summary(document)))?;
     }

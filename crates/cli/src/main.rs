@@ -14,7 +14,6 @@ mod documents;
 mod explain;
 mod run;
 mod schema;
-mod shapes;
 #[cfg(test)]
 mod testing;
 mod workshop;

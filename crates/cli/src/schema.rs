@@ -6,12 +6,11 @@ use std::io;
 use maitred_config::document_schema;
 
 use crate::console::{Console, Exit};
-use crate::shapes::CatalogShapes;
 
 /// Prints the schema.
 pub(crate) fn schema(console: &mut Console<'_>) -> io::Result<Exit> {
     let catalog = maitred_policies::catalog();
-    console.print(&format!("{:#}\n", document_schema(&CatalogShapes(&catalog))))?;
+    console.print(&format!("{:#}\n", document_schema(&catalog)))?;
     Ok(Exit::Fine)
 }
 

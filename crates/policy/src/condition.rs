@@ -10,7 +10,6 @@ use std::fmt;
 
 use cel::IdedExpr;
 use maitred_config::scalar::ScalarProblem;
-use maitred_telemetry::SharedCounter;
 
 use crate::values::{Available, Value, View};
 
@@ -36,7 +35,6 @@ pub struct Condition {
     expression: IdedExpr,
     values: Box<[UsedValue]>,
     constants: Box<[Constant]>,
-    failed: SharedCounter,
 }
 
 /// A value that a condition uses.
@@ -68,7 +66,6 @@ impl Condition {
             expression: checked.expression,
             values: checked.values.into(),
             constants: checked.constants.into(),
-            failed: SharedCounter::default(),
         })
     }
 
@@ -92,19 +89,9 @@ impl Condition {
         }
     }
 
-    /// Whether it holds, and why that cannot be said. Failures are counted.
+    /// Whether it holds, and why that cannot be said.
     pub fn evaluate(&self, view: &View<'_>) -> Result<bool, Undecided> {
-        let result = evaluate::evaluate(self, view);
-        if matches!(result, Err(Undecided::Failed(_))) {
-            self.failed.inc();
-        }
-        result
-    }
-
-    /// For how many requests it could not be worked out, a missing value aside. What was compiled is sound, so this
-    /// says that requests bring what the condition does not expect.
-    pub fn failures(&self) -> u64 {
-        self.failed.value()
+        evaluate::evaluate(self, view)
     }
 }
 

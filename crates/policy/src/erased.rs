@@ -3,7 +3,7 @@
 
 use std::any::Any;
 
-use maitred_config::{Node, Problems, Read, Reader, Shape, Texts};
+use maitred_config::{Node, PolicyShapes, Problems, Read, Reader, Shape, Texts};
 use maitred_http::{RequestHead, ResponseHead};
 
 use crate::build::Build;
@@ -186,6 +186,17 @@ impl Catalog {
     /// All kinds, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = &dyn DynKind> {
         self.kinds.iter().map(|kind| &**kind)
+    }
+}
+
+/// The configuration knows no policy, so it asks for their shapes through this.
+impl PolicyShapes for Catalog {
+    fn shape(&self, kind: &str) -> Option<Shape> {
+        self.find(kind).map(DynKind::shape)
+    }
+
+    fn kinds(&self) -> Vec<&'static str> {
+        self.iter().map(DynKind::name).collect()
     }
 }
 

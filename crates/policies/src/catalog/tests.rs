@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use maitred_config::{Memory, NoEnvironment, Node, PolicyShapes, Problems, Shape, Style, Texts, load};
+use maitred_config::{Memory, NoEnvironment, Node, Problems, Shape, Style, Texts, load};
 use maitred_policy::DynKind;
 
 use super::*;
@@ -46,27 +46,18 @@ fn every_key_says_what_it_means() {
 
 #[test]
 fn every_example_loads_and_uses_its_policy() {
-    struct Shapes(Catalog);
-    impl PolicyShapes for Shapes {
-        fn shape(&self, kind: &str) -> Option<Shape> {
-            self.0.find(kind).map(DynKind::shape)
-        }
-
-        fn kinds(&self) -> Vec<&'static str> {
-            self.0.iter().map(DynKind::name).collect()
-        }
-    }
-    let shapes = Shapes(catalog());
+    let catalog = catalog();
     each(|kind, page| {
         let files = Memory::new().with("example.yaml", page.example);
         let loaded = load("example.yaml", &files, &NoEnvironment);
         let mut problems = loaded.problems.clone();
         let document = loaded.document.as_ref().expect("an example is a document");
         let routes = document.routes.iter().map(Some).chain([None]);
-        let policies: Vec<_> = routes.flat_map(|route| document.effective_policies(route, &shapes)).collect();
+        let policies: Vec<_> =
+            routes.flat_map(|route| document.effective_policies(route, &catalog)).collect();
         assert!(policies.iter().any(|policy| &*policy.kind == kind.name()), "{} is not used", kind.name());
         for policy in &policies {
-            let used = shapes.0.find(&policy.kind).expect("an example uses policies that exist");
+            let used = catalog.find(&policy.kind).expect("an example uses policies that exist");
             let compiled = used.compile(&policy.node, loaded.texts(), &mut problems, None);
             assert!(compiled.is_some() || !problems.is_empty());
         }

@@ -100,12 +100,10 @@ fn when_and_require_read_it_differently() {
     assert!(!touches.holds_when(&sample.view()));
     let missing = touches.holds_require(&sample.view()).unwrap_err();
     assert_eq!(missing.to_string(), "header.X-None is missing");
-    assert_eq!(touches.failures(), 0);
 
     let fails = compile(r#"int(header["X-Role"]) > 1"#);
     assert!(!fails.holds_when(&sample.view()));
     assert_eq!(fails.holds_require(&sample.view()), Ok(false));
-    assert_eq!(fails.failures(), 2);
     // The reason says nothing of what the client sent.
     assert_eq!(
         fails.evaluate(&sample.view()),

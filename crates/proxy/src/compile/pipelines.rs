@@ -6,25 +6,10 @@ use std::sync::Arc;
 
 use maitred_config::scalar::nearest;
 use maitred_config::{Document, EffectivePolicy, PolicyMap, PolicyShapes, Route};
-use maitred_config::{NamedEntry, Node, Problem, Problems, Shape};
-use maitred_policy::Catalog;
+use maitred_config::{NamedEntry, Node, Problem, Problems};
 
 use super::Compiler;
 use crate::pipeline::{Pipeline, PolicyInstance};
-
-/// The shapes of a catalogue's policies.
-#[derive(Debug)]
-pub(super) struct Shapes<'a>(pub(super) &'a Catalog);
-
-impl PolicyShapes for Shapes<'_> {
-    fn shape(&self, kind: &str) -> Option<Shape> {
-        self.0.find(kind).map(maitred_policy::DynKind::shape)
-    }
-
-    fn kinds(&self) -> Vec<&'static str> {
-        self.0.iter().map(maitred_policy::DynKind::name).collect()
-    }
-}
 
 /// All instances of policies, and the pipelines made of them so far.
 pub(super) struct Pipelines<'a> {
@@ -51,12 +36,11 @@ impl<'a> Pipelines<'a> {
     /// The pipeline of a route; without one, that of what no route takes.
     pub(super) fn of(&mut self, route: Option<&NamedEntry<Route>>, problems: &mut Problems) -> Arc<Pipeline> {
         let document = self.compiler.document;
-        let shapes = Shapes(self.compiler.catalog);
         let mut instances = Vec::new();
         if route.is_none_or(|route| !route.value.policies.none) {
             instances.extend(self.defaults(document, route, problems));
         }
-        for policy in document.effective_policies(route, &shapes) {
+        for policy in document.effective_policies(route, self.compiler.catalog) {
             instances.extend(self.instance(&policy, problems));
         }
         let key: Vec<usize> = instances.iter().map(|instance| instance.number).collect();
@@ -87,7 +71,7 @@ impl<'a> Pipelines<'a> {
             return known.clone();
         }
         if self.compiler.catalog.find(&policy.kind).is_none() {
-            let names = Shapes(self.compiler.catalog).kinds();
+            let names = self.compiler.catalog.kinds();
             let help = nearest::nearest(&policy.kind, names.iter().copied()).map_or_else(
                 || format!("there are {}", names.join(", ")),
                 |meant| format!("did you mean `{meant}`?"),
