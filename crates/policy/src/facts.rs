@@ -2,6 +2,7 @@
 //! The engine fills it in as the exchange goes on; policies read it.
 
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -28,7 +29,7 @@ pub struct Facts {
     /// When the head of the request was complete.
     pub received: SystemTime,
     /// The route that was chosen.
-    pub route: Rc<RouteFacts>,
+    pub route: TableRef<RouteFacts>,
     /// What the route's path parameters matched.
     pub params: PathParams,
     /// The upstream that the request went to, once it did.
@@ -53,19 +54,71 @@ pub struct RouteFacts {
     pub methods: Option<Arc<[Method]>>,
 }
 
+/// One entry of a table that belongs to a snapshot. To hold it touches nothing of the entry itself: tables are large, and
+/// what a request need not look at must not be fetched for it.
+#[derive(Debug)]
+pub struct TableRef<T> {
+    table: Rc<[T]>,
+    at: usize,
+}
+
+impl<T> TableRef<T> {
+    /// Entry number `at` of a table; there is one.
+    pub fn new(table: &Rc<[T]>, at: usize) -> Self {
+        assert!(at < table.len(), "no entry {at} in a table of {}", table.len());
+        Self { table: Rc::clone(table), at }
+    }
+
+    /// The only entry of a table of its own.
+    pub fn alone(entry: T) -> Self {
+        Self { table: Rc::new([entry]), at: 0 }
+    }
+
+    /// Its number in the table.
+    pub fn number(&self) -> usize {
+        self.at
+    }
+}
+
+impl<T> Clone for TableRef<T> {
+    fn clone(&self) -> Self {
+        Self { table: Rc::clone(&self.table), at: self.at }
+    }
+}
+
+impl<T> Deref for TableRef<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.table[self.at]
+    }
+}
+
+/// The names of the parameters of a path, in order.
+pub type PathNames = Box<[Box<str>]>;
+
 /// What the parameters of a route's path matched, still percent-encoded.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct PathParams {
-    /// Their names, in the order of the values; none where the route's path has none.
-    pub names: Option<Rc<[Box<str>]>>,
-    /// Their values, in the same order.
-    pub values: Vec<Box<str>>,
+    names: Option<TableRef<PathNames>>,
+    values: Vec<Option<Box<str>>>,
 }
 
 impl PathParams {
+    /// The parameters of these names with their values, in the same order; none for what took no part.
+    pub fn new(names: TableRef<PathNames>, values: Vec<Option<Box<str>>>) -> Self {
+        Self { names: Some(names), values }
+    }
+
     /// The value of one parameter.
     pub fn value(&self, name: &str) -> Option<&str> {
         let at = self.names.as_ref()?.iter().position(|candidate| **candidate == *name)?;
-        self.values.get(at).map(|value| &**value)
+        self.values.get(at)?.as_deref()
+    }
+
+    /// Names and values, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        let names = self.names.iter().flat_map(|names| names.iter());
+        names.zip(&self.values).map(|(name, value)| (&**name, value.as_deref()))
     }
 }

@@ -19,7 +19,7 @@ use maitred_http::{Known, Method, PathRules, RequestHead, ResponseHead, Scheme};
 
 use crate::contract::{self, PolicyKind};
 use crate::erased::{Catalog, DynPolicy, Slot};
-use crate::facts::{Facts, PathParams, RouteFacts};
+use crate::facts::{Facts, PathParams, RouteFacts, TableRef};
 use crate::fault::Fault;
 use crate::phase::Phase;
 use crate::request_id::RequestId;
@@ -104,7 +104,7 @@ impl Harness {
         let parse = |method: &&str| Method::parse(method.as_bytes()).expect("the test names methods");
         let methods: Arc<[Method]> = methods.iter().map(parse).collect();
         self.with_facts(|facts| {
-            facts.route = Rc::new(RouteFacts { methods: Some(methods), ..(*facts.route).clone() });
+            facts.route = TableRef::alone(RouteFacts { methods: Some(methods), ..(*facts.route).clone() });
         })
     }
 
@@ -293,7 +293,7 @@ pub fn facts() -> Facts {
         listener: Rc::from("web"),
         request_id: RequestId::parse(b"the-id").expect("letters and a dash"),
         received: UNIX_EPOCH + Duration::from_micros(1_795_265_045_123_999),
-        route: Rc::new(RouteFacts { name: Arc::from("orders"), ..RouteFacts::default() }),
+        route: TableRef::alone(RouteFacts { name: Arc::from("orders"), ..RouteFacts::default() }),
         params: PathParams::default(),
         upstream: None,
         body_limit: None,

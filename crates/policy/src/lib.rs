@@ -21,7 +21,7 @@ pub use build::{Build, Place};
 pub use condition::Condition;
 pub use contract::{Needs, Outcome, Policy, PolicyKind, RequestCx, ResponseCx};
 pub use erased::{Catalog, CompiledPolicy, DynKind, DynPolicy, Slot};
-pub use facts::{Facts, PathParams, RouteFacts};
+pub use facts::{Facts, PathNames, PathParams, RouteFacts, TableRef};
 pub use fault::{Fault, Retry, Side};
 pub use phase::Phase;
 pub use request_id::RequestId;

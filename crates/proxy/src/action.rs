@@ -16,7 +16,7 @@ use crate::rewrite::Rewrite;
 #[derive(Debug)]
 pub(crate) enum Action {
     /// Sends the request to an upstream.
-    Forward(ForwardSettings, Rewrite),
+    Forward(ForwardSettings, Option<Rewrite>),
     /// Answers with what the document says.
     Respond(Respond),
     /// Sends the client elsewhere.
@@ -26,7 +26,7 @@ pub(crate) enum Action {
 }
 
 /// What a route with an upstream adds to it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct ForwardSettings {
     /// The number of the upstream.
     pub(crate) upstream: usize,

@@ -25,16 +25,15 @@ use self::record::Record;
 use crate::action::{Action, to_https};
 use crate::connection::Connection;
 use crate::listener::ListenerSettings;
-use crate::local::{Heads, LocalSnapshot};
+use crate::local::{Heads, LocalRoute, LocalSnapshot};
 use crate::pipeline::Run;
-use crate::snapshot::Route;
 use crate::worker::Worker;
 
 /// What an exchange has at hand besides its heads and its connection.
 pub(crate) struct Exchange<'a> {
     pub(crate) worker: &'a Worker,
     pub(crate) snapshot: &'a Rc<LocalSnapshot>,
-    pub(crate) route: &'a Route,
+    pub(crate) route: &'a LocalRoute,
     pub(crate) facts: Facts,
     /// The request's body and what its head says of the connection.
     pub(crate) announced: RequestFraming,
@@ -93,7 +92,7 @@ pub(crate) async fn serve(
 
     // Route.
     let chosen = choose::route(snapshot, listener, &heads.request, &mut facts, &mut captures);
-    let route = &snapshot.shared.routes[chosen.route];
+    let route = &snapshot.routes[chosen.route];
     let mut run = Run::new(&route.pipeline, &snapshot.locals);
     let record = Record::default();
     let mut exchange = Exchange { worker, snapshot, route, facts, announced, started, record };
@@ -152,12 +151,12 @@ async fn act(
     chosen: &Chosen,
     captures: &Captures,
 ) -> Result<Body, Fault> {
-    let reply = match &exchange.route.action {
+    let reply = match &*exchange.route.action {
         Action::Forward(settings, rewrite) => {
-            if rewrite.changes() {
+            if let Some(rewrite) = rewrite {
                 exchange.record.asked = Some(heads.request.target.clone());
+                rewrite.apply(&mut heads.request, &exchange.facts, captures)?;
             }
-            rewrite.apply(&mut heads.request, &exchange.facts, captures)?;
             return forward::forward(exchange, settings, connection, heads).await;
         }
         Action::Respond(respond) => respond.reply(&heads.request, &exchange.facts),

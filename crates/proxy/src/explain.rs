@@ -6,12 +6,13 @@ use std::rc::Rc;
 use std::time::SystemTime;
 
 use maitred_http::RequestHead;
-use maitred_policy::{Facts, PathParams, Phase, RequestId, RouteFacts};
+use maitred_policy::{Facts, PathParams, Phase, RequestId, RouteFacts, TableRef};
 use maitred_router::{Captures, Outcome, Reason, Subject, Verdict};
 
 use crate::action::Action;
 use crate::exchange::choose;
 use crate::listener::ListenerSettings;
+use crate::local::path_names;
 use crate::snapshot::{Route, Snapshot};
 
 /// What would happen to a request.
@@ -85,10 +86,7 @@ pub fn explain(
     };
     let route = &snapshot.routes[chosen];
     let mut facts = facts_of(route);
-    facts.params = {
-        let names = (!route.params.is_empty()).then(|| Rc::from(&*route.params));
-        choose::params(snapshot, names.as_ref(), &captures, request)
-    };
+    facts.params = choose::params(&path_names(snapshot), &captures, request);
     let policies = route
         .pipeline
         .policies()
@@ -126,7 +124,7 @@ fn facts(route: &Route, listener: &ListenerSettings, client: IpAddr, at: SystemT
         listener: Rc::from(&*listener.name),
         request_id: RequestId::new(0, [0; 10]),
         received: at,
-        route: Rc::new(RouteFacts { name: route.name.clone(), methods: route.methods.clone() }),
+        route: TableRef::alone(RouteFacts { name: route.name.clone(), methods: route.methods.clone() }),
         params: PathParams::default(),
         upstream: None,
         body_limit: None,
@@ -148,7 +146,7 @@ fn why(snapshot: &Snapshot, verdict: &Verdict, name: &impl Fn(usize) -> String) 
 }
 
 fn action(snapshot: &Snapshot, route: &Route, outcome: &Outcome) -> String {
-    match &route.action {
+    match &*route.action {
         Action::Forward(settings, _) => {
             let cluster = &snapshot.upstreams[settings.upstream].cluster;
             format!("forwards to the upstream `{}`", cluster.settings().name)

@@ -7,11 +7,8 @@ use maitred_policy::{Facts, Fault};
 use maitred_router::Captures;
 
 /// What a route does to the path. The query stays unless the target names one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) enum Rewrite {
-    /// Nothing.
-    #[default]
-    Keep,
     /// Removes a prefix, then puts another before the rest.
     Prefix { strip: Strip, add: String },
     /// Replaces the path.
@@ -30,11 +27,6 @@ pub(crate) enum Strip {
 }
 
 impl Rewrite {
-    /// Whether it does anything.
-    pub(crate) fn changes(&self) -> bool {
-        !matches!(self, Self::Keep)
-    }
-
     /// Changes the path.
     pub(crate) fn apply(
         &self,
@@ -43,7 +35,6 @@ impl Rewrite {
         captures: &Captures,
     ) -> Result<(), Fault> {
         match self {
-            Self::Keep => {}
             Self::Prefix { strip, add } => {
                 let path = request.target.path();
                 let from = match strip {

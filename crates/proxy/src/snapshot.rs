@@ -78,7 +78,7 @@ impl AccessTarget {
     }
 }
 
-/// A route, compiled.
+/// A route, compiled. What its requests need of it, workers hold in a row of their own: [`LocalRoute`](crate::local::LocalRoute).
 #[derive(Debug)]
 pub(crate) struct Route {
     pub(crate) name: Arc<str>,
@@ -86,14 +86,12 @@ pub(crate) struct Route {
     pub(crate) path: Arc<str>,
     pub(crate) methods: Option<Arc<[Method]>>,
     pub(crate) pipeline: Arc<Pipeline>,
-    pub(crate) action: Action,
+    pub(crate) action: Arc<Action>,
     pub(crate) errors: Arc<ErrorFormat>,
     /// Which of the snapshot's logs, and how.
     pub(crate) access_log: Option<(usize, AccessFormat)>,
     /// What its conditions are on, in the order of the route table, for people.
     pub(crate) conditions: Box<[Box<str>]>,
-    /// Names of the path's parameters.
-    pub(crate) params: Arc<[Box<str>]>,
     pub(crate) counts: RouteCounts,
 }
 

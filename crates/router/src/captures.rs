@@ -31,8 +31,15 @@ impl Captures {
         self.prefix_end
     }
 
-    pub(crate) fn pattern(&self) -> Option<u32> {
-        self.pattern
+    /// The number of the pattern that won, among [`Router::patterns`](crate::Router::patterns).
+    pub fn pattern(&self) -> Option<usize> {
+        self.pattern.map(|number| number as usize)
+    }
+
+    /// The parts of `path`, which was routed, one for each name of the pattern, still percent-encoded; none for a group of
+    /// a regular expression that took no part.
+    pub fn parts<'a>(&self, path: &'a str) -> impl Iterator<Item = Option<&'a str>> {
+        self.ranges.iter().map(move |range| range.and_then(|(start, end)| path.get(start..end)))
     }
 
     pub(crate) fn clear(&mut self) {
@@ -41,26 +48,47 @@ impl Captures {
         self.prefix_end = None;
     }
 
-    /// Notes what pattern number `number` takes of `path`, which it matches.
-    pub(crate) fn note(&mut self, number: u32, spec: &PathSpec, path: &SplitPath<'_>) {
+    /// Notes what pattern number `number` takes of `path`, which it matches. The pattern itself is looked at only where
+    /// `taken` does not tell.
+    pub(crate) fn note<'s>(
+        &mut self,
+        number: u32,
+        taken: Taken,
+        path: &SplitPath<'_>,
+        spec: impl FnOnce() -> &'s PathSpec,
+    ) {
         self.clear();
         self.pattern = Some(number);
-        match spec.form() {
-            PathForm::Regex(pattern) => self.note_groups(pattern, path.text()),
-            PathForm::Segments { segments: wanted, tail } => {
-                if spec.names().next().is_some() {
-                    let params = wanted.iter().enumerate().filter(|(_, segment)| **segment == Segment::Param);
-                    self.ranges.extend(params.map(|(at, _)| path.segments().range(at)));
+        match taken {
+            Taken::Parts { params, segments, tail } => {
+                let mut left = params;
+                while left != 0 {
+                    self.ranges.push(path.segments().range(left.trailing_zeros() as usize));
+                    left &= left - 1;
                 }
-                if *tail != Tail::Nothing {
-                    let end = path.segments().end_of_first(wanted.len());
-                    self.prefix_end = Some(end);
-                    if *tail == Tail::Rest {
-                        let all = path.text().len();
-                        self.ranges.push(Some((all.min(end + 1), all)));
-                    }
-                }
+                self.note_tail(segments.into(), tail, path);
             }
+            Taken::Asked => match spec().form() {
+                PathForm::Regex(pattern) => self.note_groups(pattern, path.text()),
+                PathForm::Segments { segments, tail } => {
+                    let params =
+                        segments.iter().enumerate().filter(|(_, segment)| **segment == Segment::Param);
+                    self.ranges.extend(params.map(|(at, _)| path.segments().range(at)));
+                    self.note_tail(segments.len(), *tail, path);
+                }
+            },
+        }
+    }
+
+    fn note_tail(&mut self, segments: usize, tail: Tail, path: &SplitPath<'_>) {
+        if tail == Tail::Nothing {
+            return;
+        }
+        let end = path.segments().end_of_first(segments);
+        self.prefix_end = Some(end);
+        if tail == Tail::Rest {
+            let all = path.text().len();
+            self.ranges.push(Some((all.min(end + 1), all)));
         }
     }
 
@@ -76,6 +104,34 @@ impl Captures {
             let end = |at: usize| slots.get(at).copied().flatten().map(NonMaxUsize::get);
             end(2 * group).zip(end(2 * group + 1))
         }));
+    }
+}
+
+/// What a pattern takes of a path, in a few bytes that stand where the table is looked up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Taken {
+    /// The segments whose bits are set, and what stands behind so many segments.
+    Parts { params: u32, segments: u16, tail: Tail },
+    /// More than that, or something else: the pattern tells.
+    Asked,
+}
+
+impl Taken {
+    pub(crate) fn of(spec: &PathSpec) -> Self {
+        let PathForm::Segments { segments, tail } = spec.form() else { return Self::Asked };
+        let mut params = 0;
+        for (at, segment) in segments.iter().enumerate() {
+            if *segment == Segment::Param {
+                let Some(bit) = u32::try_from(at).ok().and_then(|at| 1_u32.checked_shl(at)) else {
+                    return Self::Asked;
+                };
+                params |= bit;
+            }
+        }
+        match u16::try_from(segments.len()) {
+            Ok(segments) => Self::Parts { params, segments, tail: *tail },
+            Err(_) => Self::Asked,
+        }
     }
 }
 
@@ -100,8 +156,6 @@ impl<'a> PathValues<'a> {
 
     /// Every name of the pattern with its part of the path, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> + use<'a> {
-        let path = self.path;
-        let parts = self.captures.ranges.iter().map(move |range| range.and_then(|(a, b)| path.get(a..b)));
-        self.spec.into_iter().flat_map(PathSpec::names).zip(parts)
+        self.spec.into_iter().flat_map(PathSpec::names).zip(self.captures.parts(self.path))
     }
 }

@@ -1,7 +1,7 @@
 //! Why a request has the route that it has: every route compared with it, one by one, without the table. For people
 //! and for tests, never on the way of a request.
 
-use crate::captures::{Captures, PathValues};
+use crate::captures::{Captures, PathValues, Taken};
 use crate::rank::{Candidate, Ranking};
 use crate::rule::Rule;
 use crate::segments::SplitPath;
@@ -92,7 +92,7 @@ fn first_failure(
     }
     let spec = ranking.path(candidate.path);
     let mut captures = Captures::default();
-    captures.note(candidate.path, spec, path);
+    captures.note(candidate.path, Taken::of(spec), path, || spec);
     let values = PathValues::new(Some(spec), &captures, path.text());
     route.conditions.iter().position(|condition| !condition.holds(subject, values)).map(Reason::Condition)
 }

@@ -110,6 +110,10 @@ impl Ranking {
         &self.hosts[at as usize]
     }
 
+    pub(crate) fn paths(&self) -> &[PathSpec] {
+        &self.paths
+    }
+
     pub(crate) fn path(&self, at: u32) -> &PathSpec {
         &self.paths[at as usize]
     }

@@ -4,6 +4,7 @@
 use crate::ambiguity::{Ambiguity, ambiguities};
 use crate::captures::{Captures, PathValues};
 use crate::explain::{Verdict, explain};
+use crate::path::PathSpec;
 use crate::rank::Ranking;
 use crate::search::{Outcome, route};
 use crate::spec::RouteSpec;
@@ -52,8 +53,13 @@ impl Router {
 
     /// The parts of `path`, which was routed, that `captures` has noted.
     pub fn values<'a>(&'a self, captures: &'a Captures, path: &'a str) -> PathValues<'a> {
-        let spec = captures.pattern().map(|number| self.ranking.path(number));
+        let spec = captures.pattern().map(|number| &self.ranking.paths()[number]);
         PathValues::new(spec, captures, path)
+    }
+
+    /// Every pattern of paths of every route, by its number.
+    pub fn patterns(&self) -> &[PathSpec] {
+        self.ranking.paths()
     }
 
     /// Which route wins and why each other one lost: see [`Verdict`]. Compares every route, so not for every request.

@@ -41,7 +41,7 @@ pub(crate) fn route(
     walk(table, host, &path, &mut best);
     let Best { asked, found, refused } = best;
     if let Some(entry) = found {
-        asked.captures.note(entry.path, ranking.path(entry.path), &path);
+        asked.captures.note(entry.path, entry.taken, &path, || ranking.path(entry.path));
         return Outcome::Found(entry.route as usize);
     }
     asked.captures.clear();
@@ -67,16 +67,11 @@ struct Asked<'a> {
 impl<'a> Asked<'a> {
     /// The node to which the switch of `node` leads with this request.
     #[inline]
-    fn switched(&self, node: Node) -> Option<Node> {
+    fn switched(&self, node: &Node) -> Option<&'a Node> {
         let switch = self.table.switches.get(node.switch as usize)?;
         let value = switch.source.value(self.subject.head)?;
         let leaf = self.table.edges.find(switch.scope, &value)?;
-        Some(self.table.nodes[leaf as usize])
-    }
-
-    /// What hangs on `node`, by rank.
-    fn entries(&self, node: Node) -> &'a [Entry] {
-        self.table.entries(node)
+        Some(&self.table.nodes[leaf as usize])
     }
 
     fn takes_method(&self, entry: &Entry) -> bool {
@@ -98,7 +93,7 @@ impl<'a> Asked<'a> {
         }
         let route = self.ranking.route(entry.route);
         if route.reads_path {
-            self.captures.note(entry.path, spec, self.path);
+            self.captures.note(entry.path, entry.taken, self.path, || spec);
         }
         let values = PathValues::new(Some(spec), self.captures, text);
         route.conditions.iter().all(|condition| condition.holds(self.subject, values))
@@ -120,7 +115,7 @@ impl Visitor for Best<'_> {
     }
 
     #[inline]
-    fn visit(&mut self, node: Node) {
+    fn visit(&mut self, node: &Node) {
         // What a switch leads to asks for more, and so most often ranks before what it does not sort.
         if let Some(leaf) = self.asked.switched(node) {
             self.compare(leaf);
@@ -131,8 +126,9 @@ impl Visitor for Best<'_> {
 
 impl Best<'_> {
     #[inline]
-    fn compare(&mut self, node: Node) {
-        for entry in self.asked.entries(node) {
+    fn compare(&mut self, node: &Node) {
+        let table = self.asked.table;
+        for entry in table.entries(node) {
             if entry.rank >= self.bound() {
                 return;
             }
@@ -157,10 +153,10 @@ impl Visitor for Allow<'_> {
         NONE
     }
 
-    fn visit(&mut self, node: Node) {
+    fn visit(&mut self, node: &Node) {
         let leaf = self.asked.switched(node);
-        for entry in [leaf, Some(node)].into_iter().flatten().flat_map(|node| self.asked.table.entries(node))
-        {
+        let table = self.asked.table;
+        for entry in [leaf, Some(node)].into_iter().flatten().flat_map(|node| table.entries(node)) {
             if !self.asked.takes_method(entry) && self.asked.holds(entry) {
                 self.methods.unite(&self.asked.ranking.route(entry.route).methods);
             }

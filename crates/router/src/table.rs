@@ -3,6 +3,7 @@
 //!
 //! Every node knows the best rank below it, so a walk leaves out what cannot win any more. `walk` walks it.
 
+use crate::captures::Taken;
 use crate::condition::Source;
 use crate::host::HostForm;
 use crate::index::{Index, number};
@@ -39,14 +40,17 @@ pub(crate) const NONE: u32 = u32::MAX;
 pub(crate) const KINDS: [PathKind; 4] =
     [PathKind::Exact, PathKind::Params, PathKind::Regex, PathKind::Prefix];
 
-/// A node of a trie.
+/// A node of a trie, with the entry that it most often has: in a large table each is a line from memory.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 pub(crate) struct Node {
     /// The best rank of what is here and below.
     pub(crate) best: u32,
-    /// What is here: so many entries from there on, by rank.
+    /// The first of what is here.
+    entry: Option<Entry>,
+    /// What else is here: so many entries from there on, by rank.
     first: u32,
-    count: u32,
+    more: u32,
     /// Where a segment leads that may be anything.
     pub(crate) param: u32,
     /// Whether literal segments lead on, by the index.
@@ -73,6 +77,8 @@ pub(crate) struct Entry {
     pub(crate) methods: MethodBits,
     /// Whether to be here and to have the method is all that it takes: no condition, no regular expression.
     pub(crate) is_plain: bool,
+    /// What it takes of the path.
+    pub(crate) taken: Taken,
 }
 
 impl Table {
@@ -98,8 +104,9 @@ impl Table {
 
     /// What hangs on a node, the best rank first.
     #[inline]
-    pub(crate) fn entries(&self, node: Node) -> &[Entry] {
-        &self.entries[node.first as usize..][..node.count as usize]
+    pub(crate) fn entries<'a>(&'a self, node: &'a Node) -> impl Iterator<Item = &'a Entry> {
+        let more = &self.entries[node.first as usize..][..node.more as usize];
+        node.entry.iter().chain(more)
     }
 
     fn add_roots(&mut self) -> u32 {
@@ -188,8 +195,10 @@ impl Table {
 
     fn lay(&mut self, node: u32, entries: &[Entry]) {
         let node = &mut self.nodes[node as usize];
-        (node.first, node.count) = (number(self.entries.len()), number(entries.len()));
-        self.entries.extend_from_slice(entries);
+        let Some((best, more)) = entries.split_first() else { return };
+        node.entry = Some(*best);
+        (node.first, node.more) = (number(self.entries.len()), number(more.len()));
+        self.entries.extend_from_slice(more);
     }
 
     fn add_switch(&mut self, node: u32, sorted: &Sorted<'_, Entry>) {
@@ -205,25 +214,26 @@ impl Table {
 
 impl Node {
     const EMPTY: Self =
-        Self { best: NONE, first: 0, count: 0, param: NONE, has_literals: false, switch: NONE };
+        Self { best: NONE, entry: None, first: 0, more: 0, param: NONE, has_literals: false, switch: NONE };
 
     /// Whether entries are here, or a switch leads to some.
     #[inline]
-    pub(crate) fn has_entries(self) -> bool {
-        self.count > 0 || self.switch != NONE
+    pub(crate) fn has_entries(&self) -> bool {
+        self.entry.is_some() || self.switch != NONE
     }
 }
 
 impl Entry {
     fn new(ranking: &Ranking, candidate: &Candidate, rank: u32) -> Self {
         let route = ranking.route(candidate.route);
-        let is_regex = ranking.path(candidate.path).kind() == PathKind::Regex;
+        let path = ranking.path(candidate.path);
         Self {
             rank,
             route: candidate.route,
             path: candidate.path,
             methods: route.methods.bits(),
-            is_plain: route.conditions.is_empty() && !is_regex,
+            is_plain: route.conditions.is_empty() && path.kind() != PathKind::Regex,
+            taken: Taken::of(path),
         }
     }
 }

@@ -16,7 +16,7 @@ pub(crate) trait Visitor {
     fn bound(&self) -> u32;
     /// Sees one node to whose entries host and path led. Their regular expressions, methods and conditions, and the
     /// switch of the node, are not looked at.
-    fn visit(&mut self, node: Node);
+    fn visit(&mut self, node: &Node);
 }
 
 /// Shows `visitor` every node whose entries `host` and `path` meet, and that has or leads to a rank below its bound.
@@ -52,7 +52,7 @@ fn walk_host(table: &Table, roots: u32, path: &SplitPath<'_>, visitor: &mut impl
         }
         if kind == PathKind::Exact {
             if let Some(leaf) = table.edges.find(root, path.text().as_bytes()) {
-                visitor.visit(table.nodes[leaf as usize]);
+                visitor.visit(&table.nodes[leaf as usize]);
             }
         } else {
             let text = path.text().as_bytes();
@@ -85,7 +85,7 @@ impl Trie<'_> {
         let mut next = Some(Step::Enter(root, 0));
         while let Some(step) = next.take().or_else(|| steps.pop()) {
             let (Step::Enter(at, _) | Step::Visit(at)) = step;
-            let node = self.table.nodes[at as usize];
+            let node = &self.table.nodes[at as usize];
             if node.best >= visitor.bound() {
                 continue;
             }
@@ -98,7 +98,7 @@ impl Trie<'_> {
 
     /// Puts on the pile what can be done from here, and answers what is to be done first.
     #[inline]
-    fn enter(&self, at: u32, node: Node, depth: usize, steps: &mut Steps) -> Option<Step> {
+    fn enter(&self, at: u32, node: &Node, depth: usize, steps: &mut Steps) -> Option<Step> {
         if node.has_entries() && (!self.whole || self.segments.are(depth)) {
             steps.push(Step::Visit(at));
         }

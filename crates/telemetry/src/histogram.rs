@@ -10,10 +10,13 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use self::buckets::{BUCKETS, LAST_MICROS, LE_MICROS, WITHIN, bucket_of};
 
 /// Counts of durations by length; written by one thread, read by any.
+///
+/// The sum stands before the counts, and so in one cache line with what stands before the histogram.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Histogram {
-    counts: [AtomicU64; BUCKETS],
     micros: AtomicU64,
+    counts: [AtomicU64; BUCKETS],
 }
 
 impl Default for Histogram {

@@ -33,7 +33,7 @@ pub use metrics::{
     ListenerSeries, Metrics, MetricsOptions, RouteSeries, RouteUpstreamSeries, UpstreamSeries,
 };
 pub use repeat::RepeatLimit;
-pub use series::{Series, Shard};
+pub use series::{OwnShard, Series, Shard};
 pub use shard::{
     ConnectionRefusal, ListenerShard, RouteShard, RouteUpstreamShard, UpstreamFailure, UpstreamShard,
 };

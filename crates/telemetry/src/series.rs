@@ -6,6 +6,7 @@
 
 mod budget;
 
+use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 pub(crate) use self::budget::Budget;
@@ -37,6 +38,19 @@ enum Admission<S: Shard> {
     Asked { budget: Arc<Budget>, overflow: Arc<Series<S>>, granted: OnceLock<bool> },
 }
 
+/// A worker's own shard, held so that to record into it is one step.
+#[derive(Debug)]
+pub struct OwnShard<S>(Arc<Padded<S>>);
+
+impl<S> Deref for OwnShard<S> {
+    type Target = S;
+
+    #[inline]
+    fn deref(&self) -> &S {
+        &self.0.0
+    }
+}
+
 /// A shard that shares no cache line with another worker's (128 bytes: neighbouring lines are fetched in pairs).
 #[derive(Debug, Default)]
 #[repr(align(128))]
@@ -66,6 +80,15 @@ impl<S: Shard> Series<S> {
             Some(shard) => &shard.0,
             None => &self.open(worker).0,
         }
+    }
+
+    /// The same, to be kept. It must not outlive the series, of which it is no longer a part then.
+    ///
+    /// # Panics
+    ///
+    /// As [`at`](Self::at).
+    pub fn own(&self, worker: usize) -> OwnShard<S> {
+        OwnShard(Arc::clone(self.open(worker)))
     }
 
     /// The labels as they stand in the exposition, without braces: `route="users"`.

@@ -9,15 +9,16 @@ use crate::series::Shard;
 /// Lines that a histogram takes: its bounds, `+Inf`, sum and count.
 const HISTOGRAM_LINES: u64 = Histogram::BOUNDS as u64 + 3;
 
-/// One route, whatever its upstream.
+/// One route, whatever its upstream. What every request touches stands together at the beginning.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub struct RouteShard {
-    /// From the first byte of the request to the last of the response.
-    pub duration: Histogram,
     /// Bytes that clients sent.
     pub bytes_in: Counter,
     /// Bytes that clients were sent.
     pub bytes_out: Counter,
+    /// From the first byte of the request to the last of the response.
+    pub duration: Histogram,
 }
 
 impl Shard for RouteShard {
@@ -26,6 +27,7 @@ impl Shard for RouteShard {
 
 /// One route with one upstream, or with none: what the gateway answered by itself.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub struct RouteUpstreamShard {
     requests: [Counter; StatusClass::ALL.len()],
     /// From the start of an attempt to the end of what the upstream answered.

@@ -67,7 +67,7 @@ pub enum HostHeader {
 }
 
 /// How long to wait for what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Timeouts {
     /// For a connection to be made.
     pub connect: Duration,

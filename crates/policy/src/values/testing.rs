@@ -5,7 +5,7 @@ use std::rc::Rc;
 use maitred_http::RequestHead;
 
 use super::View;
-use crate::facts::Facts;
+use crate::facts::{Facts, PathParams, TableRef};
 use crate::harness;
 
 /// A request and the facts of it.
@@ -29,11 +29,9 @@ impl Sample {
     }
 
     pub(crate) fn param(mut self, name: &str, value: &str) -> Self {
-        let before = self.facts.params.names.take();
-        let names: Vec<Box<str>> =
-            before.iter().flat_map(|names| names.iter()).cloned().chain([name.into()]).collect();
-        self.facts.params.names = Some(names.into());
-        self.facts.params.values.push(value.into());
+        let before = self.facts.params.iter().map(|(name, value)| (name.into(), value.map(Into::into)));
+        let (names, values): (Vec<Box<str>>, _) = before.chain([(name.into(), Some(value.into()))]).unzip();
+        self.facts.params = PathParams::new(TableRef::alone(names.into()), values);
         self
     }
 

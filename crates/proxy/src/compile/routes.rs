@@ -1,6 +1,7 @@
 //! Routes: what they match into the route table, what they do into actions.
 //! Each part of a route is compiled even where another has a problem, so that all are told at once.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -44,9 +45,10 @@ pub(super) fn compile(
     let document = compiler.document;
     let errors = Arc::new(error_format(document.errors.on(), problems));
     let mut specs = Vec::new();
+    let mut forwards = Forwards::new();
     let mut routes = Vec::new();
     for entry in &document.routes {
-        let one = One { compiler, around, entry, problems };
+        let one = One { compiler, around, entry, forwards: &mut forwards, problems };
         let (spec, route) = one.compile(&errors, pipelines);
         specs.push(spec);
         routes.push(route);
@@ -87,11 +89,10 @@ fn unmatched(
         path: "".into(),
         methods: None,
         pipeline,
-        action: Action::Unmatched,
+        action: Arc::new(Action::Unmatched),
         errors,
         access_log: around.access_log,
         conditions: Box::default(),
-        params: Arc::default(),
         counts: counts(compiler, UNMATCHED, None),
     }
 }
@@ -123,8 +124,12 @@ struct One<'a> {
     compiler: &'a Compiler<'a>,
     around: &'a Around<'a>,
     entry: &'a NamedEntry<WrittenRoute>,
+    forwards: &'a mut Forwards,
     problems: &'a mut Problems,
 }
+
+/// Forwarding without a rewrite: most routes have one of a few.
+type Forwards = HashMap<ForwardSettings, Arc<Action>>;
 
 impl One<'_> {
     fn compile(
@@ -134,7 +139,7 @@ impl One<'_> {
     ) -> (RouteSpec, Option<Route>) {
         let written = &self.entry.value;
         let matching = &written.r#match;
-        let (paths, params) = self.paths(matching);
+        let paths = self.paths(matching);
         let methods = self.methods(matching);
         let spec = RouteSpec {
             hosts: self.hosts(matching),
@@ -149,26 +154,20 @@ impl One<'_> {
             None => Arc::clone(errors),
             Some(own) => Arc::new(error_format(own.on(), self.problems)),
         };
-        let upstream = match &action {
+        let upstream = match action.as_deref() {
             Some(Action::Forward(..)) => self.upstream_name(),
             _ => None,
         };
+        let path = matching.path.iter().map(|path| path.value.text.as_str()).collect::<Vec<_>>().join(" ");
         let route = action.map(|action| Route {
             name: Arc::from(&*self.entry.name),
-            path: matching
-                .path
-                .iter()
-                .map(|path| path.value.text.as_str())
-                .collect::<Vec<_>>()
-                .join(" ")
-                .into(),
+            path: path.into(),
             methods: methods.map(Arc::from),
             pipeline,
             action,
             errors,
             access_log: self.around.access_log.filter(|_| written.access_log),
             conditions: condition_names(matching),
-            params,
             counts: counts(self.compiler, &self.entry.name, upstream.as_deref()),
         });
         (spec, route)
@@ -189,21 +188,15 @@ impl One<'_> {
         hosts
     }
 
-    fn paths(&mut self, matching: &Match) -> (Vec<PathSpec>, Arc<[Box<str>]>) {
+    fn paths(&mut self, matching: &Match) -> Vec<PathSpec> {
         let mut paths = Vec::new();
-        let mut names: Vec<Box<str>> = Vec::new();
         for path in &matching.path {
             match PathSpec::parse(&path.value.text) {
-                Ok(spec) => {
-                    names.extend(spec.names().map(Into::into));
-                    paths.push(spec);
-                }
+                Ok(spec) => paths.push(spec),
                 Err(error) => self.problem(error.to_string(), path.span),
             }
         }
-        names.sort_unstable();
-        names.dedup();
-        (paths, names.into())
+        paths
     }
 
     fn methods(&mut self, matching: &Match) -> Option<Vec<Method>> {
@@ -292,17 +285,18 @@ impl One<'_> {
         }
     }
 
-    fn action(&mut self) -> Option<Action> {
+    fn action(&mut self) -> Option<Arc<Action>> {
         let written = &self.entry.value;
         if let Some(upstream) = &written.upstream {
             return self.forward(upstream);
         }
         if let Some(respond) = &written.respond {
-            return self.respond(respond).map(Action::Respond);
+            return self.respond(respond).map(Action::Respond).map(Arc::new);
         }
         let redirect = written.redirect.as_ref()?;
         let to = self.target(&redirect.to)?;
-        Some(Action::Redirect(Redirect { status: redirect.status.code(), keeps_query: !to.has_query(), to }))
+        let (status, keeps_query) = (redirect.status.code(), !to.has_query());
+        Some(Arc::new(Action::Redirect(Redirect { status, to, keeps_query })))
     }
 
     fn upstream_name(&self) -> Option<Arc<str>> {
@@ -312,7 +306,7 @@ impl One<'_> {
         })
     }
 
-    fn forward(&mut self, upstream: &UpstreamRef) -> Option<Action> {
+    fn forward(&mut self, upstream: &UpstreamRef) -> Option<Arc<Action>> {
         let written = &self.entry.value;
         let name = self.upstream_name()?;
         // That the name exists was checked when the document was read.
@@ -336,8 +330,18 @@ impl One<'_> {
             idle: own.idle.unwrap_or(base.idle),
             total: own.total.or(base.total),
         };
-        let rewrite = self.rewrite()?;
-        Some(Action::Forward(ForwardSettings { upstream: number, timeouts }, rewrite))
+        let settings = ForwardSettings { upstream: number, timeouts };
+        if self.rewrites() {
+            return Some(Arc::new(Action::Forward(settings, Some(self.rewrite()?))));
+        }
+        let shared = self.forwards.entry(settings);
+        let shared = shared.or_insert_with_key(|settings| Arc::new(Action::Forward(settings.clone(), None)));
+        Some(Arc::clone(shared))
+    }
+
+    fn rewrites(&self) -> bool {
+        let written = &self.entry.value;
+        written.rewrite.is_some() || written.strip_prefix.is_some() || written.add_prefix.is_some()
     }
 
     fn rewrite(&mut self) -> Option<Rewrite> {
@@ -351,10 +355,7 @@ impl One<'_> {
             Some(StripPrefix::Path(prefix)) => Strip::Prefix(prefix.0.clone()),
         };
         let add = written.add_prefix.as_ref().map(|prefix| prefix.0.clone()).unwrap_or_default();
-        Some(match (&strip, add.is_empty()) {
-            (Strip::Nothing, true) => Rewrite::Keep,
-            _ => Rewrite::Prefix { strip, add },
-        })
+        Some(Rewrite::Prefix { strip, add })
     }
 
     fn target(&mut self, written: &scalar::Template) -> Option<TargetTemplate> {

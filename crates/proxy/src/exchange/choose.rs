@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use maitred_http::{Known, Method, RequestHead};
-use maitred_policy::{Facts, Fault, PathParams};
+use maitred_policy::{Facts, Fault, PathNames, PathParams, TableRef};
 use maitred_router::{Captures, Outcome, Subject};
 
 use super::Body;
@@ -46,22 +46,18 @@ pub(crate) fn route(
         }
         Outcome::NotFound => Chosen { route: table.unmatched(), allow: None },
     };
-    facts.route = Rc::clone(&snapshot.routes[chosen.route]);
-    facts.params = params(table, snapshot.params[chosen.route].as_ref(), captures, request);
+    facts.route = TableRef::new(&snapshot.route_facts, chosen.route);
+    facts.params = params(&snapshot.path_names, captures, request);
     chosen
 }
 
-/// What the parameters of a path with these names matched.
-pub(crate) fn params(
-    table: &Snapshot,
-    names: Option<&Rc<[Box<str>]>>,
-    captures: &Captures,
-    request: &RequestHead,
-) -> PathParams {
-    let Some(names) = names else { return PathParams::default() };
-    let found = table.router.values(captures, request.target.path());
-    let values = names.iter().map(|name| found.value(name).unwrap_or_default().into()).collect();
-    PathParams { names: Some(Rc::clone(names)), values }
+/// What the parameters of the path matched, of which the names by pattern are `names`.
+pub(crate) fn params(names: &Rc<[PathNames]>, captures: &Captures, request: &RequestHead) -> PathParams {
+    let values: Vec<_> = captures.parts(request.target.path()).map(|part| part.map(Into::into)).collect();
+    match captures.pattern() {
+        Some(pattern) if !values.is_empty() => PathParams::new(TableRef::new(names, pattern), values),
+        _ => PathParams::default(),
+    }
 }
 
 /// The method to route by: of a CORS preflight the one that it asks about, where the route for that answers preflights.

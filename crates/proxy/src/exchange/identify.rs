@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use maitred_http::{Fields, Known, RequestHead, Scheme, list_items};
-use maitred_policy::{Facts, PathParams, RequestId};
+use maitred_policy::{Facts, PathParams, RequestId, TableRef};
 
 use crate::clock::unix_micros;
 use crate::listener::ListenerSettings;
@@ -35,7 +35,7 @@ pub(crate) fn facts(
         listener,
         request_id: RequestId::new(unix_micros(received) / 1000, worker.random()),
         received,
-        route: Rc::clone(&snapshot.routes[snapshot.shared.unmatched()]),
+        route: TableRef::new(&snapshot.route_facts, snapshot.shared.unmatched()),
         params: PathParams::default(),
         upstream: None,
         body_limit: None,

@@ -43,15 +43,15 @@ pub(crate) fn record(
     let complete = !matches!(sent, Sent::Broken);
     let status = response.status;
 
-    let counts = route.counts.route.at(worker.index);
+    let number = facts.route.number();
+    let counts = snapshot.route_counts(number);
     counts.duration.record(micros(duration));
     counts.bytes_in.add(record.bytes_in);
     counts.bytes_out.add(record.bytes_out);
     let upstream_micros = record
         .upstream_started
         .map(|from| micros(record.upstream_ended.unwrap_or(now).saturating_duration_since(from)));
-    let requests = if upstream_micros.is_some() { &route.counts.requests } else { &route.counts.own };
-    let requests = requests.at(worker.index);
+    let requests = snapshot.request_counts(number, upstream_micros.is_some());
     requests.requests(status).inc();
     if let Some(upstream_micros) = upstream_micros {
         requests.upstream_duration.record(upstream_micros);
@@ -75,8 +75,8 @@ pub(crate) fn record(
             bytes_out: record.bytes_out,
             duration_micros: micros(duration),
             upstream_micros,
-            route: &route.name,
-            path_template: &route.path,
+            route: &facts.route.name,
+            path_template: &snapshot.shared.routes[number].path,
             upstream: facts.upstream.as_deref().unwrap_or_default(),
             endpoint: &endpoint,
             attempts: record.attempts,
@@ -99,7 +99,7 @@ pub(crate) fn refused(
     refused: Refused,
 ) {
     let route = &snapshot.shared.routes[snapshot.shared.unmatched()];
-    route.counts.own.at(worker.index).requests(refused.status).inc();
+    snapshot.request_counts(snapshot.shared.unmatched(), false).requests(refused.status).inc();
     if let Some((log, format)) = &route.access_log {
         let request = &heads.request;
         let is_read = !request.target.path().is_empty();

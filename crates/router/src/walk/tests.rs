@@ -22,7 +22,7 @@ impl Visitor for Nothing {
         NONE
     }
 
-    fn visit(&mut self, _: Node) {
+    fn visit(&mut self, _: &Node) {
         self.seen += 1;
     }
 }
