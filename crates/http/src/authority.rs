@@ -34,16 +34,17 @@ impl Authority {
         }
         match host.strip_prefix(b"[") {
             Some(rest) => check_ipv6(rest)?,
-            None if host.iter().all(|&byte| is_host_byte(byte)) => {}
+            None if host.iter().all(|&byte| HOST_BYTES[usize::from(byte)]) => {}
             None => return Err(AuthorityError::Host),
         }
         let host = host.strip_suffix(b".").filter(|rest| !rest.is_empty()).unwrap_or(host);
-        self.text.extend(host.iter().map(|&byte| char::from(byte.to_ascii_lowercase())));
+        self.text.push_str(std::str::from_utf8(host).map_err(|_| AuthorityError::Host)?);
+        self.text.make_ascii_lowercase();
         self.host_len = self.text.len();
         if let Some(digits) = port {
             self.port = Some(parse_port(digits)?);
             self.text.push(':');
-            self.text.extend(digits.iter().map(|&byte| char::from(byte)));
+            self.text.push_str(std::str::from_utf8(digits).map_err(|_| AuthorityError::Port)?);
         }
         Ok(())
     }
@@ -106,9 +107,15 @@ fn check_ipv6(rest: &[u8]) -> Result<(), AuthorityError> {
 
 /// Unreserved bytes, and the underscore that real service names have. Percent-encoding and sub-delimiters, which
 /// RFC 3986 would allow, occur in no real host name and only confuse what compares hosts.
-const fn is_host_byte(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'.' | b'_' | b'~')
-}
+const HOST_BYTES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128_u8 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        byte += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {

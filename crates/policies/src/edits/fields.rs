@@ -3,7 +3,7 @@
 
 use maitred_config::scalar::header_name;
 use maitred_config::{HeaderName, Named, Problem, Span, Spanned, scalar};
-use maitred_http::{FieldName, Fields};
+use maitred_http::{FieldName, Fields, check_field_value};
 use maitred_policy::Build;
 use maitred_policy::values::{Available, Template, View};
 
@@ -38,9 +38,33 @@ pub(crate) struct FieldEdits {
     keep: Option<Box<[FieldName]>>,
     rename: Box<[(FieldName, FieldName)]>,
     /// First those to set, then those to add, then those that are there by default.
-    texts: Box<[(FieldName, Template)]>,
+    texts: Box<[(FieldName, FieldText)]>,
     add_from: usize,
     default_from: usize,
+}
+
+/// What a field is set to.
+#[derive(Debug)]
+enum FieldText {
+    /// The same for every message.
+    Fixed(Box<[u8]>),
+    Rendered(Template),
+}
+
+impl FieldText {
+    fn new(template: Template) -> Self {
+        match template.literal() {
+            Some(text) if check_field_value(text.as_bytes()) => Self::Fixed(text.as_bytes().into()),
+            _ => Self::Rendered(template),
+        }
+    }
+
+    fn template(&self) -> Option<&Template> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::Rendered(template) => Some(template),
+        }
+    }
 }
 
 impl FieldEdits {
@@ -74,9 +98,10 @@ impl FieldEdits {
         self.remove.is_empty() && self.keep.is_none() && self.rename.is_empty() && self.texts.is_empty()
     }
 
-    /// Renders the texts, before anything is edited.
+    /// Renders the texts that are not fixed, before anything is edited.
     pub(crate) fn render(&self, view: &View<'_>, buffer: &mut Vec<u8>) -> Places {
-        texts::render(self.texts.iter().map(|(_, text)| text), Template::render, view, buffer)
+        let texts = self.texts.iter().filter_map(|(_, text)| text.template());
+        texts::render(texts, Template::render, view, buffer)
     }
 
     /// Edits, with the texts that were rendered.
@@ -92,8 +117,12 @@ impl FieldEdits {
         for (from, to) in &self.rename {
             rename(fields, from, to);
         }
-        for (index, ((name, _), place)) in self.texts.iter().zip(places).enumerate() {
-            let value = place.clone().map(|place| &buffer[place]);
+        let mut places = places.iter();
+        for (index, (name, text)) in self.texts.iter().enumerate() {
+            let value = match text {
+                FieldText::Fixed(text) => Some(&**text),
+                FieldText::Rendered(_) => places.next().cloned().flatten().map(|place| &buffer[place]),
+            };
             match value {
                 Some(value) if index < self.add_from => fields.set(name, value),
                 None if index < self.add_from => {
@@ -137,12 +166,12 @@ impl Names<'_, '_> {
         names.iter().filter_map(|name| self.checked(&name.value.0, name.span)).collect()
     }
 
-    fn texts(&mut self, written: &Named<Spanned<scalar::Template>>) -> Vec<(FieldName, Template)> {
+    fn texts(&mut self, written: &Named<Spanned<scalar::Template>>) -> Vec<(FieldName, FieldText)> {
         let available = match self.message {
             Message::Request => Available::Request,
             Message::Response => Available::Response,
         };
-        let mut texts: Vec<(FieldName, Template)> = Vec::new();
+        let mut texts: Vec<(FieldName, FieldText)> = Vec::new();
         for entry in written {
             let name = self.checked(&entry.name, entry.span);
             let text = texts::compile(entry, available, self.build);
@@ -155,7 +184,7 @@ impl Names<'_, '_> {
                     None,
                 );
             }
-            texts.push((name, text));
+            texts.push((name, FieldText::new(text)));
         }
         texts
     }

@@ -105,9 +105,11 @@ pub(crate) fn tell(request: &mut RequestHead, facts: &Facts) {
         remove_claims(request);
     }
     let fields = &mut request.fields;
-    add_hop(fields, Known::XForwardedFor, |out| push_address(out, facts.peer));
+    let peer = AddressText::of(facts.peer);
+    let client = if facts.client == facts.peer { peer } else { AddressText::of(facts.client) };
+    add_hop(fields, Known::XForwardedFor, |out| out.extend_from_slice(peer.as_bytes()));
     fields.remove_known(Known::XRealIp);
-    fields.append_known_with(Known::XRealIp, |out| push_address(out, facts.client));
+    fields.append_known(Known::XRealIp, client.as_bytes());
     if !fields.has(Known::XForwardedProto) {
         fields.append_known(Known::XForwardedProto, facts.scheme.as_str().as_bytes());
     }
@@ -115,7 +117,7 @@ pub(crate) fn tell(request: &mut RequestHead, facts: &Facts) {
     if !fields.has(Known::XForwardedHost) && !host.is_empty() {
         fields.append_known(Known::XForwardedHost, host.as_bytes());
     }
-    add_hop(fields, Known::Forwarded, |out| push_forwarded(out, facts, host));
+    add_hop(fields, Known::Forwarded, |out| push_forwarded(out, facts, peer, host));
 }
 
 /// Adds one element behind those that are there.
@@ -135,14 +137,14 @@ fn add_hop(fields: &mut Fields, name: Known, element: impl FnOnce(&mut Vec<u8>))
 }
 
 /// This hop as an element of `Forwarded` (RFC 7239): an IPv6 address stands in brackets and quotes.
-fn push_forwarded(out: &mut Vec<u8>, facts: &Facts, host: &str) {
+fn push_forwarded(out: &mut Vec<u8>, facts: &Facts, peer: AddressText, host: &str) {
     out.extend_from_slice(b"for=");
     if facts.peer.is_ipv6() {
         out.extend_from_slice(b"\"[");
-        push_address(out, facts.peer);
+        out.extend_from_slice(peer.as_bytes());
         out.extend_from_slice(b"]\"");
     } else {
-        push_address(out, facts.peer);
+        out.extend_from_slice(peer.as_bytes());
     }
     if !host.is_empty() {
         out.extend_from_slice(b";host=\"");
@@ -153,18 +155,39 @@ fn push_forwarded(out: &mut Vec<u8>, facts: &Facts, host: &str) {
     out.extend_from_slice(facts.scheme.as_str().as_bytes());
 }
 
-/// Appends an address as text. IPv4 is written by hand, since the general way costs as much as parsing a head.
-fn push_address(out: &mut Vec<u8>, address: IpAddr) {
-    match address {
-        IpAddr::V4(v4) => {
-            for (i, octet) in v4.octets().into_iter().enumerate() {
-                if i > 0 {
-                    out.push(b'.');
+/// An address as text: written once, and told in several fields.
+#[derive(Clone, Copy)]
+struct AddressText {
+    /// As long as the longest IPv6 address, with an IPv4 address at its end.
+    text: [u8; 45],
+    len: usize,
+}
+
+impl AddressText {
+    /// IPv4 is written by hand, since the general way costs as much as parsing a head.
+    fn of(address: IpAddr) -> Self {
+        let mut written = Self { text: [0; 45], len: 0 };
+        match address {
+            IpAddr::V4(v4) => {
+                for (i, octet) in v4.octets().into_iter().enumerate() {
+                    if i > 0 {
+                        written.push(b".");
+                    }
+                    written.push(itoa::Buffer::new().format(octet).as_bytes());
                 }
-                out.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
             }
+            IpAddr::V6(v6) => written.push(v6.to_string().as_bytes()),
         }
-        IpAddr::V6(v6) => out.extend_from_slice(v6.to_string().as_bytes()),
+        written
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.text[self.len..self.len + bytes.len()].copy_from_slice(bytes);
+        self.len += bytes.len();
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.text[..self.len]
     }
 }
 
@@ -186,10 +209,8 @@ mod tests {
         ] {
             assert_eq!(parse_address(text), address.map(|address| address.parse().unwrap()), "{text}");
         }
-        for text in ["0.0.0.0", "10.200.3.255", "2001:db8::1"] {
-            let mut out = Vec::new();
-            push_address(&mut out, text.parse().unwrap());
-            assert_eq!(out, text.as_bytes());
+        for text in ["0.0.0.0", "10.200.3.255", "2001:db8::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"] {
+            assert_eq!(AddressText::of(text.parse().unwrap()).as_bytes(), text.as_bytes());
         }
         assert_eq!(forwarded_for(b"proto=http; For=\"[2001:db8::1]:80\""), Some("[2001:db8::1]:80"));
     }
