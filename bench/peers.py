@@ -246,6 +246,8 @@ def address(port):
 
 class Maitred(Program):
     name, label, tables = "maitred", "maitred", True
+    defaults = "request_id: false, "
+    """What the others do not do unless told is turned off; the fields that tell who the client is always go along."""
 
     def __init__(self, binary):
         self.binary = binary
@@ -281,11 +283,15 @@ class Maitred(Program):
             "  origin:",
             f"    endpoints: [http://127.0.0.1:{site.origin}]",
             "    keepalive: { idle: 128, idle_timeout: 300s, max_requests: 1000000000 }",
-            f"policies: {{ transform_request: {header}, transform_response: {header} }}",
+            f"policies: {{ {self.defaults}transform_request: {header}, transform_response: {header} }}",
             "routes:",
             *routes,
             "",
         ])
+
+
+class MaitredWithDefaults(Maitred):
+    name, label, defaults = "maitred-defaults", "maitred, request ids too", ""
 
 
 def programs(maitred_binary):

@@ -1,6 +1,7 @@
 """Plain proxying: CPU per request, HTTP/1.1 keep-alive, answers of 128 bytes."""
 
 from generators import wrk
+from peers import MaitredWithDefaults
 from settings import CONNECTIONS
 from turns import measured, take_turns
 from verdict import better_claim, ratio_claim
@@ -19,6 +20,8 @@ COLUMNS = [
 
 
 def run(bench):
+    programs = [*bench.programs]
+    programs += [MaitredWithDefaults(program.binary) for program in bench.programs if program.name == "maitred"]
     with bench.origin() as origin:
 
         def turn(program):
@@ -36,9 +39,9 @@ def run(bench):
                     "others": others,
                 }
 
-        runs = take_turns(bench, "plain", bench.programs, turn)
+        runs = take_turns(bench, "plain", programs, turn)
     claims = [
         ratio_claim(runs, "cpu_us", "maitred", "relay", "CPU a request ÷ the TCP relay", 1.10),
         better_claim(runs, "cpu_us", "maitred", ("nginx", "haproxy"), "CPU a request ÷ the better of nginx and HAProxy", 0.90),
     ]
-    return runs, {program.name: program.label for program in bench.programs}, claims
+    return runs, {program.name: program.label for program in programs}, claims

@@ -1,5 +1,5 @@
-//! One hash table from (scope, text) to a number, for all hosts or all edges of the tries at once: texts lie one
-//! behind the other, slots in one array, so that a look-up touches two lines of memory however large the table is.
+//! One hash table from (scope, text) to a number, for all hosts or all edges of the tries at once: short texts lie in
+//! their slots, others one behind the other, so that a look-up touches one or two lines of memory however large the table.
 //!
 //! Only the configuration adds to it. A request that is made to collide meets a full slot and the next ones, never
 //! a longer chain than the table has anyway, so the hash needs no secret.
@@ -7,25 +7,39 @@
 /// A table from (scope, text) to a number.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
-    /// A power of two, at most three quarters full; or nothing.
+    /// A power of two, at most half full; or nothing.
     slots: Vec<Slot>,
+    /// The texts that are too long for their slots.
     texts: Vec<u8>,
     used: usize,
     longest: usize,
 }
 
+/// Half a cache line.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
 struct Slot {
     hash: u32,
     scope: u32,
-    at: u32,
-    len: u32,
     value: u32,
+    len: u32,
+    text: SlotText,
 }
+
+#[derive(Clone, Copy, Debug)]
+enum SlotText {
+    /// Up to so many bytes.
+    Here([u8; SHORT]),
+    /// From there on among the long texts.
+    At(u32),
+}
+
+const SHORT: usize = 15;
 
 /// The value of a slot that is free.
 const FREE: u32 = u32::MAX;
-const FREE_SLOT: Slot = Slot { hash: 0, scope: 0, at: 0, len: 0, value: FREE };
+const FREE_SLOT: Slot = Slot { hash: 0, scope: 0, value: FREE, len: 0, text: SlotText::At(0) };
+const _: () = assert!(size_of::<Slot>() == 32, "two slots are to share a cache line");
 
 impl Index {
     /// The number of `text` in `scope`.
@@ -51,17 +65,18 @@ impl Index {
 
     /// Adds a text that is not there yet; `value` is less than `u32::MAX`.
     pub(crate) fn add(&mut self, scope: u32, text: &[u8], value: u32) {
-        if (self.used + 1) * 4 > self.slots.len() * 3 {
+        if (self.used + 1) * 2 > self.slots.len() {
             self.grow();
         }
-        let slot = Slot {
-            hash: hash(scope, text),
-            scope,
-            at: number(self.texts.len()),
-            len: number(text.len()),
-            value,
+        let mut here = [0; SHORT];
+        let place = if let Some(start) = here.get_mut(..text.len()) {
+            start.copy_from_slice(text);
+            SlotText::Here(here)
+        } else {
+            self.texts.extend_from_slice(text);
+            SlotText::At(number(self.texts.len() - text.len()))
         };
-        self.texts.extend_from_slice(text);
+        let slot = Slot { hash: hash(scope, text), scope, value, len: number(text.len()), text: place };
         self.longest = self.longest.max(text.len());
         self.used += 1;
         self.place(slot);
@@ -76,8 +91,13 @@ impl Index {
         self.used == 0
     }
 
-    fn text(&self, slot: &Slot) -> &[u8] {
-        &self.texts[slot.at as usize..][..slot.len as usize]
+    #[inline]
+    fn text<'a>(&'a self, slot: &'a Slot) -> &'a [u8] {
+        let from = match &slot.text {
+            SlotText::Here(text) => &text[..],
+            SlotText::At(at) => &self.texts[*at as usize..],
+        };
+        &from[..slot.len as usize]
     }
 
     fn grow(&mut self) {
