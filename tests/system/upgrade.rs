@@ -1,6 +1,6 @@
 //! WebSocket: a tunnel after the service's 101, and nothing but an answer otherwise.
 
-use maitred_tests::{Echo, Fake, Origin, PATIENCE, eventually, open_websocket, websocket_echo};
+use maitred_tests::{Echo, Fake, Gateway, Origin, PATIENCE, eventually, open_websocket, websocket_echo};
 use tungstenite::Message;
 use tungstenite::protocol::frame::coding::CloseCode;
 
@@ -130,6 +130,32 @@ fn only_websocket_may_be_upgraded_to() {
     ] {
         assert!(!Echo::of(&gateway.connect().ask(request)).has("Upgrade"), "{request}");
     }
+}
+
+#[test]
+fn other_protocols_may_be_upgraded_to_where_a_route_lists_them() {
+    let service = Fake::start(|mut wire, number| {
+        let head = wire.head();
+        assert_eq!(head.field("Upgrade"), Some("SPDY/3.1"));
+        let to = if number == 0 { "spdy/3.1" } else { "websocket" };
+        wire.send(format!(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {to}\r\n\r\n"
+        ));
+        wire.send("streams");
+        wire.rest_to_any_end();
+    });
+    let gateway = Gateway::start(&format!(
+        "routes: {{ exec: {{ match: /*, upstream: \"{}\", upgrades: [websocket, spdy/3.1] }} }}",
+        service.url()
+    ));
+    let request = "GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: other, SPDY/3.1\r\n\r\n";
+    let mut wire = gateway.connect();
+    wire.send(request);
+    let head = wire.head();
+    assert_eq!((head.status(), head.field("Upgrade")), (101, Some("spdy/3.1")));
+    assert_eq!(wire.exactly(7), b"streams");
+    // A service that changes to something else than it was asked for is not to be trusted.
+    assert_eq!(gateway.connect().ask(request).status(), 502);
 }
 
 #[test]

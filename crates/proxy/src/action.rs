@@ -31,6 +31,8 @@ pub(crate) struct ForwardSettings {
     /// The number of the upstream.
     pub(crate) upstream: usize,
     pub(crate) timeouts: Timeouts,
+    /// Protocols that clients may change to, in lower case.
+    pub(crate) upgrades: Box<[Box<str>]>,
 }
 
 /// A fixed answer.

@@ -7,8 +7,8 @@ use super::{ErrorBodies, Match, PolicyMap, Redirect, Respond, refuse_zero};
 use crate::config_map;
 use crate::node::Node;
 use crate::problem::Problem;
-use crate::read::{Fields, Read, Reader, Shape, Spanned, TextShape, Toggle};
-use crate::scalar::{EndpointUrl, PathKind, ScalarProblem, Tail, Template};
+use crate::read::{Fields, OneOrMany, Read, Reader, Shape, Spanned, TextShape, Toggle};
+use crate::scalar::{EndpointUrl, PathKind, ScalarProblem, Tail, Template, header_name};
 
 config_map! {
     /// Which requests go where. A route does one thing: `upstream`, `respond` or `redirect`.
@@ -32,6 +32,9 @@ config_map! {
         rewrite: Option<Template>,
         /// Waits of this route, in place of the upstream's.
         timeouts: RouteTimeouts = true,
+        /// Protocols that clients may change to on a connection to the service (`Upgrade`); `false`: none. Without it:
+        /// `websocket`.
+        upgrades: Option<Toggle<OneOrMany<UpgradeToken>>>,
         /// Its policies, laid over the global ones by name; `false`: none at all.
         policies: PolicyMap,
         /// The bodies of errors on this route, in place of the global ones; `false`: the usual ones.
@@ -83,6 +86,39 @@ impl Read for UpstreamRef {
     }
 }
 
+/// The name of a protocol that a connection may change to, perhaps with its version: `websocket`, `spdy/3.1`. In lower case,
+/// since names of protocols do not distinguish it (RFC 9110 section 7.8).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct UpgradeToken(pub String);
+
+static UPGRADE_TOKEN: TextShape =
+    TextShape { name: "protocol to change to", example: "websocket", pattern: None };
+
+impl Read for UpgradeToken {
+    fn shape() -> Shape {
+        Shape::Text(&UPGRADE_TOKEN)
+    }
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        reader.scalar(node, &UPGRADE_TOKEN, |text| {
+            let token = text.to_ascii_lowercase();
+            let (name, version) = token.split_once('/').map_or((token.as_str(), None), |(a, b)| (a, Some(b)));
+            let is_token = |part: &str| header_name::parse(part).is_ok();
+            if !is_token(name) || !version.is_none_or(is_token) {
+                let problem = ScalarProblem::whole("this is no name of a protocol", text);
+                return Err(problem.help("write a name, or a name and a version: `spdy/3.1`"));
+            }
+            if ["h2c", "h2", "h3", "http", "tls"].contains(&name) {
+                // Behind such a tunnel, requests would pass every policy unseen.
+                let problem =
+                    ScalarProblem::whole(format!("`{text}` would carry requests past every policy"), text);
+                return Err(problem.help("HTTP/2 is a matter of listeners and upstreams, not of upgrades"));
+            }
+            Ok(Self(token))
+        })
+    }
+}
+
 /// What `strip_prefix` removes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StripPrefix {
@@ -131,13 +167,22 @@ impl Read for PathPrefix {
 }
 
 impl Route {
+    /// The protocols that clients may change to, in lower case.
+    pub fn upgrades(&self) -> Vec<&str> {
+        match &self.upgrades {
+            None => vec!["websocket"],
+            Some(Toggle::Off) => Vec::new(),
+            Some(Toggle::On(listed)) => listed.iter().map(|token| token.0.as_str()).collect(),
+        }
+    }
+
     fn check(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
         check_action(fields, reader);
         self.check_rewriting(fields, reader);
     }
 
     fn check_rewriting(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
-        let changes = ["strip_prefix", "add_prefix", "rewrite", "timeouts"];
+        let changes = ["strip_prefix", "add_prefix", "rewrite", "timeouts", "upgrades"];
         if !fields.has("upstream") && (fields.has("respond") || fields.has("redirect")) {
             let says =
                 |key: &&str| fields.has(key) && (*key != "timeouts" || self.timeouts != RouteTimeouts::NONE);

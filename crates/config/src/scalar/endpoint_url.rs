@@ -88,6 +88,11 @@ impl Scheme {
     pub fn is_tls(self) -> bool {
         matches!(self, Self::Https | Self::Grpcs)
     }
+
+    /// Whether what is behind it speaks gRPC.
+    pub fn is_grpc(self) -> bool {
+        matches!(self, Self::Grpc | Self::Grpcs)
+    }
 }
 
 /// As the language writes it, always with its port.
@@ -172,7 +177,7 @@ pub fn srv_name(text: &str) -> Result<String, ScalarProblem> {
 }
 
 /// Reads `host[:port]`.
-fn host_and_port(text: &str, default_port: u16) -> Result<(EndpointHost, u16), ScalarProblem> {
+pub(super) fn host_and_port(text: &str, default_port: u16) -> Result<(EndpointHost, u16), ScalarProblem> {
     let (written, port) = match text.rfind(':') {
         // A colon inside of brackets, or one of several without any, belongs to an IPv6 address.
         Some(colon) if !text[colon..].contains(']') && !is_bare_ipv6(text, colon) => {
@@ -263,7 +268,7 @@ fn unknown_scheme(lower: &str, rest: &str, at: Range<usize>) -> ScalarProblem {
 }
 
 /// A user and a password must not be quoted, since messages are logged: so this comes first, and tells the host alone.
-fn refuse_user(text: &str) -> Result<(), ScalarProblem> {
+pub(super) fn refuse_user(text: &str) -> Result<(), ScalarProblem> {
     let Some(at) = text.rfind('@').filter(|_| !text.starts_with("unix:")) else { return Ok(()) };
     let start = text[..at].find("://").map_or(0, |colon| colon + 3);
     let scheme =

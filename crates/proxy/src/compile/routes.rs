@@ -330,7 +330,8 @@ impl One<'_> {
             idle: own.idle.unwrap_or(base.idle),
             total: own.total.or(base.total),
         };
-        let settings = ForwardSettings { upstream: number, timeouts };
+        let upgrades = written.upgrades().into_iter().map(Into::into).collect();
+        let settings = ForwardSettings { upstream: number, timeouts, upgrades };
         if self.rewrites() {
             return Some(Arc::new(Action::Forward(settings, Some(self.rewrite()?))));
         }

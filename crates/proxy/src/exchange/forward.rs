@@ -52,7 +52,7 @@ pub(crate) async fn forward(
     let mut now = exchange.worker.clock.now();
     exchange.record.upstream_started = Some(now);
     headers::prepare(&mut heads.request, &exchange.facts);
-    let upgrade = headers::upgrade(exchange, &heads.request)?;
+    let upgrade = headers::upgrade(exchange, &settings.upgrades, &heads.request)?;
 
     let limits = &exchange.snapshot.shared.limits;
     let mut upload = Upload {

@@ -224,7 +224,8 @@ async fn switch(
     head: &mut ResponseHead,
     mut forwarded: Forwarded,
 ) -> Sent {
-    connection.server.switch(&head.fields, b"websocket");
+    let protocol = head.fields.known(Known::Upgrade).unwrap_or_default();
+    connection.server.switch(&head.fields, protocol);
     let until = exchange.worker.clock.now() + exchange.snapshot.shared.limits.body_grace;
     if let Err(error) = connection.flush(until).await {
         client_gone(exchange, &error);

@@ -72,7 +72,8 @@ mistakes! {
     route_match_headers_twice: route("{ respond: OK, match: { headers: { x-a: 1, X-A: 2, Y: [] } } }");
     route_rewriting: route("{ upstream: users, match: /a, strip_prefix: true, rewrite: '/{path.id', add_prefix: v2 }");
     route_rewriting_twice: route("{ upstream: users, match: /a/*, strip_prefix: true, rewrite: /b }");
-    route_rewriting_without_upstream: route("{ respond: OK, match: /a/*, strip_prefix: /a, timeouts: { response: 1s } }");
+    route_upgrades: route("{ upstream: users, upgrades: [websocket, h2c, 'a b'] }");
+    route_rewriting_without_upstream: route("{ respond: OK, match: /a/*, strip_prefix: /a, timeouts: { response: 1s }, upgrades: websocket }");
     route_respond: route("{ match: /a, respond: { text: a, json: {}, status: 204, headers: { 'a:': b } } }");
     route_respond_status: problems("maitred: 1\nroutes: { a: { respond: { status: 700 } }, b: { respond: { status: 101 } }, c: { respond: { json: { a: .inf } } } }");
     route_redirect: problems("maitred: 1\nroutes: { a: { redirect: new }, b: { redirect: { to: /a, status: 300 } }, c: { redirect: {} } }");

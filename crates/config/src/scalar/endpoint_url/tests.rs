@@ -43,10 +43,14 @@ fn reads_and_writes() {
 
 #[test]
 fn knows_what_is_encrypted() {
-    for (scheme, tls) in
-        [(Scheme::Https, true), (Scheme::Grpcs, true), (Scheme::H2c, false), (Scheme::Unix, false)]
-    {
-        assert_eq!(scheme.is_tls(), tls, "{scheme:?}");
+    for (scheme, tls, grpc) in [
+        (Scheme::Https, true, false),
+        (Scheme::Grpcs, true, true),
+        (Scheme::Grpc, false, true),
+        (Scheme::H2c, false, false),
+        (Scheme::Unix, false, false),
+    ] {
+        assert_eq!((scheme.is_tls(), scheme.is_grpc()), (tls, grpc), "{scheme:?}");
     }
 }
 

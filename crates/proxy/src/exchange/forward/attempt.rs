@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use maitred_http::BodyLength;
+use maitred_http::{BodyLength, Known, ResponseHead};
 use maitred_policy::{Fault, Retry};
 use maitred_telemetry::UpstreamFailure;
 use maitred_upstream::{Lease, LocalCluster, LocalEndpoint};
@@ -59,7 +59,7 @@ impl Attempt<'_> {
                 failed => return Err(self.fault(failed, &mut lease)),
             };
             match heads.response.status {
-                101 if self.upgrade.is_some() => return Ok((lease, length)),
+                101 if self.agrees(&heads.response) => return Ok((lease, length)),
                 101 => {
                     let unasked =
                         maitred_wire::Refusal::Bad("the service changed to a protocol that nobody asked for");
@@ -72,6 +72,12 @@ impl Attempt<'_> {
                 }
             }
         }
+    }
+
+    /// Whether a service that changes the protocol changes to what it was asked for (RFC 9110 section 15.2.2).
+    fn agrees(&self, response: &ResponseHead) -> bool {
+        let to = response.fields.known(Known::Upgrade);
+        self.upgrade.zip(to).is_some_and(|(asked, to)| asked.eq_ignore_ascii_case(to))
     }
 
     async fn acquire(

@@ -27,16 +27,24 @@ pub(super) fn set_host(request: &mut RequestHead, cluster: &LocalCluster, endpoi
     }
 }
 
-/// The protocol that a client asks to change to, where it may. Only `websocket` may: anything else would open a tunnel
-/// past every policy (h2c above all).
-pub(super) fn upgrade(exchange: &Exchange<'_>, request: &RequestHead) -> Result<Option<Vec<u8>>, Fault> {
+/// The protocol that a client asks to change to, if the route lists it: any other would open a tunnel past every policy.
+pub(super) fn upgrade(
+    exchange: &Exchange<'_>,
+    listed: &[Box<str>],
+    request: &RequestHead,
+) -> Result<Option<Vec<u8>>, Fault> {
     if !exchange.is_upgrade(request.method) {
         return Ok(None);
     }
-    let wanted: Vec<&[u8]> = request.fields.all_known(Known::Upgrade).flat_map(list_items).collect();
-    if !wanted.iter().any(|protocol| protocol.eq_ignore_ascii_case(b"websocket")) {
+    let mut wanted = request.fields.all_known(Known::Upgrade).flat_map(list_items);
+    let is_listed =
+        |protocol: &&[u8]| listed.iter().any(|token| token.as_bytes().eq_ignore_ascii_case(protocol));
+    let Some(protocol) = wanted.find(is_listed) else {
         // A server may ignore an upgrade that it does not want (RFC 9110 section 7.8).
         return Ok(None);
+    };
+    if !protocol.eq_ignore_ascii_case(b"websocket") {
+        return Ok(Some(protocol.to_vec()));
     }
     let version = FieldName::parse("Sec-WebSocket-Version").map_err(|_| Fault::gateway("field_name"))?;
     if request.fields.first(&version).is_some_and(|version| version != b"13") {
