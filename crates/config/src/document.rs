@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use crate::config_map;
-use crate::files::{Environment, Files};
+use crate::files::{Environment, Files, Watched};
 use crate::load::{Tree, load_tree};
 use crate::node::Node;
 use crate::problem::{Problem, Problems};
@@ -36,12 +36,18 @@ pub use body::{ErrorBodies, JsonTemplate};
 pub use condition::{Condition, TextMatch};
 pub use effective::{EffectivePolicy, Layer, Place};
 pub use limits::Limits;
-pub use listener::{Listener, ListenerRedirect, PathHandling, Protocol, RedirectTarget};
+pub use listener::{
+    Acme, AcmeChallenge, AcmeHost, Certificate, ClientAuth, Listener, ListenerProxyProtocol,
+    ListenerRedirect, ListenerTls, PathHandling, Protocol, RedirectTarget, TlsVersion,
+};
 pub use matching::Match;
 pub use policies::{NoPolicies, PolicyEntry, PolicyMap, PolicyShapes};
 pub use route::{PathPrefix, Route, RouteTimeouts, StripPrefix, UpstreamRef};
 pub use telemetry::{AccessLog, AccessLogFormat, Log, LogLevel, LogTarget, Metrics, Telemetry};
-pub use upstream::{Balance, Endpoint, HostSent, Keepalive, Upstream, UpstreamTimeouts};
+pub use upstream::{
+    Balance, Endpoint, HostSent, Keepalive, ProxyProtocolVersion, Upstream, UpstreamProtocol,
+    UpstreamTimeouts, UpstreamTls,
+};
 
 config_map! {
     /// A configuration of the gateway.
@@ -115,11 +121,14 @@ impl Loaded {
 /// Loads a document: the file, what it includes, and what `${…}` names.
 pub fn load(path: impl AsRef<Path>, files: &dyn Files, environment: &dyn Environment) -> Loaded {
     let mut problems = Problems::new();
-    let tree = load_tree(path.as_ref(), files, environment, &mut problems);
+    let mut tree = load_tree(path.as_ref(), files, environment, &mut problems);
     let unread = problems.has_errors() && tree.root.as_map().is_some_and(|map| map.entries.is_empty());
     // A file that could not be parsed is its own problem; that everything is missing in it is none.
-    let document =
-        if unread { None } else { Document::read(&tree.root, &mut Reader::new(&tree.texts, &mut problems)) };
+    let mut reader = Reader::new(&tree.texts, &mut problems);
+    let document = if unread { None } else { Document::read(&tree.root, &mut reader) };
+    let named_files = reader.into_files();
+    tree.watched.extend(named_files.iter().cloned().map(Watched::File));
+    tree.named_files = named_files;
     problems.sort();
     Loaded { document, tree, problems }
 }

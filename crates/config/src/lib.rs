@@ -19,11 +19,13 @@ mod substitute;
 mod texts;
 
 pub use document::{
-    AccessLog, AccessLogFormat, Admin, Balance, Condition, Document, EffectivePolicy, Endpoint, ErrorBodies,
-    HostSent, JsonTemplate, Keepalive, Layer, Limits, Listener, ListenerRedirect, Loaded, Log, LogLevel,
-    LogTarget, Match, Metrics, NoPolicies, PathHandling, PathPrefix, Place, PolicyEntry, PolicyMap,
-    PolicyShapes, Protocol, Redirect, RedirectStatus, RedirectTarget, Respond, Route, RouteTimeouts,
-    StripPrefix, Telemetry, TextMatch, Upstream, UpstreamRef, UpstreamTimeouts, Version, load,
+    AccessLog, AccessLogFormat, Acme, AcmeChallenge, AcmeHost, Admin, Balance, Certificate, ClientAuth,
+    Condition, Document, EffectivePolicy, Endpoint, ErrorBodies, HostSent, JsonTemplate, Keepalive, Layer,
+    Limits, Listener, ListenerProxyProtocol, ListenerRedirect, ListenerTls, Loaded, Log, LogLevel, LogTarget,
+    Match, Metrics, NoPolicies, PathHandling, PathPrefix, Place, PolicyEntry, PolicyMap, PolicyShapes,
+    Protocol, ProxyProtocolVersion, Redirect, RedirectStatus, RedirectTarget, Respond, Route, RouteTimeouts,
+    StripPrefix, Telemetry, TextMatch, TlsVersion, Upstream, UpstreamProtocol, UpstreamRef, UpstreamTimeouts,
+    UpstreamTls, Version, load,
 };
 pub use expand::{expand, long_form};
 pub use files::{
@@ -33,9 +35,9 @@ pub use load::{Tree, load_tree};
 pub use node::{Entry, Map, Node, Scalar, ScalarKind, Substitution, Value};
 pub use problem::{Label, Problem, Problems, Severity, Style};
 pub use read::{
-    ByteSize, ConfigMap, Field, Fields, FilePath, HeaderName, HeaderValue, Listing, MapShape, Method, Named,
-    NamedEntry, OneOrMany, Read, Reader, Secret, Shape, ShortForm, Spanned, StatusCode, TextShape, Toggle,
-    WordsShape, read_text,
+    ByteSize, ConfigMap, Field, Fields, FilePath, FolderPath, HeaderName, HeaderValue, HttpsUrl, Listing,
+    MapShape, Method, Named, NamedEntry, OneOrMany, Read, Reader, Secret, ServerName, Shape, ShortForm,
+    Spanned, StatusCode, TextShape, Toggle, WordsShape, read_text,
 };
 pub use schema::{document_schema, shape_schema};
 pub use span::{FileId, Span};

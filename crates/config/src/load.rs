@@ -29,8 +29,11 @@ pub struct Tree {
     pub root: Node,
     /// The texts of the files, for drawing problems.
     pub texts: Texts,
-    /// What to watch.
+    /// What to watch: files that were read, those that `${file:…}` and values name, and patterns of files to include.
     pub watched: Vec<Watched>,
+    /// The files among them that values name (certificates, keys): read when the document is compiled. Two loads can have the
+    /// same texts while what these hold has changed.
+    pub named_files: Vec<PathBuf>,
 }
 
 /// Reads a file and all that it includes. The tree holds what could be read; it is to be used only if there are no errors
@@ -53,7 +56,7 @@ pub fn load_tree(
     loader.file(path, &mut Vec::new(), Span::NONE);
     let Loader { texts, watched, root, .. } = loader;
     let span = root.entries.first().map_or(Span::NONE, |entry| entry.key_span);
-    Tree { root: Node { value: Value::Map(root), span }, texts, watched }
+    Tree { root: Node { value: Value::Map(root), span }, texts, watched, named_files: Vec::new() }
 }
 
 struct Loader<'a> {

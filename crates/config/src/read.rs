@@ -4,7 +4,8 @@
 //! Schema, the reference pages and the long form of `check --expand`, so that these never disagree with what is read. Maps are
 //! declared with [`config_map!`](crate::config_map), words with [`config_words!`](crate::config_words).
 
-use std::path::PathBuf;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 
 use crate::node::Node;
 use crate::problem::{Problem, Problems};
@@ -30,7 +31,9 @@ pub use listing::Listing;
 pub(crate) use listing::unindented;
 pub use map::{ConfigMap, Fields};
 pub use named::{Named, NamedEntry};
-pub use scalars::{ByteSize, FilePath, HeaderName, HeaderValue, Method, StatusCode};
+pub use scalars::{
+    ByteSize, FilePath, FolderPath, HeaderName, HeaderValue, HttpsUrl, Method, ServerName, StatusCode,
+};
 pub use secret::Secret;
 pub use shape::{Field, MapShape, Shape, ShortForm, TextShape, WordsShape};
 
@@ -41,6 +44,10 @@ pub trait Read: Sized {
 
     /// Whether it is a setting with keys: then `name: false` in a map of names means "not here".
     const IS_SETTING: bool = false;
+
+    /// Whether it is a path, which counts from the file in which it is written: so does its default, from the file in which the
+    /// key is missing.
+    const IS_PATH: bool = false;
 
     /// What may stand in its place.
     fn shape() -> Shape;
@@ -67,12 +74,26 @@ pub struct Reader<'a> {
     problems: &'a mut Problems,
     /// The place of the key or item that is being read.
     key: Span,
+    /// Files that values name.
+    files: Vec<PathBuf>,
 }
 
 impl<'a> Reader<'a> {
     /// A reader of nodes from these texts.
     pub fn new(texts: &'a Texts, problems: &'a mut Problems) -> Self {
-        Self { texts, problems, key: Span::NONE }
+        Self { texts, problems, key: Span::NONE, files: Vec::new() }
+    }
+
+    /// Notes a file that a value names: it is read when what is read here is compiled, and its change calls for a new load.
+    pub fn note_file(&mut self, path: &Path) {
+        self.files.push(path.to_owned());
+    }
+
+    /// The files that values name, each once, in the order in which they are first named.
+    pub fn into_files(mut self) -> Vec<PathBuf> {
+        let mut seen = HashSet::new();
+        self.files.retain(|path| seen.insert(path.clone()));
+        self.files
     }
 
     /// Tells a problem.

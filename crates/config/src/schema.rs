@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json, json};
 
 use crate::document::{Document, PolicyShapes};
-use crate::node::{Node, ScalarKind, Value};
+use crate::node::{Node, Scalar, ScalarKind, Value};
 use crate::read::{ConfigMap, Field, MapShape, Shape, WordsShape, unindented};
 
 #[cfg(test)]
@@ -95,7 +95,8 @@ impl Schemas<'_> {
             let mut choices: Vec<Json> = Vec::new();
             for (word, doc) in shape.words {
                 choices.push(json!({ "const": word, "description": unindented(doc) }));
-                if let Ok(number) = word.parse::<i64>() {
+                // Without quotes, such a word is a number.
+                if let Some(number) = number(word) {
                     choices.push(json!({ "const": number, "description": unindented(doc) }));
                 }
             }
@@ -186,6 +187,15 @@ impl Schemas<'_> {
         }
         self.names.insert(address, free.clone());
         (free, false)
+    }
+}
+
+/// The number that a word is without quotes.
+fn number(word: &str) -> Option<Json> {
+    match Scalar::plain(word).kind {
+        ScalarKind::Int(number) => Some(json!(number)),
+        ScalarKind::Float(number) => Some(json!(number)),
+        _ => None,
     }
 }
 

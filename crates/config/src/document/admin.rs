@@ -4,7 +4,7 @@
 use crate::config_map;
 use crate::problem::Problem;
 use crate::read::{Fields, Reader, Secret, Spanned};
-use crate::scalar::ListenAddress;
+use crate::scalar::{ListenAddress, listen_address};
 
 config_map! {
     /// The admin API. `/healthz` and `/readyz` need no token.
@@ -20,6 +20,13 @@ config_map! {
 
 impl Admin {
     fn check(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
+        let address = fields.entry("address").and_then(|entry| entry.value.as_text());
+        if address.and_then(listen_address::scheme) == Some("https") {
+            let problem = Problem::error("the admin API does not speak TLS").at(fields.value_span("address"));
+            reader.problem(problem.help(
+                "write `http`; for other machines, put a listener with `tls` and a route to it in front",
+            ));
+        }
         let local = match &self.address.value {
             ListenAddress::Tcp(address) => address.ip().to_canonical().is_loopback(),
             ListenAddress::Unix(_) => true,

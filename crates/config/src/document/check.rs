@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Document, PolicyMap, UpstreamRef};
+use super::{AcmeChallenge, Document, PolicyMap, UpstreamRef};
 use crate::node::{Node, Value};
 use crate::problem::Problem;
 use crate::read::{Fields, Named, Reader, Spanned};
@@ -19,6 +19,7 @@ const SUGGESTIONS: usize = 100;
 /// Checks a whole document.
 pub(super) fn document(document: &Document, fields: &Fields<'_>, reader: &mut Reader<'_>) {
     listeners(document, fields, reader);
+    challenges(document, reader);
     upstreams(document, reader);
     let mut unknown = UnknownNames { suggestions_left: SUGGESTIONS };
     policies(document, &mut unknown, reader);
@@ -46,6 +47,23 @@ fn listeners(document: &Document, fields: &Fields<'_>, reader: &mut Reader<'_>) 
             } else {
                 problem.label(address.span, "again here").label(first.span, "first here")
             });
+        }
+    }
+}
+
+/// Warns of a challenge that nobody can answer.
+fn challenges(document: &Document, reader: &mut Reader<'_>) {
+    if document.listeners.iter().any(|listener| listener.value.tls.is_none()) {
+        return;
+    }
+    for listener in &document.listeners {
+        let acme = listener.value.tls.as_ref().and_then(|tls| tls.acme.as_ref());
+        if acme.is_some_and(|acme| acme.challenge.iter().all(|challenge| *challenge == AcmeChallenge::Http01))
+        {
+            let problem = Problem::warning("no listener answers `http-01`: all of them speak TLS");
+            reader.problem(problem.at(listener.span).help(
+                "add one in the clear, `plain: { address: 0.0.0.0:80, redirect: https }`, or leave `challenge` out",
+            ));
         }
     }
 }

@@ -20,6 +20,8 @@ config_map! {
         fields: NonZeroU32 = 100,
         /// Bytes of a request's target. Longer: 414.
         uri: ByteSize = "8KiB",
+        /// Requests that one connection may have under way at once, over HTTP/2 and HTTP/3. More are refused, to be sent again.
+        streams: NonZeroU32 = 128,
         /// Bytes of a body that is held in memory, where a policy needs it whole. Larger: 413.
         buffered_body: ByteSize = "8MiB",
         /// The rate at which a client must send a body, and take an answer; `false` for none. Slower: 408, or cut off.

@@ -54,6 +54,8 @@ config_map! {
         response: Option<Duration>,
         /// Between two pieces of the answer.
         idle: Option<Duration>,
+        /// How long a stream may be silent on both sides, in place of `idle`: a WebSocket or another tunnel, events (SSE), gRPC.
+        stream_idle: Option<Duration>,
         /// From the first try to the head of the answer, over all tries.
         total: Option<Duration>,
     }
@@ -243,13 +245,14 @@ fn has_prefix(kind: &PathKind) -> bool {
 
 impl RouteTimeouts {
     /// No waits of its own.
-    const NONE: Self = Self { connect: None, response: None, idle: None, total: None };
+    const NONE: Self = Self { connect: None, response: None, idle: None, stream_idle: None, total: None };
 
     fn check(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
         let times = [
             ("connect", self.connect),
             ("response", self.response),
             ("idle", self.idle),
+            ("stream_idle", self.stream_idle),
             ("total", self.total),
         ];
         refuse_zero(&times, fields, reader);

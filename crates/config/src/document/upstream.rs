@@ -1,5 +1,5 @@
 //! Upstreams: the services behind the gateway.
-//! Endpoints, connections to them, and waits. Names are resolved by crate upstream, again and again.
+//! Endpoints, how they are spoken to, connections to them, and waits. Names are resolved by crate upstream, again and again.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -11,6 +11,12 @@ use crate::read::{Fields, OneOrMany, Read, Reader, Shape, Spanned, TextShape, To
 use crate::scalar::{EndpointUrl, HostPattern, ScalarProblem, host_pattern};
 use crate::{config_map, config_words};
 
+mod speech;
+mod tls;
+
+pub use speech::{ProxyProtocolVersion, UpstreamProtocol};
+pub use tls::UpstreamTls;
+
 config_map! {
     /// A service: where it is, and how it is talked to.
     #[check = Upstream::check]
@@ -18,6 +24,13 @@ config_map! {
         /// Where it is. A name is resolved again by its TTL, and each of its addresses is an endpoint.
         #[main]
         endpoints: OneOrMany<Endpoint>,
+        /// How TLS is spoken to `https` and `grpcs`.
+        tls: Option<UpstreamTls>,
+        /// The protocols that may be spoken to `https` (chosen by ALPN; both unless written), or the one that is spoken to `unix`
+        /// (`h1` unless written). The other schemes say it.
+        protocols: Option<OneOrMany<UpstreamProtocol>>,
+        /// Connections begin with a PROXY header of this version that names the client, and are not shared by clients.
+        proxy_protocol: Option<ProxyProtocolVersion>,
         /// The `Host` that is sent: the `client`'s, the `endpoint`'s, or a name.
         host: HostSent = "client",
         /// Which endpoint is next.
@@ -34,7 +47,7 @@ config_map! {
 config_map! {
     /// One place where a service is.
     pub struct Endpoint {
-        /// The address: `http://host:port` or `unix:/path`.
+        /// The address: `http://host:port`, `https://…`, `h2c://…`, `grpc://…`, `grpcs://…` or `unix:/path`.
         #[main]
         url: Spanned<EndpointUrl>,
         /// Its share of the requests beside the others'; 0: none.
@@ -65,6 +78,8 @@ config_map! {
         response: Duration = "10s",
         /// Between two pieces of the answer.
         idle: Duration = "60s",
+        /// How long a stream may be silent on both sides, in place of `idle`: a WebSocket or another tunnel, events (SSE), gRPC.
+        stream_idle: Duration = "5m",
         /// From the first try to the head of the answer, over all tries.
         total: Option<Duration>,
     }
@@ -129,6 +144,7 @@ fn host(text: &str) -> Result<HostSent, ScalarProblem> {
 
 impl Upstream {
     fn check(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
+        self.check_speech(fields, reader);
         if self.endpoints.iter().all(|endpoint| endpoint.weight == 0) {
             let problem = Problem::error("every endpoint has the weight 0").at(fields.key_span("endpoints"));
             reader.problem(problem.help("nothing would be sent: give one a weight"));
@@ -152,6 +168,7 @@ impl UpstreamTimeouts {
             ("connect", Some(self.connect)),
             ("response", Some(self.response)),
             ("idle", Some(self.idle)),
+            ("stream_idle", Some(self.stream_idle)),
             ("total", self.total),
         ];
         refuse_zero(&times, fields, reader);

@@ -166,7 +166,8 @@ fn any_match() -> impl Strategy<Value = String> {
 
 fn any_route() -> impl Strategy<Value = String> {
     let action = prop_oneof![
-        "upstream: u[0-2]",
+        "upstream: u[0-3]",
+        "upstream: grpcs://h[0-9]",
         "upstream: http://h[0-9]:8080",
         "respond: \"[ -~&&[^\"\\\\{}$]]{0,8}\"",
         "respond: \\{ status: 40[0-9], json: \\[1, \"[a-z]{0,3}\", \\{ a: null \\}\\] \\}",
@@ -185,10 +186,15 @@ fn any_route() -> impl Strategy<Value = String> {
 
 /// Documents out of pieces that are right by themselves.
 fn any_document() -> impl Strategy<Value = String> {
-    let begin = "maitred: 1\nupstreams: { u0: http://u0, u1: [http://u1, unix:/u1], u2: { endpoints: http://u2, timeouts: true } }\npolicy_sets: { s: { limit: { limit: 9/s, by: x } } }\n";
+    let begin = "maitred: 1\nupstreams: { u0: http://u0, u1: [http://u1, unix:/u1], u2: { endpoints: http://u2, timeouts: true }, u3: { endpoints: https://u3, tls: true, protocols: h1, proxy_protocol: v1 } }\npolicy_sets: { s: { limit: { limit: 9/s, by: x } } }\n";
     let global =
         prop_oneof!["", "policies: \\{ limit: \\{ limit: 2/s, more: \\{ a: b \\} \\}, cors: true \\}\n"];
-    let listener = prop_oneof!["127\\.0\\.0\\.1:PORT", "\\{ address: \"\\[::1\\]:PORT\", paths: raw \\}"];
+    let listener = prop_oneof![
+        "127\\.0\\.0\\.1:PORT",
+        "\\{ address: \"\\[::1\\]:PORT\", paths: raw \\}",
+        "\\{ address: https://127\\.0\\.0\\.1:PORT, tls: \\{ certificates: \\{ cert: a, key: b \\}, client_auth: c \\}, proxy_protocol: 10\\.0\\.0\\.[0-9] \\}",
+        "\\{ address: 127\\.0\\.0\\.1:PORT, tls: \\{ acme: \\{ hosts: a, agree_terms: true \\}, min_version: 1\\.[23] \\}, protocols: \\[h1, h3\\] \\}",
+    ];
     let listeners = prop::collection::btree_map("[a-z]{1,4}", listener, 0..3).prop_map(|listeners| {
         let lines = listeners.iter().enumerate();
         let lines: Vec<String> = lines

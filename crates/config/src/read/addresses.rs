@@ -1,5 +1,5 @@
 //! Reading addresses: where to listen, and where services are. Paths of Unix sockets count from the file that names them.
-//! Schemes that this version does not speak are refused here, for upstreams and policies alike.
+//! What this version does not speak is refused here, for upstreams and policies alike.
 
 use super::{Read, Reader, Shape, TextShape};
 use crate::node::Node;
@@ -17,19 +17,11 @@ impl Read for EndpointUrl {
 
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let mut url = reader.scalar(node, &ENDPOINT, endpoint_url::parse)?;
-        let scheme = match url.scheme {
-            Scheme::Http | Scheme::Unix => None,
-            Scheme::Https => Some("https"),
-            Scheme::Grpc => Some("grpc"),
-            Scheme::Grpcs => Some("grpcs"),
-            Scheme::H2c => Some("h2c"),
-            Scheme::Srv => Some("srv"),
-        };
-        if let Some(scheme) = scheme {
+        if url.scheme == Scheme::Srv {
             reader.problem(
-                Problem::error(format!("`{scheme}:` is not part of this version"))
+                Problem::error("`srv:` is not part of this version")
                     .at(reader.place(node))
-                    .help("this version speaks to `http://host:port` and `unix:/path`"),
+                    .help("this version speaks to `http`, `https`, `grpc`, `grpcs`, `h2c` and `unix`"),
             );
             return None;
         }

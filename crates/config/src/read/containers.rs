@@ -120,6 +120,11 @@ impl<T: Read> Read for OneOrMany<T> {
     }
 
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        if !T::TAKES_FALSE && node.as_bool() == Some(false) {
+            let problem = Problem::error("`false` is not possible here: at least one is needed");
+            reader.problem(problem.at(reader.place(node)));
+            return None;
+        }
         if node.as_list().is_some_and(<[_]>::is_empty) {
             reader
                 .problem(Problem::error("this list is empty: at least one is needed").at(reader.place(node)));

@@ -69,15 +69,18 @@ impl Fields<'_> {
     /// Reads the value of a key. A key that is not written has its default; so has one whose value is wrong (which is told),
     /// so that reading goes on.
     pub fn read<T: Read>(&self, reader: &mut Reader<'_>, key: &str, default: Option<fn() -> T>) -> Option<T> {
-        let fallback = || default.map(|default| default()).or_else(T::absent);
+        let fallback = |reader: &mut Reader<'_>| match self.shape.field(key).and_then(|field| field.default) {
+            Some(text) if T::IS_PATH => T::read(&Node::string(text).at(self.place), reader),
+            _ => default.map(|default| default()).or_else(T::absent),
+        };
         let Some(entry) = self.entry(key) else {
-            let value = fallback();
+            let value = fallback(reader);
             if value.is_none() && !self.meant_by_an_unknown_key(key) {
                 self.tell_missing(reader, key);
             }
             return value;
         };
-        reader.under(entry.key_span, |reader| T::read(&entry.value, reader)).or_else(fallback)
+        reader.under(entry.key_span, |reader| T::read(&entry.value, reader)).or_else(|| fallback(reader))
     }
 
     fn tell_missing(&self, reader: &mut Reader<'_>, key: &str) {

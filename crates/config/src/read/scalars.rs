@@ -9,10 +9,11 @@ use ipnet::IpNet;
 
 use super::{Read, Reader, Shape, TextShape};
 use crate::node::Node;
+use crate::problem::Problem;
 use crate::scalar::{
     ByteRate, HostPattern, PathPattern, Percent, Rate, Template, ValueName, byte_rate, cidr, duration,
-    header_name, header_value, host_pattern, method, path_pattern, percent, rate, size, status, template,
-    value_name,
+    header_name, header_value, host_pattern, https_url, method, path_pattern, percent, rate, server_name,
+    size, status, template, value_name,
 };
 
 /// A number of bytes, written with its unit: `8MiB`.
@@ -35,11 +36,32 @@ pub struct HeaderValue(pub String);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StatusCode(pub u16);
 
-/// The path of a file; relative ones count from the file in which they are written.
+/// The name of a TLS server, in lower case, or an address without brackets.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ServerName(pub String);
+
+/// The URL of a page that is fetched over TLS.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HttpsUrl(pub String);
+
+/// The path of a file that is read when the document is compiled; relative ones count from the file in which they are written.
+/// Its change calls for a new load: [`Reader::into_files`] lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FilePath(pub PathBuf);
 
 impl FilePath {
+    /// The path, ready to be opened.
+    pub fn as_path(&self) -> &Path {
+        &self.0
+    }
+}
+
+/// The path of a folder in which the gateway keeps files of its own; relative ones count from the file in which they are written,
+/// also where it is a default. What changes in it calls for nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct FolderPath(pub PathBuf);
+
+impl FolderPath {
     /// The path, ready to be opened.
     pub fn as_path(&self) -> &Path {
         &self.0
@@ -86,6 +108,8 @@ scalars! {
     HeaderName: "header name", "X-Request-ID", None, |text| header_name::parse(text).map(HeaderName);
     HeaderValue: "header value", "text", None, |text| header_value::parse(text).map(HeaderValue);
     StatusCode: "status code", "404", None, |text| status::parse(text).map(StatusCode);
+    ServerName: "name of a server", "orders.internal", None, |text| server_name::parse(text).map(ServerName);
+    HttpsUrl: "URL of a page", "https://acme.example.com/directory", Some("^https://"), |text| https_url::parse(text).map(HttpsUrl);
 }
 
 impl Read for FilePath {
@@ -96,8 +120,35 @@ impl Read for FilePath {
     }
 
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        let text = node.as_text().filter(|text| !text.is_empty());
-        let Some(text) = text else { return reader.wanted("the path of a file", node) };
-        Some(Self(reader.resolve_path(text, node)))
+        let path = path(node, reader, "the path of a file")?;
+        reader.note_file(&path);
+        Some(Self(path))
     }
+}
+
+impl Read for FolderPath {
+    const IS_PATH: bool = true;
+
+    fn shape() -> Shape {
+        static SHAPE: TextShape =
+            TextShape { name: "path of a folder", example: "/var/lib/maitred/acme", pattern: None };
+        Shape::Text(&SHAPE)
+    }
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        path(node, reader, "the path of a folder").map(Self)
+    }
+}
+
+fn path(node: &Node, reader: &mut Reader<'_>, wanted: &str) -> Option<PathBuf> {
+    let text = node.as_text().filter(|text| !text.is_empty());
+    let Some(text) = text else { return reader.wanted(wanted, node) };
+    if text.contains(char::is_control) || text.starts_with("-----BEGIN") {
+        // It may be a private key.
+        reader.hide(node);
+        let problem = Problem::error(format!("{wanted} is wanted here, not what is in it"));
+        reader.problem(problem.at(reader.place(node)).help("put it in a file, and write where that is"));
+        return None;
+    }
+    Some(reader.resolve_path(text, node))
 }

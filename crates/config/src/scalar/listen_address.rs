@@ -126,7 +126,10 @@ mod tests {
         }
         assert_eq!(parse("unix:/a"), Ok(ListenAddress::Unix("/a".to_owned())));
         assert_eq!(parse("[::]:1"), Ok(ListenAddress::Tcp("[::]:1".parse().unwrap())));
-        assert_eq!(["https://[::]:1", "http://x", "[::]:1", "unix:/a"].map(scheme), [Some("https"), Some("http"), None, None]);
+        assert_eq!(
+            ["https://[::]:1", "http://x", "[::]:1", "unix:/a"].map(scheme),
+            [Some("https"), Some("http"), None, None]
+        );
     }
 
     #[test]

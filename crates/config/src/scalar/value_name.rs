@@ -31,6 +31,8 @@ pub enum ValueName {
     RequestQuery,
     /// `client.ip`
     ClientIp,
+    /// `client.certificate`: the subject of the certificate that the client has shown, as RFC 4514 writes it; missing without one.
+    ClientCertificate,
     /// `header.NAME`, a token spelled as written; header names do not distinguish case.
     Header(String),
     /// `query.NAME`; not empty.
@@ -73,7 +75,7 @@ pub enum ValueName {
 }
 
 /// The values whose names are whole.
-const FIXED: [(&str, ValueName); 17] = [
+const FIXED: [(&str, ValueName); 18] = [
     ("request.id", ValueName::RequestId),
     ("request.method", ValueName::RequestMethod),
     ("request.scheme", ValueName::RequestScheme),
@@ -81,6 +83,7 @@ const FIXED: [(&str, ValueName); 17] = [
     ("request.path", ValueName::RequestPath),
     ("request.query", ValueName::RequestQuery),
     ("client.ip", ValueName::ClientIp),
+    ("client.certificate", ValueName::ClientCertificate),
     ("consumer.name", ValueName::ConsumerName),
     ("consumer.groups", ValueName::ConsumerGroups),
     ("consumer.plan", ValueName::ConsumerPlan),
@@ -103,7 +106,7 @@ const NAMED: [(&str, &str); 6] = [
     ("parts", "parts.user.id"),
 ];
 
-const ALL: &str = "the values are `request.id`, `.method`, `.scheme`, `.host`, `.path`, `.query`; `client.ip`; \
+const ALL: &str = "the values are `request.id`, `.method`, `.scheme`, `.host`, `.path`, `.query`; `client.ip`, `.certificate`; \
     `header.NAME`, `query.NAME`, `cookie.NAME`, `path.NAME`; `consumer.name`, `.groups`, `.plan`; `claim.NAME`; \
     `route`, `upstream`, `now`, `body`, `parts.NAME`, `response.status`; `error.status`, `.title`, `.detail`";
 
@@ -118,6 +121,7 @@ impl ValueName {
             | Self::RequestPath
             | Self::RequestQuery
             | Self::ClientIp
+            | Self::ClientCertificate
             | Self::Header(_)
             | Self::Query(_)
             | Self::Cookie(_) => Source::Request,

@@ -115,6 +115,9 @@ fn what_is_read_fits_the_schema() {
         "{ maitred: 1, admin: { token: '${TOKEN}' }, upstreams: { a: [http://a, { url: http://b, weight: '${W}' }] }, telemetry: { log: debug } }",
         "{ maitred: 1, routes: { a: { match: { headers: { A: 2.10, B: true, C: [x] }, methods: GET }, respond: { status: 301, json: [1] }, policies: false, errors: false } } }",
         "{ maitred: 1, routes: { a: { redirect: { to: /a, status: 308 }, strip_prefix: true } }, policies: { use: a, tree: { below: { x: true } }, tree/b: false } }",
+        "{ maitred: 1, listeners: { a: { address: https://0.0.0.0:1, tls: { certificates: { cert: a, key: b }, min_version: 1.3, client_auth: c }, proxy_protocol: true } } }",
+        "{ maitred: 1, listeners: { a: { address: https://0.0.0.0:1, tls: { acme: { hosts: [a, b], agree_terms: true }, min_version: '1.2' }, proxy_protocol: [10.0.0.0/8] } } }",
+        "{ maitred: 1, upstreams: { a: { endpoints: https://a, tls: true, protocols: h1, proxy_protocol: v2, timeouts: { stream_idle: 1h } } }, limits: { streams: 100 } }",
     ] {
         assert!(document_fits(text, &Trees), "{text}");
     }
@@ -132,6 +135,10 @@ fn mistakes_do_not_fit_the_schema() {
         "{ maitred: 1, upstreams: { a: { balance: p2c, endpoints: http://a } } }",
         "{ maitred: 1, upstreams: { a: { endpoints: [] } } }",
         "{ maitred: 1, routes: { a: { redirect: { status: 301 } } } }",
+        "{ maitred: 1, listeners: { a: { address: a, tls: { certificates: { cert: a } } } } }",
+        "{ maitred: 1, listeners: { a: { address: a, tls: { min_version: 1.1 } } } }",
+        "{ maitred: 1, listeners: { a: { address: a, tls: { acme: { agree_terms: true } } } } }",
+        "{ maitred: 1, upstreams: { a: { endpoints: https://a, protocols: [h1, h3] } } }",
         "{ maitred: 1, policies: { bush: true } }",
         "{ maitred: 1, policies: { tree: { below: 1 } } }",
     ] {

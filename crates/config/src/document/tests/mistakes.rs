@@ -9,6 +9,11 @@ fn with(more: &str) -> String {
     ))
 }
 
+/// A document with a listener that speaks TLS so.
+fn listener(tls: &str) -> String {
+    with(&format!("listeners:\n  web:\n    address: 0.0.0.0:443\n    tls: {tls}\n"))
+}
+
 /// A document with one route.
 fn route(route: &str) -> String {
     problems(&format!(
@@ -46,16 +51,36 @@ mistakes! {
     listener_words: with("listeners: { web: { address: 0.0.0.0:80, redirect: http, paths: rwa } }");
     listener_addresses_taken_twice: with("listeners: { a: 127.0.0.1:9180, b: 0.0.0.0:80, c: http://0.0.0.0:80 }");
     listener_none: with("listeners: {}");
-    listener_tls: with("listeners: { web: { address: 0.0.0.0:443, tls: { certificates: [] } } }");
+    listener_tls: with("listeners: { a: { address: 0.0.0.0:443, tls: { certificates: [] } }, b: { address: 0.0.0.0:444, tls: true }, c: { address: 0.0.0.0:445, tls: { certs: [] } } }");
+    listener_tls_twice: listener("{ certificates: { cert: a.pem, key: a.key }, acme: { hosts: a.example, agree_terms: true } }");
+    listener_tls_words: listener("{ certificates: [{ cert: a.pem }, { cert: b.pem, key: b.key, ocps: b.der }], client_auth: true, min_version: 1.1 }");
+    listener_tls_with_a_key_itself: listener("{ certificates: { cert: a.pem, key: \"-----BEGIN PRIVATE KEY-----\\nhushhush\" } }");
+    listener_https_without_tls: with("listeners: { web: https://0.0.0.0:8443, b: { address: 'https://0.0.0.0:${PORT:-8444}', redirect: https } }");
+    listener_http_with_tls: with("listeners: { web: { address: http://0.0.0.0:443, tls: { certificates: { cert: a.pem, key: a.key } } } }");
+    listener_redirect_with_tls: with("listeners: { web: { address: 0.0.0.0:443, redirect: https, tls: { certificates: { cert: a.pem, key: a.key } } } }");
+    listener_h3: with("listeners: { a: { address: 0.0.0.0:1, protocols: [h1, h3] }, b: { address: 'unix:a.sock', protocols: [h2, h3], tls: { certificates: { cert: a.pem, key: a.key } } }, c: { address: 0.0.0.0:2, protocols: h3, proxy_protocol: 10.0.0.0/8, tls: { certificates: { cert: a.pem, key: a.key } } } }");
+    listener_proxy_protocol: with("listeners: { a: { address: 0.0.0.0:1, proxy_protocol: true }, b: { address: 0.0.0.0:2, proxy_protocol: true, trusted_proxies: [] }, c: { address: 0.0.0.0:3, proxy_protocol: { from: [] } }, d: { address: 0.0.0.0:4, proxy_protocol: v2 }, e: { address: 0.0.0.0:5, proxy_protocol: true, trusted_proxies: all } }");
+    listener_proxy_protocol_from_all: with("listeners: { a: { address: 0.0.0.0:1, proxy_protocol: 0.0.0.0/0 }, b: { address: 0.0.0.0:2, proxy_protocol: true, trusted_proxies: ['10.0.0.0/8', '::/0'] } }");
+    acme_without_terms: listener("{ acme: api.example.com }");
+    acme_terms_refused: listener("{ acme: { hosts: api.example.com, agree_terms: false, directory: 'https://ca.internal/directory' } }");
+    acme_hosts: listener("{ acme: { hosts: ['*.example.com', 10.0.0.1, a.example, A.example, a.example:443], agree_terms: true } }");
+    acme_settings: listener("{ acme: { hosts: a.example, agree_terms: 'yes', email: 'mailto:ops@example.com', directory: 'http://ca/dir', challenge: dns-01, state: '', staging: true } }");
+    acme_challenge_that_nobody_answers: listener("{ acme: { hosts: a.example, agree_terms: true, challenge: http-01 } }");
     listener_limits: with("listeners: { web: { address: 0.0.0.0:80, max_connections: 0, trusted_proxies: [10.0.0.0/33] }, b: { address: 0.0.0.0:81, max_connections: 5, max_connections_per_client: 10 } }");
+    admin_over_tls: with("admin: https://127.0.0.1:9180");
     admin_open_to_all: with("admin: 0.0.0.0:9180");
     admin_token_empty: with("admin: { address: 0.0.0.0:9180, token: \"${EMPTY}\" }");
     admin_token_in_plain: with("admin: { address: 0.0.0.0:9180, token: hushhush }");
-    limits: with("limits: { head: 32, uri: 64KiB, head_timeout: 0s, body_rate: 1KiB, fields: none }");
+    limits: with("limits: { head: 32, uri: 64KiB, head_timeout: 0s, body_rate: 1KiB, fields: none, streams: 0 }");
     upstream_empty: with("upstreams: { a: {}, b: { endpoints: [] }, c: { endpoints: [{ weight: 1 }] } }");
     upstream_schemes: with("upstreams: { a: https://a, b: grpc://b:1, c: 'srv:_http._tcp.c', d: ftp://d, e: localhost:80 }");
-    upstream_settings: with("upstreams: { a: { endpoints: http://a, balance: p2c, host: '*.a', keepalive: { idle: 0 }, timeouts: { connect: 0s, response: 10 } } }");
-    upstream_later_parts: with("upstreams: { a: { endpoints: http://a, retries: 3, tls: true } }");
+    upstream_settings: with("upstreams: { a: { endpoints: http://a, balance: p2c, host: '*.a', keepalive: { idle: 0 }, timeouts: { connect: 0s, response: 10, stream_idle: 0s } } }");
+    upstream_later_parts: with("upstreams: { a: { endpoints: http://a, retries: 3 } }");
+    upstream_of_mixed_schemes: with("upstreams: { a: [http://a, https://a], b: [grpc://b, h2c://b], c: ['unix:c', grpcs://c] }\npolicies: { x: [a, b, c] }");
+    upstream_tls_in_the_clear: with("upstreams: { a: { endpoints: http://a, tls: true }, b: { endpoints: grpc://b, tls: { ca: b.pem } }, c: { endpoints: https://c, tls: false } }\npolicies: { x: [a, b, c] }");
+    upstream_tls: with("upstreams: { a: { endpoints: https://a, tls: { cert: a.pem, verify: false, ca: ca.pem } }, b: { endpoints: https://b, tls: { key: b.key, server_name: '*.b', insecure: true } } }\npolicies: { x: [a, b] }");
+    upstream_protocols: with("upstreams: { a: { endpoints: http://a, protocols: h2 }, b: { endpoints: [https://b, grpcs://b], protocols: [h1, h3] }, c: { endpoints: 'unix:c', protocols: [h1, h2] }, d: { endpoints: [https://d, h2c://d], protocols: h1, proxy_protocol: 2 } }\npolicies: { x: [a, b, c, d] }");
+    upstream_without_endpoints: with("upstreams: { a: { endpoints: false }, b: false }\npolicies: { x: [a] }");
     upstream_weights: with("upstreams: { a: [{ url: http://a, weight: 0 }], b: [http://b, http://b:80] }");
     upstream_name: with("upstreams: { 'a:b': http://a }");
     upstream_unused: with("upstreams: { a: http://a }\npolicies: { forward_auth: { upstream: b } }");
@@ -65,7 +90,7 @@ mistakes! {
     route_of_unknown_upstream: route("{ upstream: user }");
     route_of_one_unknown_upstream_among_many: problems(&many_upstreams());
     route_of_no_upstream: problems("maitred: 1\nroutes: { a: { upstream: x } }");
-    route_of_inline_upstream: route("{ upstream: https://users }");
+    route_of_inline_upstream: route("{ upstream: 'srv:_http._tcp.users' }");
     route_of_broken_upstream: problems("maitred: 1\nupstreams: { users: { endpoints: nowhere } }\nroutes: { a: { upstream: users } }");
     route_match: route("{ respond: OK, match: { host: 'a b', path: [users, '~('], methods: [get], client: 10.0.0.300, headers: { 'a b': x, Host: y, X: '~(' }, listener: webb, when: '', cookie: {} } }");
     route_match_lines: problems("maitred: 1\nroutes: { a: { match: [/a, /b], respond: OK }, b: { match: get /x, respond: OK }, c: { match: users, respond: OK }, d: { match: '/{a}/{a}', respond: OK } }");

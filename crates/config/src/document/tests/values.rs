@@ -1,12 +1,15 @@
 //! What documents come to when nothing is wrong with them.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::document;
 use crate::document::{
-    AccessLogFormat, Condition, HostSent, LogLevel, LogTarget, PathHandling, RedirectStatus, StripPrefix,
-    TextMatch, UpstreamRef,
+    AccessLogFormat, AcmeChallenge, Condition, HostSent, LogLevel, LogTarget, PathHandling, Protocol,
+    ProxyProtocolVersion, RedirectStatus, StripPrefix, TextMatch, TlsVersion, UpstreamProtocol, UpstreamRef,
+    UpstreamTls,
 };
+use crate::files::{Memory, NoEnvironment, Watched};
 use crate::read::{ByteSize, Secret, Toggle};
 use crate::scalar::{EndpointTarget, ListenAddress};
 
@@ -148,12 +151,118 @@ fn the_short_form_of_a_match_is_the_long_one() {
 
 #[test]
 fn toml_and_json_give_the_same_document() {
-    use crate::files::{Memory, NoEnvironment};
     let files = Memory::new()
         .with("a.toml", "maitred = 1\n[routes.app]\nmatch = '/*'\nupstream = 'http://localhost:3000'\n")
         .with("a.json", "{\"maitred\": 1, \"routes\": {\"app\": {\"match\": \"/*\", \"upstream\": \"http://localhost:3000\"}}}");
     for path in ["a.toml", "a.json"] {
         let loaded = super::load(path, &files, &NoEnvironment);
         assert_eq!(loaded.usable(), Some(&document(BEGINNER)), "{path}");
+    }
+}
+
+const ENCRYPTED: &str = r#"
+maitred: 1
+listeners:
+  plain: { address: http://0.0.0.0:80, redirect: https }
+  web:
+    address: https://0.0.0.0:443
+    protocols: [h1, h2, h3]
+    tls:
+      certificates: { cert: certs/a.pem, key: /etc/a.key, ocsp: certs/a.der }
+      client_auth: certs/clients.pem
+      min_version: 1.3
+  made:
+    address: 0.0.0.0:444
+    tls: { acme: { hosts: [API.example.com, b.example], agree_terms: true, challenge: http-01, ca: certs/a.pem } }
+    proxy_protocol: true
+    trusted_proxies: 10.0.0.0/8
+  socket: { address: "unix:a.sock", protocols: h2, proxy_protocol: 127.0.0.1, trusted_proxies: 10.0.0.0/8 }
+upstreams:
+  orders: { endpoints: [https://a, https://10.0.0.1], tls: { ca: certs/ca.pem, cert: certs/a.pem, key: certs/a.key, server_name: Orders.internal }, protocols: h1, proxy_protocol: v2 }
+  stock: { endpoints: [grpcs://a, grpcs://b], tls: true, timeouts: { stream_idle: 1h } }
+  local: { endpoints: ["unix:a", "unix:b"], protocols: h2 }
+  both: [http://a, "unix:c", h2c://d]
+routes:
+  orders: { upstream: orders, match: /orders/*, timeouts: { stream_idle: 10s } }
+  stock: { upstream: stock, match: /stock/* }
+  local: { upstream: local, match: /local/* }
+  both: { upstream: both, match: /both/* }
+  https: { upstream: https://c, match: /c/* }
+  grpc: { upstream: grpc://d:1, match: /d/* }
+"#;
+
+#[test]
+fn encrypted_listeners_are_read() {
+    let document = document(ENCRYPTED);
+    let listener = |name| document.listeners.get(name).expect("a listener");
+    let tls = |name| listener(name).tls.as_ref().expect("TLS");
+    assert_eq!(listener("web").address.value, ListenAddress::Tcp(([0, 0, 0, 0], 443).into()));
+    assert_eq!(*listener("web").protocols, [Protocol::H1, Protocol::H2, Protocol::H3]);
+    assert_eq!(*listener("plain").protocols, [Protocol::H1, Protocol::H2]);
+    let [certificate] = &tls("web").certificates.as_ref().expect("certificates")[..] else { panic!("one") };
+    assert_eq!(
+        (certificate.cert.as_path(), certificate.key.as_path()),
+        (Path::new("certs/a.pem"), Path::new("/etc/a.key"))
+    );
+    assert!(tls("web").client_auth.as_ref().is_some_and(|auth| auth.required));
+    assert_eq!((tls("web").min_version, tls("made").min_version), (TlsVersion::V13, TlsVersion::V12));
+    let acme = tls("made").acme.as_ref().expect("ACME");
+    let hosts: Vec<&str> = acme.hosts.iter().map(|host| host.0.as_str()).collect();
+    assert_eq!(
+        (hosts, &*acme.challenge),
+        (vec!["api.example.com", "b.example"], &[AcmeChallenge::Http01][..])
+    );
+    assert_eq!(acme.directory.0, "https://acme-v02.api.letsencrypt.org/directory");
+    let from =
+        |name| listener(name).proxy_protocol_from().iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(
+        [from("web"), from("made"), from("socket")],
+        [vec![], vec!["10.0.0.0/8".to_owned()], vec!["127.0.0.1/32".to_owned()]]
+    );
+    assert_eq!(document.limits.streams.get(), 128);
+}
+
+#[test]
+fn what_services_speak_is_read() {
+    let document = document(ENCRYPTED);
+    let upstream = |name| document.upstreams.get(name).expect("an upstream");
+    let tls = upstream("orders").tls.as_ref().expect("TLS");
+    assert_eq!(tls.server_name.as_ref().map(|name| name.0.as_str()), Some("orders.internal"));
+    assert_eq!(upstream("stock").tls, Some(UpstreamTls::default()));
+    assert_eq!(upstream("orders").protocols.as_deref(), Some(&[UpstreamProtocol::H1][..]));
+    assert_eq!(
+        (upstream("orders").proxy_protocol, upstream("both").proxy_protocol),
+        (Some(ProxyProtocolVersion::V2), None)
+    );
+    let stream_idle = |name| upstream(name).timeouts.stream_idle;
+    assert_eq!(
+        (stream_idle("orders"), stream_idle("stock")),
+        (Duration::from_mins(5), Duration::from_hours(1))
+    );
+    let route = document.routes.get("orders").expect("a route");
+    assert_eq!((route.timeouts.idle, route.timeouts.stream_idle), (None, Some(Duration::from_secs(10))));
+    let inline = |name| match &document.routes.get(name).expect("a route").upstream {
+        Some(UpstreamRef::Url(url)) => url.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!([inline("https"), inline("grpc")], ["https://c:443", "grpc://d:1"]);
+}
+
+#[test]
+fn files_are_listed_and_paths_count_from_the_file_that_names_them() {
+    let files = Memory::new()
+        .with("etc/main.yaml", "maitred: 1\ninclude: conf.d/*.yaml\nroutes: { a: { respond: OK } }\nlisteners: { a: { address: 0.0.0.0:1, tls: { certificates: [{ cert: a.pem, key: a.key }, { cert: a.pem, key: /b.key }] } } }\n")
+        .with("etc/conf.d/b.yaml", "listeners: { b: { address: 0.0.0.0:2, tls: { acme: { hosts: b.example, agree_terms: true, ca: ../ca.pem } } }, c: { address: 0.0.0.0:3, tls: { acme: { hosts: c.example, agree_terms: true, state: /var/acme } } } }\n");
+    let loaded = super::load("etc/main.yaml", &files, &NoEnvironment);
+    let document = loaded.usable().expect("a document");
+    let state = |name| {
+        let tls = document.listeners.get(name).and_then(|listener| listener.tls.as_ref());
+        tls.and_then(|tls| tls.acme.as_ref()).expect("ACME").state.as_path().to_owned()
+    };
+    assert_eq!([state("b"), state("c")], [Path::new("etc/conf.d/acme"), Path::new("/var/acme")]);
+    let named = ["etc/a.pem", "etc/a.key", "/b.key", "etc/conf.d/../ca.pem"].map(PathBuf::from);
+    assert_eq!(loaded.tree.named_files, named);
+    for file in named {
+        assert!(loaded.tree.watched.contains(&Watched::File(file.clone())), "{}", file.display());
     }
 }

@@ -5,6 +5,7 @@
 pub fn variable(name: &str) -> Option<String> {
     let fixed = match name {
         "remote_addr" | "binary_remote_addr" | "realip_remote_addr" => "client.ip",
+        "ssl_client_s_dn" => "client.certificate",
         "host" | "http_host" => "request.host",
         "request_uri" | "uri" | "document_uri" => "request.path",
         "args" | "query_string" => "request.query",

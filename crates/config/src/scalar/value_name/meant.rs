@@ -41,6 +41,14 @@ fn other_name(name: &str) -> Option<&'static str> {
         | "request.client_ip"
         | "request.remote_addr"
         | "source.ip" => "client.ip",
+        "client.cert"
+        | "client.subject"
+        | "client.dn"
+        | "client.certificate.subject"
+        | "client_cert"
+        | "certificate"
+        | "tls.client.subject"
+        | "ssl_client_s_dn" => "client.certificate",
         "host" | "hostname" | "request.hostname" => "request.host",
         "method" | "request.verb" => "request.method",
         "scheme" | "proto" | "protocol" | "request.proto" | "request.protocol" => "request.scheme",

@@ -67,6 +67,7 @@ fn tells_where_values_come_from() {
     for (text, source) in [
         ("request.id", Source::Request),
         ("client.ip", Source::Request),
+        ("client.certificate", Source::Request),
         ("cookie.a", Source::Request),
         ("path.id", Source::Route),
         ("route", Source::Route),
@@ -99,6 +100,9 @@ fn knows_what_was_meant() {
         ("REQUEST.ID", "request.id"),
         ("remote_addr", "client.ip"),
         ("client.ipp", "client.ip"),
+        ("client.cert", "client.certificate"),
+        ("certificate", "client.certificate"),
+        ("$ssl_client_s_dn", "client.certificate"),
         ("jwt.sub", "claim.sub"),
         ("claims.tenant.id", "claim.tenant.id"),
         ("params.page", "query.page"),
