@@ -38,7 +38,7 @@ known! {
     Age = "Age", Allow = "Allow", Authorization = "Authorization", CacheControl = "Cache-Control",
     Connection = "Connection", ContentEncoding = "Content-Encoding", ContentLength = "Content-Length",
     ContentType = "Content-Type", Cookie = "Cookie", Date = "Date", ETag = "ETag", Expect = "Expect",
-    Expires = "Expires", Forwarded = "Forwarded", Host = "Host", IfModifiedSince = "If-Modified-Since",
+    Expires = "Expires", Forwarded = "Forwarded", GrpcTimeout = "grpc-timeout", Host = "Host", IfModifiedSince = "If-Modified-Since",
     IfNoneMatch = "If-None-Match", IfRange = "If-Range", KeepAlive = "Keep-Alive", LastModified = "Last-Modified",
     Location = "Location", Origin = "Origin", ProxyAuthenticate = "Proxy-Authenticate",
     ProxyAuthorization = "Proxy-Authorization", ProxyConnection = "Proxy-Connection", Range = "Range",
@@ -120,6 +120,11 @@ impl KnownSet {
             i += 1;
         }
         Self(bits)
+    }
+
+    /// These names and one more.
+    pub const fn with(self, name: Known) -> Self {
+        Self(self.0 | name.bit())
     }
 
     /// Whether `name` is one of them.
@@ -259,6 +264,13 @@ mod tests {
         ] {
             assert_eq!(Known::find(text.as_bytes()), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_set_holds_its_names_and_no_others() {
+        let set = KnownSet::of(&[Known::Accept]).with(Known::Host);
+        let held: Vec<_> = Known::ALL.iter().copied().filter(|&name| set.contains(name)).collect();
+        assert_eq!(held, [Known::Accept, Known::Host]);
     }
 
     #[test]

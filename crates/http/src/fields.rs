@@ -209,6 +209,12 @@ impl Fields {
         FieldsIter { fields: self, at: 0 }
     }
 
+    /// Names and values, in order, each with the number of its name where that is a known one.
+    pub fn iter_known(&self) -> impl Iterator<Item = (Option<Known>, &[u8], &[u8])> {
+        let live = self.list.iter().filter(|field| field.live);
+        live.map(|field| (field.known, self.name(field), self.value(field)))
+    }
+
     /// Whether one of the comma-separated items of a known field is `token`, whatever its case.
     pub fn has_item(&self, name: Known, token: &str) -> bool {
         self.all_known(name).any(|value| {
@@ -366,6 +372,14 @@ mod tests {
         assert_eq!(text(&fields), "A: 1\r\nB: 2\r\nC: 3\r\nD: \r\nE: 5\r\nF: 6\r\n");
         fields.remove_bytes(b"e");
         assert_eq!(text(&fields), "A: 1\r\nB: 2\r\nC: 3\r\nD: \r\nF: 6\r\n");
+    }
+
+    #[test]
+    fn tells_the_known_names_of_what_is_left() {
+        let mut fields = sample();
+        fields.remove_bytes(b"host");
+        let found: Vec<_> = fields.iter_known().map(|(known, name, _)| (known, name)).collect();
+        assert_eq!(found, [(None, &b"x-tag"[..]), (None, b"X-Tag"), (Some(Known::Accept), b"ACCEPT")]);
     }
 
     #[test]
