@@ -5,6 +5,8 @@ use std::cell::RefCell;
 
 /// Bytes of a usual buffer: a head and a small body fit.
 pub const SMALL: usize = 8 << 10;
+/// Bytes of the buffer of one DATA frame: the largest that every peer of HTTP/2 takes (RFC 9113 section 4.2).
+pub const FRAME: usize = 16 << 10;
 /// Bytes of the buffer of a large body: fewer system calls for each megabyte.
 pub const LARGE: usize = 256 << 10;
 /// Bytes of the buffer of a large body on a thread where [`MOST_LARGE`] larger ones are in use.
@@ -14,21 +16,25 @@ pub const MEDIUM: usize = 32 << 10;
 /// take a gigabyte.
 const MOST_LARGE: usize = 128;
 const KEPT_SMALL: usize = 256;
+const KEPT_FRAMES: usize = 128;
 const KEPT_LARGE: usize = 16;
 
 thread_local! {
-    static SHELF: RefCell<Shelf> = const { RefCell::new(Shelf { small: Vec::new(), large: Vec::new(), lent: 0, texts: Vec::new() }) };
+    static SHELF: RefCell<Shelf> = const {
+        RefCell::new(Shelf { small: Vec::new(), frames: Vec::new(), large: Vec::new(), lent: 0, texts: Vec::new() })
+    };
 }
 
 struct Shelf {
     small: Vec<Box<[u8]>>,
+    frames: Vec<Box<[u8]>>,
     large: Vec<Box<[u8]>>,
     /// Large ones in use.
     lent: usize,
     texts: Vec<Vec<u8>>,
 }
 
-/// A buffer of [`SMALL`] or [`LARGE`] bytes with old bytes in it; it goes back to its thread's shelf when dropped.
+/// A buffer of [`SMALL`], [`FRAME`] or [`LARGE`] bytes with old bytes in it; it goes back to its thread's shelf when dropped.
 #[derive(Debug, Default)]
 pub struct Buffer {
     bytes: Box<[u8]>,
@@ -39,6 +45,12 @@ impl Buffer {
     pub fn small() -> Self {
         let kept = SHELF.with_borrow_mut(|shelf| shelf.small.pop());
         Self { bytes: kept.unwrap_or_else(|| vec![0; SMALL].into_boxed_slice()) }
+    }
+
+    /// A buffer of [`FRAME`] bytes.
+    pub fn frame() -> Self {
+        let kept = SHELF.with_borrow_mut(|shelf| shelf.frames.pop());
+        Self { bytes: kept.unwrap_or_else(|| vec![0; FRAME].into_boxed_slice()) }
     }
 
     /// A buffer of [`LARGE`] bytes, or of [`MEDIUM`] where too many of those are in use.
@@ -100,6 +112,7 @@ impl Drop for Buffer {
             let shelf = &mut *shelf.borrow_mut();
             let (kept, most) = match bytes.len() {
                 SMALL => (&mut shelf.small, KEPT_SMALL),
+                FRAME => (&mut shelf.frames, KEPT_FRAMES),
                 LARGE => {
                     shelf.lent = shelf.lent.saturating_sub(1);
                     (&mut shelf.large, KEPT_LARGE)
@@ -142,6 +155,7 @@ mod tests {
         first.bytes_mut()[0] = 42;
         drop(first);
         assert_eq!(Buffer::small().bytes()[0], 42);
+        assert_eq!(Buffer::frame().len(), FRAME);
         assert_eq!(Buffer::large().len(), LARGE);
         assert!(Buffer::none().is_empty());
     }

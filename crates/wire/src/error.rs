@@ -3,7 +3,7 @@
 
 use std::{fmt, io};
 
-/// Why a message is refused: the status that says it, and a text for people. The connection is closed after it.
+/// Why a message is refused: the status that says it, and a text for people. A connection of HTTP/1 is closed after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// Not HTTP, or HTTP that could be read in two ways.
@@ -56,8 +56,110 @@ pub enum Broken {
     Refused(Refusal),
     /// The peer closed the connection in the middle of a message.
     Truncated,
-    /// The connection failed.
+    /// The connection failed, or its stream was reset: [`Broken::reset`] tells the two apart.
     Io(io::Error),
+}
+
+/// A stream of HTTP/2, or its whole connection, was ended before its time. It travels as the source of an [`io::Error`] of the
+/// kind `ConnectionReset`, so that tunnels can tell it too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reset {
+    /// The error code (RFC 9113 section 7).
+    pub code: u32,
+    /// Who ended it.
+    pub by: ResetBy,
+    /// Whether the connection ended, and not this stream alone.
+    pub is_connection: bool,
+    /// Whether the peer says that it did nothing with the request (`REFUSED_STREAM`, or a GOAWAY that leaves its stream out):
+    /// it may be sent again, whatever its method (RFC 9113 section 8.7).
+    pub is_unprocessed: bool,
+}
+
+/// Who ended a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResetBy {
+    /// The other end.
+    Peer,
+    /// The gateway, because of what the peer did or because it shuts down.
+    Gateway,
+}
+
+impl Reset {
+    /// The code for what breaks the rules.
+    pub const PROTOCOL_ERROR: u32 = 0x1;
+    /// The code by which a peer says that it no longer wants the answer.
+    pub const CANCEL: u32 = 0x8;
+    /// The code for what obeys the rules and wears the other end out.
+    pub const ENHANCE_YOUR_CALM: u32 = 0xb;
+
+    /// Whether the peer merely lost interest: nobody did anything wrong.
+    pub fn is_cancel(self) -> bool {
+        self.by == ResetBy::Peer && !self.is_connection && matches!(self.code, 0 | Self::CANCEL)
+    }
+
+    /// The name of the error code.
+    pub const fn name(self) -> &'static str {
+        match self.code {
+            0x0 => "NO_ERROR",
+            Self::PROTOCOL_ERROR => "PROTOCOL_ERROR",
+            0x2 => "INTERNAL_ERROR",
+            0x3 => "FLOW_CONTROL_ERROR",
+            0x4 => "SETTINGS_TIMEOUT",
+            0x5 => "STREAM_CLOSED",
+            0x6 => "FRAME_SIZE_ERROR",
+            0x7 => "REFUSED_STREAM",
+            Self::CANCEL => "CANCEL",
+            0x9 => "COMPRESSION_ERROR",
+            0xa => "CONNECT_ERROR",
+            Self::ENHANCE_YOUR_CALM => "ENHANCE_YOUR_CALM",
+            0xc => "INADEQUATE_SECURITY",
+            0xd => "HTTP_1_1_REQUIRED",
+            _ => "an unknown code",
+        }
+    }
+}
+
+impl fmt::Display for Reset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let who = match self.by {
+            ResetBy::Peer => "the peer",
+            ResetBy::Gateway => "the gateway",
+        };
+        let what = if self.is_connection { "the connection" } else { "the stream" };
+        write!(f, "{who} ended {what}: {}", self.name())
+    }
+}
+
+impl std::error::Error for Reset {}
+
+impl From<Reset> for io::Error {
+    fn from(reset: Reset) -> Self {
+        Self::new(io::ErrorKind::ConnectionReset, reset)
+    }
+}
+
+impl Broken {
+    /// How a stream of HTTP/2 was ended, where that is what broke.
+    pub fn reset(&self) -> Option<Reset> {
+        let Self::Io(error) = self else { return None };
+        error.get_ref()?.downcast_ref().copied()
+    }
+}
+
+impl From<Broken> for io::Error {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Refused(refusal) => Self::new(io::ErrorKind::InvalidData, refusal.as_str()),
+            Broken::Truncated => io::ErrorKind::UnexpectedEof.into(),
+            Broken::Io(error) => error,
+        }
+    }
+}
+
+impl From<Reset> for Broken {
+    fn from(reset: Reset) -> Self {
+        Self::Io(reset.into())
+    }
 }
 
 impl From<Refusal> for Broken {

@@ -14,9 +14,13 @@ mod server;
 mod writer;
 
 pub use body::{BodyDecoder, Step};
-pub use client::Client;
+pub use client::{Client, ClientBody};
+pub(crate) use encode::OF_THE_CONNECTION;
 pub use encode::{ResponseTo, chunk_head, encode_request, encode_response};
+pub(crate) use framing::{announced, is_lookalike};
 pub use head_end::HeadEnd;
+pub(crate) use request::expects_continue;
 pub use request::{RequestFraming, parse_request};
+pub(crate) use response::response_framing;
 pub use response::{ResponseFraming, parse_response};
-pub use server::{HeadRead, Server};
+pub use server::{HeadRead, Server, ServerBody};

@@ -4,7 +4,7 @@
 use maitred_http::{BodyLength, Fields, Known, KnownSet, Method, RequestHead, ResponseHead, Version, reason};
 
 /// Fields that never cross the gateway as they came.
-const OF_THE_CONNECTION: KnownSet = KnownSet::of(&[
+pub(crate) const OF_THE_CONNECTION: KnownSet = KnownSet::of(&[
     Known::Connection,
     Known::ContentLength,
     Known::KeepAlive,

@@ -6,7 +6,7 @@ use maitred_http::{BodyLength, Fields, Known, Version};
 use crate::error::Refusal;
 
 /// The framing that the fields of a message announce: its body's length, `None` where neither field occurs.
-pub(super) fn announced(fields: &Fields, version: Version) -> Result<BodyLength, Refusal> {
+pub(crate) fn announced(fields: &Fields, version: Version) -> Result<BodyLength, Refusal> {
     let chunked = fields.has(Known::TransferEncoding);
     let length = fields.has(Known::ContentLength);
     match (chunked, length) {
@@ -50,7 +50,7 @@ fn parse_length(value: &[u8]) -> Option<u64> {
 
 /// Whether a name is `Transfer-Encoding` or `Content-Length` once dashes and underscores are dropped, but is
 /// neither: servers that map both to one character would take it for the real one.
-pub(super) fn is_lookalike(name: &[u8]) -> bool {
+pub(crate) fn is_lookalike(name: &[u8]) -> bool {
     // The real names are common, and nothing shorter than the shorter word is like it.
     if name.len() < 13 || name.eq_ignore_ascii_case(b"content-length") {
         return false;

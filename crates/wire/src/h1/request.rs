@@ -109,7 +109,7 @@ fn check_host(head: &mut RequestHead, absolute: Option<&[u8]>) -> Result<(), Ref
     Ok(())
 }
 
-fn expects_continue(head: &RequestHead) -> Result<bool, Refusal> {
+pub(crate) fn expects_continue(head: &RequestHead) -> Result<bool, Refusal> {
     // HTTP/1.0 does not know it and the field is ignored (RFC 9110 section 10.1.1).
     if head.version == Version::Http10 {
         return Ok(false);

@@ -60,7 +60,7 @@ pub fn parse_response(
 }
 
 /// Several equal `Content-Length` fields are one (RFC 9110 section 8.6): services behind other proxies send them.
-fn response_framing(head: &mut ResponseHead) -> Result<BodyLength, Refusal> {
+pub(crate) fn response_framing(head: &mut ResponseHead) -> Result<BodyLength, Refusal> {
     let (first, second) = {
         let mut lengths = head.fields.all_known(Known::ContentLength);
         (lengths.next(), lengths.next())

@@ -16,6 +16,7 @@ use super::request::{RequestFraming, check_first_line, parse_request};
 use super::writer::{Outgoing, Writer, outgoing};
 use crate::error::{Broken, Refusal};
 use crate::limits::Limits;
+use crate::preface::{PREFACE, Preface};
 use crate::stream::{BodySink, BodySource, Piece};
 
 /// The state of a client's connection.
@@ -71,6 +72,26 @@ impl Server {
     /// Whether the head of a final response was written since the last request was read.
     pub fn has_responded(&self) -> bool {
         self.has_responded
+    }
+
+    /// Waits, before the first head of a connection, until it is sure whether the client speaks HTTP/2 (RFC 9113
+    /// section 3.3). If it does, [`take_unread`](Self::take_unread) has what came; if not, the first head can be read.
+    pub fn poll_preface<S: AsyncRead + Unpin>(
+        &mut self,
+        cx: &mut Context<'_>,
+        io: &mut S,
+    ) -> Poll<Result<bool, Broken>> {
+        loop {
+            match Preface::of(self.reader.unread()) {
+                Preface::Whole => return Poll::Ready(Ok(true)),
+                Preface::Absent => return Poll::Ready(Ok(false)),
+                Preface::Begun => {}
+            }
+            self.reader.make_room(PREFACE.len());
+            if ready!(self.reader.poll_fill(cx, io))? == 0 {
+                return Poll::Ready(Ok(false));
+            }
+        }
     }
 
     /// Reads the next head into `head`, which must have been cleared.

@@ -1,0 +1,137 @@
+//! Fields between the library's map and ours (RFC 9113 section 8.2), and what is refused on the way.
+//! The library has refused upper case, control bytes and the fields of a connection before.
+
+use std::sync::LazyLock;
+
+use ::http::header::{COOKIE, HOST, HeaderMap, HeaderName, HeaderValue};
+use maitred_http::{Fields, Known, KnownSet, is_token};
+
+use crate::error::Refusal;
+use crate::h1::is_lookalike;
+
+/// The names that we know, as the library wants them, by their number.
+static NAMES: LazyLock<Vec<HeaderName>> = LazyLock::new(|| {
+    let name = |known: &Known| HeaderName::from_bytes(known.as_str().as_bytes());
+    Known::ALL.iter().map(|known| name(known).expect("a known name is a token")).collect()
+});
+
+/// The library's form of a known name.
+pub(super) fn name_of(known: Known) -> HeaderName {
+    NAMES[known as usize].clone()
+}
+
+/// Copies fields or trailers of at most `most` lines into `fields`, but for `host`, which is the business of who knows
+/// `:authority`. Several cookies become one, as every other version has them (RFC 9113 section 8.2.3).
+pub(super) fn take_fields(map: &HeaderMap, most: usize, fields: &mut Fields) -> Result<(), Refusal> {
+    if map.len() > most {
+        return Err(Refusal::TooManyFields);
+    }
+    for (name, value) in map {
+        check(name, value)?;
+        if name != COOKIE && name != HOST {
+            fields.append_bytes(name.as_str().as_bytes(), value.as_bytes());
+        }
+    }
+    let mut cookies = map.get_all(COOKIE).iter();
+    if let Some(first) = cookies.next() {
+        fields.append_known_with(Known::Cookie, |out| {
+            out.extend_from_slice(first.as_bytes());
+            for cookie in cookies {
+                out.extend_from_slice(b"; ");
+                out.extend_from_slice(cookie.as_bytes());
+            }
+        });
+    }
+    Ok(())
+}
+
+/// What the library lets pass and HTTP does not.
+fn check(name: &HeaderName, value: &HeaderValue) -> Result<(), Refusal> {
+    let (name, value) = (name.as_str().as_bytes(), value.as_bytes());
+    if !is_token(name) {
+        return Err(Refusal::Bad("a field name is malformed"));
+    }
+    if is_lookalike(name) {
+        return Err(Refusal::Bad("a field name looks like one that frames the body"));
+    }
+    let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    if is_blank(value.first()) || is_blank(value.last()) {
+        return Err(Refusal::Bad("a field value begins or ends with a blank"));
+    }
+    Ok(())
+}
+
+/// The library's map of `fields` but for those in `but`.
+pub(super) fn header_map(fields: &Fields, but: KnownSet) -> Result<HeaderMap, Refusal> {
+    const BAD: Refusal = Refusal::Bad("a field cannot be sent over HTTP/2");
+    let mut map = HeaderMap::try_with_capacity(fields.len() + 1).map_err(|_| BAD)?;
+    for (known, name, value) in fields.iter_known() {
+        let name = match known {
+            Some(known) if but.contains(known) => continue,
+            Some(known) => name_of(known),
+            None => HeaderName::from_bytes(name).map_err(|_| BAD)?,
+        };
+        let value = HeaderValue::from_bytes(value.trim_ascii()).map_err(|_| BAD)?;
+        map.try_append(name, value).map_err(|_| BAD)?;
+    }
+    Ok(map)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::h1::OF_THE_CONNECTION;
+
+    fn map(lines: &[(&str, &str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in lines {
+            map.append(HeaderName::from_lowercase(name.as_bytes()).unwrap(), value.parse().unwrap());
+        }
+        map
+    }
+
+    fn taken(lines: &[(&str, &str)]) -> Result<String, Refusal> {
+        let mut fields = Fields::default();
+        take_fields(&map(lines), 4, &mut fields)?;
+        let mut out = Vec::new();
+        fields.write_to(&mut out, KnownSet::EMPTY);
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn takes_fields_and_joins_cookies() {
+        let lines = [("cookie", "a=1"), ("x", "1"), ("cookie", "b=2"), ("x", "2")];
+        assert_eq!(taken(&lines).unwrap(), "x: 1\r\nx: 2\r\nCookie: a=1; b=2\r\n");
+        assert_eq!(taken(&[("host", "a"), ("cookie", "a=1")]).unwrap(), "Cookie: a=1\r\n");
+        assert_eq!(taken(&[("x", "")]).unwrap(), "x: \r\n");
+    }
+
+    #[test]
+    fn refuses_what_http_does_not_know() {
+        for line in [("a\"b", "1"), ("content_length", "1"), ("transfer_encoding", "chunked")] {
+            assert!(matches!(taken(&[line]), Err(Refusal::Bad(_))), "{line:?}");
+        }
+        for value in [" 1", "1 ", "\t1", "1\t"] {
+            let mut map = HeaderMap::new();
+            map.insert("x", HeaderValue::from_bytes(value.as_bytes()).unwrap());
+            assert!(take_fields(&map, 4, &mut Fields::default()).is_err(), "{value:?}");
+        }
+        assert_eq!(taken(&[("a", "1"); 5]), Err(Refusal::TooManyFields));
+    }
+
+    #[test]
+    fn writes_names_in_lower_case_and_leaves_out_what_belongs_to_a_connection() {
+        let mut fields = Fields::default();
+        for (name, value) in [("Content-Type", "a"), ("X-Tag", "1"), ("Connection", "close"), ("x-tag", "2")]
+        {
+            fields.append_bytes(name.as_bytes(), value.as_bytes());
+        }
+        let map = header_map(&fields, OF_THE_CONNECTION).unwrap();
+        let lines: Vec<_> =
+            map.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        assert_eq!(lines, [("content-type", "a"), ("x-tag", "1"), ("x-tag", "2")]);
+        for &known in Known::ALL {
+            assert_eq!(name_of(known).as_str(), known.as_str().to_ascii_lowercase());
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! One exchange with a client, whatever the protocol version: what it takes to serve a request, chosen by a match. Where a
+//! version has something of its own (waiting for the next head, lingering), its parts are at hand.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use maitred_http::{BodyLength, Fields, Method, ResponseHead};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::error::Broken;
+use crate::h1;
+use crate::h2::ServerStream;
+use crate::stream::{BodySink, BodySource, Piece};
+
+/// The client's side of an exchange: a connection of HTTP/1, or a stream of HTTP/2. As `AsyncRead` and `AsyncWrite` it is the
+/// bytes of a tunnel, once it was [switched](Self::switch).
+#[derive(Debug)]
+pub enum ServerSide<S> {
+    /// A connection, which serves one request after another.
+    Http1 {
+        /// The state of the protocol.
+        server: h1::Server,
+        /// The socket.
+        stream: S,
+    },
+    /// A stream, which serves one. Boxed, so that connections of HTTP/1, which may be idle, are no larger for it.
+    Http2(Box<ServerStream>),
+}
+
+impl<S> ServerSide<S> {
+    /// A connection of HTTP/1 of which nothing was read yet.
+    pub fn http1(stream: S) -> Self {
+        Self::Http1 { server: h1::Server::default(), stream }
+    }
+
+    /// The state and the socket of a connection of HTTP/1.
+    #[inline]
+    pub fn as_http1(&mut self) -> Option<(&mut h1::Server, &mut S)> {
+        match self {
+            Self::Http1 { server, stream } => Some((server, stream)),
+            Self::Http2(_) => None,
+        }
+    }
+
+    /// The stream of HTTP/2.
+    #[inline]
+    pub fn as_http2(&mut self) -> Option<&mut ServerStream> {
+        match self {
+            Self::Http1 { .. } => None,
+            Self::Http2(stream) => Some(stream),
+        }
+    }
+
+    /// Whether bytes of the next request were read already.
+    #[inline]
+    pub fn has_unread(&self) -> bool {
+        match self {
+            Self::Http1 { server, .. } => server.has_unread(),
+            Self::Http2(_) => false,
+        }
+    }
+
+    /// The method of the request that was read last.
+    #[inline]
+    pub fn request_method(&self) -> Method {
+        match self {
+            Self::Http1 { server, .. } => server.request_method(),
+            Self::Http2(stream) => stream.request_method(),
+        }
+    }
+
+    /// Whether the head of a final response was written since.
+    #[inline]
+    pub fn has_responded(&self) -> bool {
+        match self {
+            Self::Http1 { server, .. } => server.has_responded(),
+            Self::Http2(stream) => stream.has_responded(),
+        }
+    }
+
+    /// Drops the request's body, which nobody wants; whether all of it had come.
+    #[inline]
+    pub fn drop_body(&mut self) -> bool {
+        match self {
+            Self::Http1 { server, .. } => server.drop_body(),
+            Self::Http2(stream) => stream.drop_body(),
+        }
+    }
+
+    /// Writes the head of the final response. Answers whether a connection of HTTP/1 will stay open after it; that of a stream
+    /// does not hang on its exchanges.
+    #[inline]
+    pub fn respond(&mut self, head: &ResponseHead, length: BodyLength, may_keep_alive: bool) -> bool {
+        match self {
+            Self::Http1 { server, .. } => server.respond(head, length, may_keep_alive),
+            Self::Http2(stream) => {
+                stream.respond(head, length);
+                true
+            }
+        }
+    }
+
+    /// Writes an interim response, where the client's version has them.
+    #[inline]
+    pub fn inform(&mut self, head: &ResponseHead) {
+        match self {
+            Self::Http1 { server, .. } => server.inform(head),
+            Self::Http2(stream) => stream.inform(head),
+        }
+    }
+
+    /// Agrees to another protocol: what follows is a tunnel.
+    #[inline]
+    pub fn switch(&mut self, fields: &Fields, protocol: &[u8]) {
+        match self {
+            Self::Http1 { server, .. } => server.switch(fields, protocol),
+            Self::Http2(stream) => stream.switch(fields),
+        }
+    }
+
+    /// Whether only the end of the connection ends the response: then one that breaks off must end with a reset. A stream that
+    /// is dropped too early is reset anyway.
+    #[inline]
+    pub fn ends_with_connection(&self) -> bool {
+        match self {
+            Self::Http1 { server, .. } => server.ends_with_connection(),
+            Self::Http2(_) => false,
+        }
+    }
+
+    /// Ends an exchange and gives buffers back: whether a connection of HTTP/1 can serve another request, or whether a stream got
+    /// its answer whole.
+    #[inline]
+    pub fn end_exchange(&mut self) -> bool {
+        match self {
+            Self::Http1 { server, .. } => server.end_exchange(),
+            Self::Http2(stream) => stream.end_exchange(),
+        }
+    }
+
+    /// Takes what was read beyond the head, for a tunnel. Of a stream that is nothing: it is read as a tunnel from its first byte.
+    #[inline]
+    pub fn take_unread(&mut self) -> Vec<u8> {
+        match self {
+            Self::Http1 { server, .. } => server.take_unread(),
+            Self::Http2(_) => Vec::new(),
+        }
+    }
+
+    /// Waits until the client has given up: its stream was reset. A connection of HTTP/1 shows that only to who reads or
+    /// writes, and is not looked at.
+    #[inline]
+    pub fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<Broken> {
+        match self {
+            Self::Http1 { .. } => Poll::Pending,
+            Self::Http2(stream) => stream.poll_reset(cx),
+        }
+    }
+
+    /// Waits until a tunnel has something to read, or its end, without taking it. `of_socket` says how a socket tells.
+    #[inline]
+    pub fn poll_readable(
+        &mut self,
+        cx: &mut Context<'_>,
+        of_socket: impl FnOnce(&mut S, &mut Context<'_>) -> Poll<io::Result<()>>,
+    ) -> Poll<io::Result<()>> {
+        match self {
+            Self::Http1 { stream, .. } => of_socket(stream, cx),
+            Self::Http2(stream) => stream.poll_readable(cx),
+        }
+    }
+
+    /// Both sides of a body.
+    #[inline]
+    pub fn body(&mut self) -> ServerBody<'_, S> {
+        match self {
+            Self::Http1 { server, stream } => ServerBody::Http1(server.body(stream)),
+            Self::Http2(stream) => ServerBody::Http2(stream),
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> ServerSide<S> {
+    /// Sends all that is held back.
+    #[inline]
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        match self {
+            Self::Http1 { server, stream } => server.poll_flush(cx, stream),
+            // Its head is on its way already.
+            Self::Http2(stream) if stream.has_responded() => BodySink::poll_flush(&mut **stream, cx),
+            Self::Http2(_) => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for ServerSide<S> {
+    #[inline]
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Http1 { stream, .. } => Pin::new(stream).poll_read(cx, room),
+            Self::Http2(stream) => Pin::new(&mut **stream).poll_read(cx, room),
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for ServerSide<S> {
+    #[inline]
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Http1 { stream, .. } => Pin::new(stream).poll_write(cx, bytes),
+            Self::Http2(stream) => Pin::new(&mut **stream).poll_write(cx, bytes),
+        }
+    }
+
+    #[inline]
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Http1 { stream, .. } => Pin::new(stream).poll_flush(cx),
+            Self::Http2(stream) => AsyncWrite::poll_flush(Pin::new(&mut **stream), cx),
+        }
+    }
+
+    #[inline]
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Http1 { stream, .. } => Pin::new(stream).poll_shutdown(cx),
+            Self::Http2(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
+        }
+    }
+}
+
+/// The client's side as the source of a request body and the sink of a response body.
+#[derive(Debug)]
+pub enum ServerBody<'a, S> {
+    /// Of a connection of HTTP/1.
+    Http1(h1::ServerBody<'a, S>),
+    /// Of a stream of HTTP/2.
+    Http2(&'a mut ServerStream),
+}
+
+impl<S: AsyncRead + Unpin> BodySource for ServerBody<'_, S> {
+    #[inline]
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, Broken>> {
+        match self {
+            Self::Http1(body) => body.poll_piece(cx),
+            Self::Http2(stream) => stream.poll_piece(cx),
+        }
+    }
+
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Http1(body) => body.bytes(),
+            Self::Http2(stream) => stream.bytes(),
+        }
+    }
+
+    #[inline]
+    fn consume(&mut self, n: usize) {
+        match self {
+            Self::Http1(body) => body.consume(n),
+            Self::Http2(stream) => stream.consume(n),
+        }
+    }
+
+    #[inline]
+    fn trailers(&self) -> Option<&Fields> {
+        match self {
+            Self::Http1(body) => body.trailers(),
+            Self::Http2(stream) => stream.trailers(),
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> BodySink for ServerBody<'_, S> {
+    #[inline]
+    fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, Broken>> {
+        match self {
+            Self::Http1(body) => body.poll_send(cx, bytes),
+            Self::Http2(stream) => stream.poll_send(cx, bytes),
+        }
+    }
+
+    #[inline]
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        match self {
+            Self::Http1(body) => body.poll_flush(cx),
+            Self::Http2(stream) => BodySink::poll_flush(*stream, cx),
+        }
+    }
+
+    #[inline]
+    fn poll_finish(&mut self, cx: &mut Context<'_>, trailers: Option<&Fields>) -> Poll<Result<(), Broken>> {
+        match self {
+            Self::Http1(body) => body.poll_finish(cx, trailers),
+            Self::Http2(stream) => stream.poll_finish(cx, trailers),
+        }
+    }
+}
