@@ -28,8 +28,8 @@ pub async fn connect(to: ConnectTo<'_>) -> Result<Stream, ConnectError> {
             let stream = TcpStream::connect(address).await?;
             // A request leaves in one write; waiting for more would only delay it.
             stream.set_nodelay(true)?;
-            Ok(Stream::Tcp(stream))
+            Ok(stream.into())
         }
-        ConnectTo::Unix(path) => UnixStream::connect(path).await.map(Stream::Unix),
+        ConnectTo::Unix(path) => UnixStream::connect(path).await.map(Stream::from),
     }
 }

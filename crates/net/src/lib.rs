@@ -1,14 +1,23 @@
-//! Sockets and time: listening, connecting, streams, and the timers of a worker. It knows nothing of HTTP.
-//! Floor 1; the only crate with `unsafe`, each with its proof.
+//! Sockets and time: listening, connecting, streams in the clear and encrypted, and the timers of a worker. It knows
+//! nothing of HTTP. Floor 1; the only crate with `unsafe`, each with its proof.
 
 mod connect;
 mod descriptors;
 mod listen;
+mod session;
+mod socket;
 mod stream;
 mod timer;
+mod tls;
 
 pub use connect::{ConnectError, ConnectTo, connect};
 pub use descriptors::raise_descriptor_limit;
 pub use listen::{Accepted, Bound, ListenAddress, Listener, bind};
+pub use session::{TlsCause, TlsFailure, TlsPeer};
 pub use stream::{PeerAddress, Stream};
 pub use timer::{Timer, Timers};
+pub use tls::{
+    Alpn, CertificatePem, CertificateSummary, ClientAuth, ClientCertificate, ClientTls, ClientTlsSettings,
+    Handshaken, ServerTls, ServerTlsSettings, SystemRoots, TicketKeys, TlsPart, TlsProblem, TlsProblemKind,
+    TlsVersion, Trust,
+};

@@ -135,13 +135,12 @@ impl Listener {
     /// Waits for the next connection.
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         match self {
-            Self::Tcp(listener) => listener.poll_accept(cx).map_ok(|(stream, peer)| Accepted {
-                stream: Stream::Tcp(stream),
-                peer: PeerAddress::Tcp(peer),
-            }),
+            Self::Tcp(listener) => listener
+                .poll_accept(cx)
+                .map_ok(|(stream, peer)| Accepted { stream: stream.into(), peer: PeerAddress::Tcp(peer) }),
             Self::Unix(listener) => listener
                 .poll_accept(cx)
-                .map_ok(|(stream, _)| Accepted { stream: Stream::Unix(stream), peer: PeerAddress::Unix }),
+                .map_ok(|(stream, _)| Accepted { stream: stream.into(), peer: PeerAddress::Unix }),
         }
     }
 

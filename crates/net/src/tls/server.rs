@@ -1,0 +1,228 @@
+//! `ServerTls`: what a listener shows its clients and demands of them, and the handshake with one of them.
+//! Time limits of the handshake are the caller's, who drops it when it takes too long.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::{Connection, HandshakeKind, ServerConfig, ServerConnection};
+
+use super::by_name::{ByName, Names};
+use super::facts::{CertificateSummary, ClientCertificate};
+use super::identity::{self, CertificatePem, Identity};
+use super::problem::{TlsPart, TlsProblem, TlsProblemKind};
+use super::tickets::{Scope, TicketKeys};
+use super::{Alpn, TlsVersion, provider, trust};
+use crate::session::{Session, TlsCause, TlsFailure, TlsPeer};
+use crate::socket::Socket;
+use crate::stream::Stream;
+
+/// What a listener's TLS is made of.
+#[derive(Clone, Debug)]
+pub struct ServerTlsSettings {
+    /// Certificates with their keys: at least one. Clients that ask for no name, or for one that no certificate has, are
+    /// shown the first; clients that connect to an address and ask for no name, the one that has that address.
+    pub certificates: Vec<CertificatePem>,
+    /// Protocols to agree on (ALPN), the preferred one first. Clients that offer only others are refused, clients
+    /// that offer none are not. Empty: none is agreed on.
+    pub protocols: Vec<Alpn>,
+    /// Whether clients show certificates.
+    pub client_auth: Option<ClientAuth>,
+    /// The oldest version to speak.
+    pub oldest_version: TlsVersion,
+    /// What resumption tickets are encrypted with: made once for the process.
+    pub tickets: Arc<TicketKeys>,
+}
+
+/// How clients show who they are (mutual TLS).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientAuth {
+    /// The authorities that sign clients' certificates, as PEM.
+    pub authorities: Vec<u8>,
+    /// Whether a client without a certificate is refused. One with a bad certificate always is.
+    pub required: bool,
+}
+
+/// The compiled TLS of a listener. Cheap to clone; all threads share it.
+#[derive(Clone, Debug)]
+pub struct ServerTls {
+    compiled: Arc<Compiled>,
+}
+
+#[derive(Debug)]
+struct Compiled {
+    config: Arc<ServerConfig>,
+    /// What differs for clients that connected to these addresses.
+    by_address: HashMap<IpAddr, Arc<ServerConfig>>,
+    certificates: Vec<CertificateSummary>,
+    warnings: Vec<TlsProblem>,
+}
+
+/// A connection whose handshake is done.
+#[derive(Debug)]
+pub struct Handshaken {
+    /// The connection, which carries plain bytes from here on.
+    pub stream: Stream,
+    /// The protocol that was agreed on.
+    pub protocol: Option<Alpn>,
+    /// The host that the client asked for, in lower case.
+    pub server_name: Option<Box<str>>,
+    /// Who the client is, if it showed a certificate; it was verified.
+    pub client: Option<ClientCertificate>,
+    /// The version that was agreed on.
+    pub version: TlsVersion,
+    /// Whether an earlier session was resumed.
+    pub is_resumed: bool,
+}
+
+impl ServerTls {
+    /// Compiles settings, as of `now`. Every problem is told at once; warnings stop nothing and are found in
+    /// [`warnings`](Self::warnings).
+    pub fn new(settings: &ServerTlsSettings, now: SystemTime) -> Result<Self, Vec<TlsProblem>> {
+        let provider = provider();
+        let mut problems = Vec::new();
+        let identities = identities(&settings.certificates, now, &provider, &mut problems);
+        let verifier = verifier(settings.client_auth.as_ref(), &provider, &mut problems);
+        let Some((verifier, scope)) = verifier.filter(|_| problems.iter().all(TlsProblem::is_warning)) else {
+            return Err(problems);
+        };
+        let names = Arc::new(Names::of(&identities));
+        let config = match config(settings, provider, verifier, scope, &names) {
+            Ok(config) => config,
+            Err(error) => {
+                let kind = TlsProblemKind::Refused(error.to_string());
+                problems.push(TlsProblem { part: TlsPart::Settings, kind });
+                return Err(problems);
+            }
+        };
+        let by_address = ByName::or_by_address(&names).map(|(address, resolver)| {
+            let mut config = config.clone();
+            config.cert_resolver = Arc::new(resolver);
+            (address, Arc::new(config))
+        });
+        let by_address = by_address.collect();
+        let certificates = identities.into_iter().map(|identity| identity.summary).collect();
+        let compiled = Compiled { config: Arc::new(config), by_address, certificates, warnings: problems };
+        Ok(Self { compiled: Arc::new(compiled) })
+    }
+
+    /// What users should know, though it stops nothing.
+    pub fn warnings(&self) -> &[TlsProblem] {
+        &self.compiled.warnings
+    }
+
+    /// What the certificates say, in the order of the settings.
+    pub fn certificates(&self) -> &[CertificateSummary] {
+        &self.compiled.certificates
+    }
+
+    /// Does the handshake with a client that has just connected. Dropping the future closes the connection. An error
+    /// says what failed in words for a log ([`TlsFailure`] is within, unless the socket failed).
+    pub async fn accept(&self, stream: Stream) -> io::Result<Handshaken> {
+        let socket = stream.into_socket()?;
+        let config = Arc::clone(self.config_for(&socket));
+        let own = |error: rustls::Error| TlsFailure::of(TlsPeer::Client, &error);
+        let connection = ServerConnection::new(config).map_err(own)?;
+        let mut session = Box::new(Session::new(socket, connection.into()));
+        poll_fn(|cx| session.poll_handshake(cx)).await?;
+        let tls = session.tls();
+        let server_name = match tls {
+            Connection::Server(server) => server.server_name().map(Into::into),
+            Connection::Client(_) => None,
+        };
+        Ok(Handshaken {
+            protocol: Alpn::of(tls.alpn_protocol()),
+            server_name,
+            client: tls.peer_certificates().and_then(<[_]>::first).map(client).transpose()?,
+            version: TlsVersion::of(tls.protocol_version()),
+            is_resumed: tls.handshake_kind() == Some(HandshakeKind::Resumed),
+            stream: session.into(),
+        })
+    }
+
+    fn config_for(&self, socket: &Socket) -> &Arc<ServerConfig> {
+        let Compiled { config, by_address, .. } = &*self.compiled;
+        if by_address.is_empty() {
+            return config;
+        }
+        socket.local_ip().and_then(|address| by_address.get(&address)).unwrap_or(config)
+    }
+}
+
+fn identities(
+    certificates: &[CertificatePem],
+    now: SystemTime,
+    provider: &CryptoProvider,
+    problems: &mut Vec<TlsProblem>,
+) -> Vec<Identity> {
+    let mut identities = Vec::new();
+    for (index, pem) in certificates.iter().enumerate() {
+        let part = TlsPart::Certificate(index);
+        let Some(identity) = identity::compile(pem, part, now, provider, problems) else { continue };
+        if identity.summary.names.is_empty() {
+            problems.push(TlsProblem { part, kind: TlsProblemKind::NoNames });
+        }
+        identities.push(identity);
+    }
+    if certificates.is_empty() {
+        problems.push(TlsProblem { part: TlsPart::Settings, kind: TlsProblemKind::NoCertificates });
+    }
+    identities
+}
+
+/// Who verifies clients' certificates, and what tells sessions under this demand from those under others.
+fn verifier(
+    auth: Option<&ClientAuth>,
+    provider: &Arc<CryptoProvider>,
+    problems: &mut Vec<TlsProblem>,
+) -> Option<(Arc<dyn ClientCertVerifier>, Scope)> {
+    let Some(auth) = auth else { return Some((WebPkiClientVerifier::no_client_auth(), Scope::default())) };
+    let mut tell = |kind| problems.push(TlsProblem { part: TlsPart::ClientAuthorities, kind });
+    let roots = trust::bundle(&auth.authorities).map_err(&mut tell).ok()?;
+    let mut scope = Context::new(&SHA256);
+    scope.update(&[u8::from(auth.required)]);
+    for root in &roots.roots {
+        for part in [&*root.subject, &*root.subject_public_key_info] {
+            scope.update(&part.len().to_be_bytes());
+            scope.update(part);
+        }
+    }
+    let scope = Scope::try_from(scope.finish().as_ref()).expect("SHA-256 has 32 bytes");
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+    let builder = if auth.required { builder } else { builder.allow_unauthenticated() };
+    let built = builder.build().map_err(|error| tell(TlsProblemKind::Refused(error.to_string())));
+    built.ok().map(|verifier| (verifier, scope))
+}
+
+fn config(
+    settings: &ServerTlsSettings,
+    provider: Arc<CryptoProvider>,
+    verifier: Arc<dyn ClientCertVerifier>,
+    scope: Scope,
+    names: &Arc<Names>,
+) -> Result<ServerConfig, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(settings.oldest_version.and_later())?
+        .with_client_cert_verifier(verifier)
+        .with_cert_resolver(Arc::new(ByName::or_first(names)));
+    config.alpn_protocols = Alpn::list(&settings.protocols);
+    config.ticketer = settings.tickets.within(scope);
+    // Sessions are in the tickets: nothing is kept here, and no lock is taken.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    Ok(config)
+}
+
+fn client(certificate: &CertificateDer<'_>) -> io::Result<ClientCertificate> {
+    ClientCertificate::read(certificate).map_err(|error| {
+        let cause = TlsCause::Certificate(format!("cannot be read: {error}").into());
+        TlsFailure::new(TlsPeer::Client, cause).into()
+    })
+}
