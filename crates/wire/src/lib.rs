@@ -11,6 +11,7 @@ mod error;
 pub mod h1;
 pub mod h2;
 mod limits;
+pub mod proxy_protocol;
 mod preface;
 mod server;
 mod stream;
