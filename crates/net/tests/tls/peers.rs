@@ -166,6 +166,11 @@ fn openssl_is_served_by_its_rules_and_ours() {
         for (options, expected) in [
             ("-tls1_3", "TLSv1.3, Cipher is TLS_AES_256_GCM_SHA384"),
             ("-tls1_3 -ciphersuites TLS_CHACHA20_POLY1305_SHA256", "Cipher is TLS_CHACHA20_POLY1305_SHA256"),
+            // The order is the server's.
+            (
+                "-tls1_3 -ciphersuites TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384",
+                "Cipher is TLS_AES_256_GCM_SHA384",
+            ),
             ("-tls1_2", "TLSv1.2, Cipher is ECDHE-ECDSA-AES256-GCM-SHA384"),
             ("-tls1_2 -cipher ECDHE-RSA-AES128-GCM-SHA256", "Cipher is ECDHE-RSA-AES128-GCM-SHA256"),
             ("-tls1_2 -sigalgs RSA-PSS+SHA256", "Cipher is ECDHE-RSA-AES256-GCM-SHA384"),

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use maitred_net::{
     CertificatePem, ClientAuth, ClientTls, ClientTlsSettings, ServerTls, ServerTlsSettings, TlsProblem, Trust,
 };
+use proptest::prelude::*;
 use rcgen::ExtendedKeyUsagePurpose::ServerAuth;
 use rustls::SignatureScheme;
 use rustls::pki_types::CertificateDer;
@@ -196,6 +197,57 @@ fn ocsp(serial: &[u8], status: &[u8], until: &str) -> Vec<u8> {
     let kind = tlv(0x06, &[&[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x01, 0x01]]);
     let bytes = tlv(0xa0, &[&tlv(0x30, &[&kind, &tlv(0x04, &[&basic])])]);
     tlv(0x30, &[&tlv(0x0a, &[&[0]]), &bytes])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    /// Files that are broken anywhere are problems or not, and never a panic.
+    #[test]
+    fn broken_files_are_no_panics(which in 0..3_usize, at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>()) {
+        let good = made_once();
+        let mut files = [good.chain.clone(), good.key.clone(), good.ocsp.clone().unwrap()];
+        let file = &mut files[which];
+        let at = at.index(file.len());
+        if cut {
+            file.truncate(at);
+        } else {
+            file[at] = byte;
+        }
+        let [chain, key, ocsp] = files;
+        // What the certificate says is DER under the PEM: broken there, too.
+        let mut der = CertificateDer::from_pem_slice(&good.chain).unwrap().to_vec();
+        let at = at % der.len();
+        der[at] = byte;
+        let der = pem("CERTIFICATE", &base64(&der));
+        for (chain, key, ocsp) in [(chain, key, ocsp.clone()), (der, good.key.clone(), ocsp)] {
+            let _ = ServerTls::new(&showing(vec![CertificatePem { chain, key, ocsp: Some(ocsp) }]), now());
+        }
+    }
+}
+
+/// A certificate with everything, made once.
+fn made_once() -> &'static CertificatePem {
+    static MADE: std::sync::OnceLock<CertificatePem> = std::sync::OnceLock::new();
+    MADE.get_or_init(|| {
+        let certificate = Authority::new("root").issue(&["shop.example", "*.shop.example", "10.0.0.1"]);
+        CertificatePem { ocsp: Some(ocsp(&[1, 2, 3], &[0x80, 0], "20960101000000Z")), ..certificate }
+    })
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let group = |three: &[u8]| {
+        let mut padded = [0; 4];
+        padded[1..=three.len()].copy_from_slice(three);
+        let number = u32::from_be_bytes(padded);
+        let digit = move |place: usize| match place {
+            _ if place > three.len() => '=',
+            _ => char::from(DIGITS[(number >> (18 - 6 * place)) as usize & 63]),
+        };
+        [digit(0), digit(1), digit(2), digit(3)]
+    };
+    bytes.chunks(3).flat_map(group).collect()
 }
 
 #[test]

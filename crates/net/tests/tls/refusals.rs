@@ -1,7 +1,8 @@
 //! Peers that do not speak TLS, speak it wrongly, or stop in the middle.
 
-use maitred_net::{TlsCause, TlsFailure, TlsPeer};
-use tokio::io::AsyncReadExt;
+use maitred_net::{ClientTls, ServerTls, TlsCause, TlsFailure, TlsPeer};
+use proptest::prelude::*;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::authority::both;
 use crate::link::{expect, linked, run, said, send, shut, sockets};
@@ -52,6 +53,69 @@ fn broken_and_unfinished_handshakes_are_errors() {
         let known = TlsFailure::in_error(&error);
         assert!(known.is_none_or(|failure| *failure.cause() == TlsCause::Closed), "{error}");
     });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// Whatever comes, after whatever of a real beginning: an error, and no panic.
+    #[test]
+    fn no_bytes_make_a_handshake_panic(kept in 0..300_usize, noise in proptest::collection::vec(any::<u8>(), 0..600)) {
+        let (server, client) = both();
+        run(async {
+            for is_server in [true, false] {
+                let (ours, mut raw) = sockets().await;
+                let shaking = async {
+                    if is_server {
+                        server.accept(ours).await.map(|known| known.stream)
+                    } else {
+                        client.connect(ours, "shop.example").await.map(|(stream, _)| stream)
+                    }
+                };
+                let attack = async {
+                    let begin = beginning(is_server, &client, &server).await;
+                    let begin = &begin[..kept.min(begin.len())];
+                    // The other side may have closed already.
+                    let _ = raw.write_all(&[begin, &noise].concat()).await;
+                    let _ = raw.shutdown().await;
+                    let _ = raw.read_to_end(&mut Vec::new()).await;
+                };
+                let (shaken, ()) = tokio::join!(shaking, attack);
+                prop_assert!(shaken.is_err());
+            }
+            Ok(())
+        })?;
+    }
+}
+
+/// The first bytes of a real client, or of a real server's answer to another client.
+async fn beginning(is_client: bool, client: &ClientTls, server: &ServerTls) -> Vec<u8> {
+    let (client_end, mut front) = sockets().await;
+    let (mut back, server_end) = sockets().await;
+    let mut bytes = vec![0; 1200];
+    let relay = async {
+        let n = front.read(&mut bytes).await.unwrap();
+        if is_client {
+            return n;
+        }
+        // Hellos may come in pieces; a server that lacks one says nothing.
+        back.write_all(&bytes[..n]).await.unwrap();
+        let mut rest = vec![0; 4096];
+        tokio::select! {
+            n = back.read(&mut bytes) => n.unwrap(),
+            n = front.read(&mut rest) => {
+                back.write_all(&rest[..n.unwrap()]).await.unwrap();
+                back.read(&mut bytes).await.unwrap()
+            }
+        }
+    };
+    let n = tokio::select! {
+        n = relay => n,
+        _ = client.connect(client_end, "shop.example") => unreachable!("nobody answers it"),
+        _ = server.accept(server_end) => unreachable!("nobody finishes with it"),
+    };
+    bytes.truncate(n);
+    bytes
 }
 
 /// Dropping the future closes the connection.
