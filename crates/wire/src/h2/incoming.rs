@@ -1,5 +1,5 @@
 //! The body that a stream brings: DATA frames, lent as they came, and the trailers behind them. The peer may send more only
-//! as bytes are consumed.
+//! as bytes are consumed. Pseudo fields among trailers, which RFC 9113 section 8.1 forbids, the library has dropped before.
 
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};

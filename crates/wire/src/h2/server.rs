@@ -70,7 +70,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ServerConnection<S> {
                     Err(error) => return self.over(Err(errors::of_connection(error))),
                 },
                 State::Open(connection) => {
-                    let came = if self.vitals.has_hands() {
+                    let came = if self.vitals.has_hands() && !self.vitals.is_closing() {
                         connection.poll_accept(cx)
                     } else {
                         connection.poll_closed(cx).map(|closed| closed.err().map(Err))
@@ -112,9 +112,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ServerConnection<S> {
         }
     }
 
-    /// Ends the connection and all its streams at once, with GOAWAY and no error.
+    /// Ends the connection and all its streams at once, with GOAWAY and no error. The second time it is closed whether the
+    /// client takes that or not.
     pub fn abort(&mut self) {
-        if self.ending != Ending::Abort {
+        if self.ending == Ending::Abort || self.is_closing() {
+            self.state = State::Over;
+        } else {
             self.end(Ending::Abort, Reason::NO_ERROR);
         }
     }
@@ -155,6 +158,13 @@ impl<S> ServerConnection<S> {
     /// Whether the client was found to waste the gateway's time, and is being told so (`ENHANCE_YOUR_CALM`).
     pub fn is_abused(&self) -> bool {
         self.vitals.is_abused()
+    }
+
+    /// Whether everything was said to the client, be it because of [`drain`](Self::drain), [`abort`](Self::abort) or what the
+    /// client did, and all that is left is that it closes the connection, too. That must not take long: a second or two, then
+    /// [`abort`](Self::abort).
+    pub fn is_closing(&self) -> bool {
+        self.vitals.is_closing()
     }
 
     /// A new interval begins, in which a client may cancel requests and send control frames anew:

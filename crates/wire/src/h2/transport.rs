@@ -1,5 +1,5 @@
-//! The stream below HTTP/2: gives out first what was read before the protocol was known, and counts the frames that come.
-//! It stops reading a peer that has worn the gateway out.
+//! The stream below HTTP/2: gives out first what was read before the protocol was known, counts the frames that come, and
+//! closes gently. It stops reading a peer that has worn the gateway out.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -22,22 +22,28 @@ pub(super) struct Transport<S> {
     /// What is left of the preface that a client must send.
     preface: &'static [u8],
     frames: FrameCount,
+    is_shut: bool,
+    /// Bytes that are still read, and thrown away, of a client to which everything was said.
+    linger: usize,
     vitals: Rc<Vitals>,
 }
 
-/// Bytes that are thrown away of a client that speaks something else.
-const MOST_FOREIGN: usize = 64 << 10;
+/// Bytes that a client may send while the connection is closed on it.
+const LINGER_BYTES: usize = 1 << 20;
 
 impl<S> Transport<S> {
     /// The stream of a client, of which `unread` was read before.
     pub(super) fn of_client(stream: S, unread: Vec<u8>, vitals: Rc<Vitals>) -> Self {
-        Self { stream, unread, given: 0, preface: PREFACE, frames: FrameCount::of_client(), vitals }
+        let frames = FrameCount::of_client();
+        let (preface, linger) = (PREFACE, LINGER_BYTES);
+        Self { stream, unread, given: 0, preface, frames, is_shut: false, linger, vitals }
     }
 
     /// The stream of a service.
     pub(super) fn of_service(stream: S, vitals: Rc<Vitals>) -> Self {
         let frames = FrameCount::of_service();
-        Self { stream, unread: Vec::new(), given: 0, preface: &[], frames, vitals }
+        let unread = Vec::new();
+        Self { stream, unread, given: 0, preface: &[], frames, is_shut: false, linger: 0, vitals }
     }
 
     fn give_unread(&mut self, room: &mut ReadBuf<'_>) {
@@ -52,8 +58,7 @@ impl<S> Transport<S> {
 }
 
 impl<S: AsyncRead + Unpin> Transport<S> {
-    /// Refuses what is no preface. A socket that is closed with unread bytes in it resets the connection, which can look like
-    /// an accident; so what has come is read first.
+    /// Refuses what is no preface. What came with it is read before the connection is closed.
     fn check_preface(&mut self, cx: &mut Context<'_>, came: &[u8]) -> io::Result<()> {
         let len = self.preface.len().min(came.len());
         let (expected, rest) = self.preface.split_at(len);
@@ -61,17 +66,25 @@ impl<S: AsyncRead + Unpin> Transport<S> {
             self.preface = rest;
             return Ok(());
         }
-        let mut scratch = [0; 4 << 10];
-        for _ in 0..MOST_FOREIGN / scratch.len() {
-            let mut room = ReadBuf::new(&mut scratch);
-            let read = Pin::new(&mut self.stream).poll_read(cx, &mut room);
-            if !matches!(read, Poll::Ready(Ok(()))) || room.filled().is_empty() {
-                break;
-            }
-        }
+        let _ = self.poll_linger(cx);
         let code = Reset::PROTOCOL_ERROR;
         let by = ResetBy::Gateway;
         Err(Reset { code, by, is_connection: true, is_unprocessed: false }.into())
+    }
+
+    /// Reads until the peer has closed, too, or has sent too much. Closing a socket with unread bytes in it resets the
+    /// connection, and what was sent last, a GOAWAY above all, is lost on its way.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut scratch = [0; 4 << 10];
+        while self.linger > 0 {
+            let mut room = ReadBuf::new(&mut scratch);
+            let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut room));
+            if read.is_err() || room.filled().is_empty() {
+                break;
+            }
+            self.linger = self.linger.saturating_sub(room.filled().len());
+        }
+        Poll::Ready(())
     }
 }
 
@@ -99,7 +112,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Transport<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Transport<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
     }
@@ -121,6 +134,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Transport<S> {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+        let this = self.get_mut();
+        this.vitals.close();
+        if !this.is_shut {
+            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+            this.is_shut = true;
+        }
+        this.poll_linger(cx).map(Ok)
     }
 }

@@ -26,6 +26,7 @@ pub(super) struct Vitals {
     /// Bytes sent that have earned nothing yet.
     unearned: Cell<u64>,
     is_abused: Cell<bool>,
+    is_closing: Cell<bool>,
     /// Bytes of memory that wait to be written.
     unsent: Cell<usize>,
     /// Who waits for that to become less, and how often they were all woken.
@@ -57,6 +58,7 @@ impl Vitals {
             control_frames: Cell::new(limits.control_frames),
             unearned: Cell::default(),
             is_abused: Cell::default(),
+            is_closing: Cell::default(),
             unsent: Cell::default(),
             waiting: RefCell::default(),
             round: Cell::default(),
@@ -83,6 +85,15 @@ impl Vitals {
     /// Whether the peer has used up one of its budgets.
     pub(super) fn is_abused(&self) -> bool {
         self.is_abused.get()
+    }
+
+    /// Everything was said; the connection is being closed.
+    pub(super) fn close(&self) {
+        self.is_closing.set(true);
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.is_closing.get()
     }
 
     pub(super) fn in_hand(&self) -> usize {

@@ -120,6 +120,7 @@ fn only_so_many_requests_may_be_cancelled_in_an_interval() {
         assert!(!control.has_ended());
         cancel_until_told(&mut client, 25, 1).await;
         assert_eq!(client.next_of(GOAWAY).await.unwrap().number(4), ENHANCE_YOUR_CALM);
+        drop(client);
         settle().await;
         assert_eq!(control.verdict().unwrap(), "the gateway ended the connection: ENHANCE_YOUR_CALM");
     });

@@ -52,16 +52,16 @@ fn rapid_reset_at_a_pace() {
             std::future::poll_fn(|cx| stream.poll_reset(cx)).await;
         });
         let mut client = RawClient::begin(peer, &[]).await;
-        let mut sent = 0;
-        while client.send(&[Frame::request(2 * sent + 1, END_STREAM, &GET)]).await {
+        for n in 0..=Http2Limits::default().cancels {
+            client.send(&[Frame::request(2 * n + 1, END_STREAM, &GET)]).await;
             settle().await;
-            client.send(&[Frame::reset(2 * sent + 1, CANCEL)]).await;
+            client.send(&[Frame::reset(2 * n + 1, CANCEL)]).await;
             settle().await;
-            sent += 1;
-            assert!(sent <= Http2Limits::default().cancels + 1);
         }
         let goaway = client.next_of(crate::raw::GOAWAY).await.unwrap();
         assert_eq!(goaway.number(4), ENHANCE_YOUR_CALM);
+        drop(client);
+        settle().await;
         assert_eq!(control.verdict().unwrap(), "the gateway ended the connection: ENHANCE_YOUR_CALM");
     });
 }
@@ -160,6 +160,30 @@ fn control_frames_whose_answers_nobody_reads() {
         }
         assert!(!control.has_ended());
         assert_eq!(control.streams.get(), 0);
+    });
+}
+
+#[test]
+fn the_error_arrives_over_a_real_socket() {
+    run(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (gateway, _) = listener.accept().await.unwrap();
+        let control = Control::default();
+        tokio::task::spawn_local(gateway::serve_connection(
+            gateway,
+            Limits::default(),
+            control.clone(),
+            gateway::describe,
+        ));
+        let client = RawClient::begin(client, &[]).await;
+        // Of which many are on their way when the connection is closed.
+        let (code, _, _) = client.flood(|_| vec![Frame::new(PING, 0, 0, &[0; 8]); 100]).await;
+        assert_eq!(code, Some(ENHANCE_YOUR_CALM));
+        while !control.has_ended() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(control.verdict().unwrap(), "the gateway ended the connection: ENHANCE_YOUR_CALM");
     });
 }
 

@@ -1,6 +1,6 @@
 //! A client that writes its frames by hand (RFC 9113 section 4), for what no library does.
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 
 pub const DATA: u8 = 0;
 pub const HEADERS: u8 = 1;
@@ -93,15 +93,15 @@ fn push_length(len: usize, out: &mut Vec<u8>) {
 }
 
 /// The client's end of a connection.
-pub struct RawClient {
-    stream: DuplexStream,
+pub struct RawClient<S = DuplexStream> {
+    stream: S,
     /// What the gateway sent and was not looked at.
     unread: Vec<u8>,
 }
 
-impl RawClient {
+impl<S: AsyncRead + AsyncWrite + Unpin> RawClient<S> {
     /// Sends the preface, settings and their acknowledgement.
-    pub async fn begin(stream: DuplexStream, settings: &[(u16, u32)]) -> Self {
+    pub async fn begin(stream: S, settings: &[(u16, u32)]) -> Self {
         let mut client = Self { stream, unread: Vec::new() };
         let mut payload = Vec::new();
         for (id, value) in settings {
@@ -173,7 +173,11 @@ impl RawClient {
         let read = async {
             let _ = reader.read_to_end(&mut came).await;
         };
-        tokio::join!(write, read);
+        let mut read = std::pin::pin!(read);
+        tokio::select! {
+            () = &mut read => {}
+            () = write => read.await,
+        }
         let mut rest = &came[..];
         while rest.len() >= 9 {
             let len = 9 + u32::from_be_bytes([0, rest[0], rest[1], rest[2]]) as usize;

@@ -194,6 +194,7 @@ fn an_error_of_the_connection_is_the_peers_fault_on_every_stream() {
         client.send(&[Frame::new(DATA, 0, 5, b"x")]).await;
         let goaway = client.next_of(crate::raw::GOAWAY).await.unwrap();
         assert_eq!(goaway.number(4), PROTOCOL_ERROR);
+        drop(client);
         settle().await;
         assert!(matches!(found.take().unwrap(), Broken::Refused(_)));
         assert_eq!(control.verdict().unwrap(), "the gateway ended the connection: PROTOCOL_ERROR");

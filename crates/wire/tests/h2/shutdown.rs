@@ -58,6 +58,11 @@ fn a_request_on_its_way_while_the_connection_drains_is_still_answered() {
         let goaway = client.next_of(GOAWAY).await.unwrap();
         assert_eq!((goaway.number(0), goaway.number(4)), (1, 0));
         assert_eq!(client.next().await, None);
+        // What the client still sends is read, so that nothing is lost on its way; then it closes, too.
+        client.send(&[Frame::new(PING, 0, 0, &[0; 8]), Frame::request(3, END_STREAM, &GET)]).await;
+        settle().await;
+        assert!(!control.has_ended());
+        drop(client);
         settle().await;
         assert_eq!(control.verdict(), None);
     });
@@ -85,6 +90,32 @@ fn an_aborted_connection_ends_at_once() {
         let broken = poll_fn(|cx| stream.poll_reset(cx)).await;
         assert!(matches!(broken, Broken::Io(_) | Broken::Truncated));
         assert!(answer(&mut stream, b"x").await.is_err());
+    });
+}
+
+#[test]
+fn a_client_that_does_not_close_is_cut_off_the_second_time() {
+    run(async {
+        for reads in [true, false] {
+            let (peer, control) = gateway::serve_raw(Limits::default(), |mut stream| async move {
+                head_of(&mut stream).unwrap();
+                let _ = answer(&mut stream, &vec![0; 1 << 20]).await;
+            });
+            // Windows for all of it, which the pipe has no room for.
+            let mut client = RawClient::begin(peer, &[(4, 1 << 20)]).await;
+            let more = Frame::new(crate::raw::WINDOW_UPDATE, 0, 0, &(1u32 << 20).to_be_bytes());
+            client.send(&[more, Frame::request(1, END_STREAM, &GET)]).await;
+            settle().await;
+            control.abort();
+            if reads {
+                assert_eq!(client.next_of(GOAWAY).await.unwrap().number(4), 0);
+            }
+            settle().await;
+            assert!(!control.has_ended());
+            control.abort();
+            settle().await;
+            assert_eq!((control.verdict(), control.streams.get()), (None, 0));
+        }
     });
 }
 
