@@ -1,0 +1,37 @@
+//! gRPC as functions of bytes: messages in frames, the status of a call, gRPC-Web, and JSON to gRPC by
+//! `google.api.http`.
+//!
+//! Nothing here opens a socket, spawns a task or reads a clock. Who has the call gives the bytes and sends what comes
+//! out. Everything that is read is bounded: messages by the limits that are given, nesting, descriptors and output by
+//! limits of their own.
+
+mod base64;
+mod code;
+mod descriptors;
+mod frame;
+mod json;
+mod reflection;
+#[cfg(test)]
+mod sample;
+mod status;
+mod table;
+mod template;
+mod timeout;
+mod transcoder;
+mod web;
+mod wire;
+
+pub use code::Code;
+pub use descriptors::{Descriptors, LoadError};
+pub use frame::{FRAME_HEAD, FrameError, FrameReader, push_frame};
+pub use json::{JsonError, JsonOptions};
+pub use reflection::{Reflection, ReflectionError, ReflectionVersion};
+pub use status::{GRPC_CONTENT_TYPE, Status};
+pub use table::PathTable;
+pub use template::{PathTemplate, TemplateError};
+pub use timeout::{format_timeout, parse_timeout};
+pub use transcoder::{
+    Binding, BindingProblem, EventFormat, Place, RequestError, RequestStream, StatusProblem, Transcoder,
+    TranscoderOptions,
+};
+pub use web::{WebError, WebMode, WebRequest, WebResponse};
