@@ -11,8 +11,8 @@ mod error;
 pub mod h1;
 pub mod h2;
 mod limits;
-pub mod proxy_protocol;
 mod preface;
+pub mod proxy_protocol;
 mod server;
 mod stream;
 

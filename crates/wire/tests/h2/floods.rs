@@ -28,12 +28,18 @@ async fn flood(first: &[Frame], frames: impl Fn(u32) -> Vec<Frame>) -> (Option<u
     (code, text, sent, control)
 }
 
+/// Runs a flood, which must not have cost more than this at any time, the client's own memory among it.
+fn bounded(flood: impl Future<Output = ()>) {
+    let cost = allocation_counter::measure(|| run(flood));
+    assert!(cost.bytes_max < 2 << 20, "{} bytes", cost.bytes_max);
+}
+
 /// The pipe holds this much that the gateway has not read yet.
 const PIPE: u32 = 64 << 10;
 
 #[test]
 fn rapid_reset() {
-    run(async {
+    bounded(async {
         // CVE-2023-44487, with all in one go.
         let frames =
             |n: u32| vec![Frame::request(2 * n + 1, END_STREAM, &GET), Frame::reset(2 * n + 1, CANCEL)];
@@ -45,7 +51,7 @@ fn rapid_reset() {
 
 #[test]
 fn rapid_reset_at_a_pace() {
-    run(async {
+    bounded(async {
         // Each is taken in hand before it is reset: the library has nothing against that.
         let (peer, control) = gateway::serve_raw(Limits::default(), |mut stream| async move {
             head_of(&mut stream).unwrap();
@@ -68,7 +74,7 @@ fn rapid_reset_at_a_pace() {
 
 #[test]
 fn resets_that_the_gateway_is_made_to_send() {
-    run(async {
+    bounded(async {
         // CVE-2025-8671: a window that overflows has the gateway reset the stream.
         let frames = |n: u32| {
             let id = 2 * n + 1;
@@ -83,7 +89,7 @@ fn resets_that_the_gateway_is_made_to_send() {
 
 #[test]
 fn malformed_requests() {
-    run(async {
+    bounded(async {
         let frames = |n: u32| {
             vec![Frame::request(2 * n + 1, END_STREAM, &[&GET[..], &[("connection", "close")]].concat())]
         };
@@ -94,7 +100,7 @@ fn malformed_requests() {
 
 #[test]
 fn streams_beyond_the_limit() {
-    run(async {
+    bounded(async {
         let frames = |n: u32| vec![Frame::request(2 * n + 1, END_STREAM, &GET)];
         let (code, _, _, control) = flood(&[], frames).await;
         assert_eq!(code, Some(ENHANCE_YOUR_CALM));
@@ -104,7 +110,7 @@ fn streams_beyond_the_limit() {
 
 #[test]
 fn continuation() {
-    run(async {
+    bounded(async {
         let first = [Frame::new(HEADERS, 0, 1, &block(&GET))];
         for part in [block(&[("x", "1")]), Vec::new()] {
             let (code, text, sent, _) = flood(&first, |_| vec![Frame::new(CONTINUATION, 0, 1, &part)]).await;
@@ -116,7 +122,7 @@ fn continuation() {
 
 #[test]
 fn heads_without_end() {
-    run(async {
+    bounded(async {
         let first = [Frame::new(HEADERS, 0, 1, &block(&GET))];
         let part = block(&[("x", &"1".repeat(16_000))]);
         let (code, _, sent, _) = flood(&first, |_| vec![Frame::new(CONTINUATION, 0, 1, &part)]).await;
@@ -127,7 +133,7 @@ fn heads_without_end() {
 
 #[test]
 fn control_frames() {
-    run(async {
+    bounded(async {
         for (frame, what) in [
             (Frame::new(SETTINGS, 0, 0, b""), "SETTINGS"),
             (Frame::new(PING, 0, 0, &[0; 8]), "PING"),
@@ -149,7 +155,7 @@ fn control_frames() {
 
 #[test]
 fn control_frames_whose_answers_nobody_reads() {
-    run(async {
+    bounded(async {
         let (peer, control) = gateway::serve_raw(Limits::default(), echo);
         let mut client = RawClient::begin(peer, &[]).await;
         // The gateway stops reading once its answers find no room: the writer is what waits, not memory.
@@ -165,7 +171,7 @@ fn control_frames_whose_answers_nobody_reads() {
 
 #[test]
 fn the_error_arrives_over_a_real_socket() {
-    run(async {
+    bounded(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (gateway, _) = listener.accept().await.unwrap();
@@ -189,7 +195,7 @@ fn the_error_arrives_over_a_real_socket() {
 
 #[test]
 fn empty_pieces_of_a_body() {
-    run(async {
+    bounded(async {
         let first = [Frame::request(1, 0, &POST)];
         for (frame, what) in [
             (Frame::new(DATA, 0, 1, b""), "empty"),
@@ -205,7 +211,7 @@ fn empty_pieces_of_a_body() {
 
 #[test]
 fn tiny_pieces_of_a_body_that_nobody_reads() {
-    run(async {
+    bounded(async {
         let first = [Frame::request(1, 0, &POST)];
         let (code, text, _, _) = flood(&first, |_| vec![Frame::new(DATA, 0, 1, b"x")]).await;
         assert_eq!((code, &*text), (Some(ENHANCE_YOUR_CALM), "too_many_data_frames"));
@@ -214,7 +220,7 @@ fn tiny_pieces_of_a_body_that_nobody_reads() {
 
 #[test]
 fn tiny_pieces_of_a_body_that_is_read_are_a_stream_like_any_other() {
-    run(async {
+    bounded(async {
         let read = Rc::new(std::cell::Cell::new(0));
         let count = Rc::clone(&read);
         let (peer, control) = gateway::serve_raw(Limits::default(), move |mut stream| {
@@ -246,7 +252,7 @@ fn tiny_pieces_of_a_body_that_is_read_are_a_stream_like_any_other() {
 
 #[test]
 fn windows_that_open_by_a_byte() {
-    run(async {
+    bounded(async {
         let (peer, control) = gateway::serve_raw(Limits::default(), |mut stream| async move {
             head_of(&mut stream).unwrap();
             let _ = gateway::answer(&mut stream, &vec![0; 100_000]).await;
