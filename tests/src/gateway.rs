@@ -48,9 +48,21 @@ impl Gateway {
         Self::start_under(":", document)
     }
 
+    /// The same, with these files beside the document.
+    pub fn start_with(files: &[(&str, &str)], document: &str) -> Self {
+        Self::start_in(files, ":", document)
+    }
+
     /// The same, after a line of shell that limits what the program may use: `ulimit -n 100`.
     pub fn start_under(shell: &str, document: &str) -> Self {
+        Self::start_in(&[], shell, document)
+    }
+
+    fn start_in(files: &[(&str, &str)], shell: &str, document: &str) -> Self {
         let folder = Folder::default();
+        for (name, content) in files {
+            folder.write(name, content);
+        }
         let ports = Mutex::default();
         folder.write("maitred.yaml", &fill(document, &ports, folder.path()));
         let mut child = Command::new("sh")

@@ -24,6 +24,11 @@ impl Head {
     }
 
     /// The status of a response.
+    /// The version of a status line: `HTTP/1.1`.
+    pub fn version(&self) -> &str {
+        self.start.split(' ').next().unwrap_or_default()
+    }
+
     pub fn status(&self) -> u16 {
         let status = self.start.split(' ').nth(1).and_then(|status| status.parse().ok());
         status.unwrap_or_else(|| panic!("no status line: {}", self.start))

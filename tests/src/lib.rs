@@ -12,6 +12,7 @@
 #![allow(missing_docs, reason = "read by the tests beside it, and named for them")]
 
 mod access;
+mod authority;
 mod curl;
 mod fake;
 mod folder;
@@ -28,6 +29,7 @@ mod websocket;
 mod wire;
 
 pub use access::Access;
+pub use authority::{Authority, Signed};
 pub use curl::{Curl, curl, curl_with};
 pub use fake::Fake;
 pub use folder::Folder;

@@ -9,12 +9,14 @@ mod corpora;
 mod endpoints;
 mod exhaustion;
 mod forwarded;
+mod http2;
 mod interim;
 mod limits;
 mod proxying;
 mod reload;
 mod routing;
 mod shutdown;
+mod tls;
 mod upgrade;
 mod upstream_faults;
 

@@ -4,7 +4,8 @@
 use std::io;
 
 use maitred_config::{Document, expand};
-use maitred_control::{Source, compile_loaded};
+use maitred_control::Source;
+use maitred_proxy::Clock;
 
 use crate::arguments::CheckArguments;
 use crate::console::{Console, Exit, count};
@@ -18,7 +19,8 @@ pub(crate) fn check(
 ) -> io::Result<Exit> {
     let catalog = maitred_policies::catalog();
     let mut loaded = source.load();
-    let compiled = compile_loaded(&mut loaded, &catalog, &metrics_to_throw_away(), None);
+    let compiled =
+        source.compile(&mut loaded, Clock::default().wall(), &catalog, &metrics_to_throw_away(), None);
     if arguments.strict {
         loaded.problems.make_strict();
     }

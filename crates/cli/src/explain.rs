@@ -7,7 +7,7 @@ mod told;
 use std::io;
 
 use maitred_config::Loaded;
-use maitred_control::{Source, compile_loaded};
+use maitred_control::Source;
 use maitred_proxy::{Clock, Explained};
 
 use crate::arguments::{ExplainArguments, ExplainWords};
@@ -27,7 +27,8 @@ pub(crate) fn explain(
     };
     let catalog = maitred_policies::catalog();
     let mut loaded = source.load();
-    let compiled = compile_loaded(&mut loaded, &catalog, &metrics_to_throw_away(), None);
+    let compiled =
+        source.compile(&mut loaded, Clock::default().wall(), &catalog, &metrics_to_throw_away(), None);
     let Some(snapshot) = compiled else {
         console.problems(&loaded, &source.path.display().to_string())?;
         return Ok(Exit::Problems);

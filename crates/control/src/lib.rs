@@ -18,4 +18,4 @@ mod watch;
 pub use operate::{Operation, StartError, Stopped};
 pub use orders::{Order, orders_from_signals};
 pub use reload::Serving;
-pub use source::{Source, compile_loaded};
+pub use source::Source;

@@ -1,7 +1,9 @@
 //! One reload: load → compile → bind → put in place, or nothing at all. What serves keeps serving until the new
 //! configuration has passed every step that can fail.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,7 +15,7 @@ use maitred_telemetry::{LevelFilter, Log, Metrics};
 use crate::admin::AdminListener;
 use crate::changes::RouteChanges;
 use crate::report::log_problems;
-use crate::source::{Source, compile_loaded};
+use crate::source::Source;
 use crate::watch::Watch;
 
 /// What serves, told at the start and after every reload.
@@ -52,11 +54,19 @@ pub(crate) struct Reloader<'a> {
     /// What `watch` watches.
     watched: Vec<Watched>,
     document: Document,
-    tree: Tree,
-    /// The last one that was refused, to be told of once.
-    refused: Option<Tree>,
+    /// What it was loaded from.
+    origin: Origin,
+    /// What the last one that was refused was loaded from, to be told of once.
+    refused: Option<Origin>,
     /// Something may have changed between a load and the watch that was set up after it.
     recheck: bool,
+}
+
+/// What a configuration was loaded from: texts, and what the files hold that it names (certificates, keys).
+#[derive(Debug)]
+struct Origin {
+    tree: Tree,
+    contents: Vec<(PathBuf, Option<u64>)>,
 }
 
 /// Why it is loaded again.
@@ -87,8 +97,10 @@ impl<'a> Reloader<'a> {
         (document, tree): (Document, Tree),
         watch: Option<Watch>,
     ) -> Self {
-        let watched = tree.watched.clone();
-        Self { workshop, gateway, admin, watch, watched, document, tree, refused: None, recheck: true }
+        let watched = watched(&tree, gateway.current());
+        let contents = workshop.contents(&tree, gateway.current());
+        let origin = Origin { tree, contents };
+        Self { workshop, gateway, admin, watch, watched, document, origin, refused: None, recheck: true }
     }
 
     /// What serves now.
@@ -113,27 +125,34 @@ impl<'a> Reloader<'a> {
             self.watch = self.workshop.watch(&self.watched);
         }
         let loaded = self.workshop.source.load();
-        if loaded.tree.watched != self.watched {
-            self.watched.clone_from(&loaded.tree.watched);
+        let watched = watched(&loaded.tree, self.gateway.current());
+        if watched != self.watched {
+            self.watched = watched;
             self.watch = self.workshop.watch(&self.watched);
             self.recheck = true;
         }
-        if is_same(&loaded.tree, &self.tree) {
+        let contents = self.workshop.contents(&loaded.tree, self.gateway.current());
+        if self.origin.is_of(&loaded.tree, &contents) {
             self.refused = None;
             if cause == Cause::Order {
                 tracing::info!("the configuration is unchanged");
             }
             return false;
         }
-        let is_known = self.refused.as_ref().is_some_and(|refused| is_same(&loaded.tree, refused));
+        let is_known = self.refused.as_ref().is_some_and(|refused| refused.is_of(&loaded.tree, &contents));
         if is_known && cause != Cause::Order {
             return false;
         }
-        self.replace(loaded, started).await
+        self.replace(loaded, contents, started).await
     }
 
     /// Compiles what was loaded and puts it in place, or tells why not.
-    async fn replace(&mut self, mut loaded: Loaded, started: Instant) -> bool {
+    async fn replace(
+        &mut self,
+        mut loaded: Loaded,
+        contents: Vec<(PathBuf, Option<u64>)>,
+        started: Instant,
+    ) -> bool {
         let placed = self.put(&mut loaded).await;
         log_problems(&loaded);
         let file = self.workshop.source.path.display();
@@ -147,7 +166,12 @@ impl<'a> Reloader<'a> {
                 self.workshop.change_level(&document);
                 self.workshop.note_loaded();
                 self.workshop.metrics.events().reloads_succeeded.inc();
-                (self.document, self.tree, self.refused) = (document, loaded.tree, None);
+                // The new one may have other files; what they held at the time of the load is known of those that it names itself.
+                let now = self.workshop.contents(&loaded.tree, self.gateway.current());
+                self.recheck |=
+                    now != contents || watched(&loaded.tree, self.gateway.current()) != self.watched;
+                (self.document, self.refused) = (document, None);
+                self.origin = Origin { tree: loaded.tree, contents: now };
                 return true;
             }
             Err(Refusal::System(error)) => {
@@ -159,7 +183,7 @@ impl<'a> Reloader<'a> {
             }
         }
         self.workshop.metrics.events().reloads_failed.inc();
-        self.refused = Some(loaded.tree);
+        self.refused = Some(Origin { tree: loaded.tree, contents });
         false
     }
 
@@ -178,7 +202,22 @@ impl<'a> Reloader<'a> {
 
 impl Workshop<'_> {
     pub(crate) fn compile(&self, loaded: &mut Loaded, previous: Option<&Snapshot>) -> Option<Snapshot> {
-        compile_loaded(loaded, self.catalog, &self.metrics, previous)
+        self.source.compile(loaded, self.clock.wall(), self.catalog, &self.metrics, previous)
+    }
+
+    /// What the files hold that a configuration names, as numbers to compare; none of those that cannot be read.
+    fn contents(&self, tree: &Tree, snapshot: &Snapshot) -> Vec<(PathBuf, Option<u64>)> {
+        let content = |path: &Path| {
+            let bytes = self.source.files.read(path).ok()?;
+            let mut hasher = DefaultHasher::new();
+            bytes.hash(&mut hasher);
+            Some(hasher.finish())
+        };
+        let named = tree.named_files.iter().map(PathBuf::as_path).chain(snapshot.files());
+        let mut contents: Vec<_> = named.map(|path| (path.to_owned(), content(path))).collect();
+        contents.sort();
+        contents.dedup();
+        contents
     }
 
     /// Watches these files, if they are to be watched and the system can.
@@ -216,9 +255,25 @@ impl Workshop<'_> {
 }
 
 /// Whether two loads read the same bytes, and `${…}` brought in the same.
-fn is_same(new: &Tree, old: &Tree) -> bool {
-    let texts = |tree: &Tree| {
-        tree.texts.files().map(|file| (file.path.clone(), Arc::clone(&file.text))).collect::<Vec<_>>()
-    };
-    texts(new) == texts(old) && new.root == old.root
+impl Origin {
+    /// Whether that is what this was loaded from.
+    fn is_of(&self, tree: &Tree, contents: &[(PathBuf, Option<u64>)]) -> bool {
+        let texts = |tree: &Tree| {
+            tree.texts.files().map(|file| (file.path.clone(), Arc::clone(&file.text))).collect::<Vec<_>>()
+        };
+        self.contents == contents && texts(tree) == texts(&self.tree) && tree.root == self.tree.root
+    }
+}
+
+/// All that is to be watched: what was looked at to load it, and to compile it.
+fn watched(tree: &Tree, snapshot: &Snapshot) -> Vec<Watched> {
+    let files = snapshot.files().map(|path| Watched::File(path.to_owned()));
+    let mut watched: Vec<Watched> = tree.watched.iter().cloned().chain(files).collect();
+    let mut seen = Vec::new();
+    watched.retain(|one| {
+        let is_new = !seen.contains(one);
+        seen.push(one.clone());
+        is_new
+    });
+    watched
 }

@@ -1,10 +1,12 @@
 //! Where the configuration comes from, and the one way from there to a snapshot: load, then compile.
 //! `run`, `check`, `explain` and `demo` all go it, so that they agree about every problem.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use maitred_config::{Environment, Files, Loaded, load};
-use maitred_policy::Catalog;
+use maitred_policy::{Catalog, Means};
 use maitred_proxy::{Compiler, Snapshot, compile};
 use maitred_telemetry::Metrics;
 
@@ -25,25 +27,30 @@ impl Source<'_> {
     pub fn load(&self) -> Loaded {
         load(&self.path, self.files, self.environment)
     }
+
+    /// Compiles what was loaded, as of `now`. Problems are added to those of the load, in the order of their places; with an error
+    /// among them there is no snapshot. A document that could be read in spite of errors is compiled too, so that all problems are
+    /// told at once.
+    pub fn compile(
+        &self,
+        loaded: &mut Loaded,
+        now: SystemTime,
+        catalog: &Catalog,
+        metrics: &Metrics,
+        previous: Option<&Snapshot>,
+    ) -> Option<Snapshot> {
+        let document = loaded.document.as_ref()?;
+        let (texts, seen) = (&loaded.tree.texts, RefCell::default());
+        let means = Means { files: self.files, seen: &seen };
+        let compiler = Compiler { document, texts, means, now, catalog, metrics, previous };
+        let snapshot = compile(compiler, &mut loaded.problems);
+        loaded.problems.sort();
+        snapshot.filter(|_| !loaded.problems.has_errors())
+    }
 }
 
 impl std::fmt::Debug for Source<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Source({})", self.path.display())
     }
-}
-
-/// Compiles what was loaded. Problems are added to those of the load, in the order of their places; with an error among them
-/// there is no snapshot. A document that could be read in spite of errors is compiled too, so that all problems are told at once.
-pub fn compile_loaded(
-    loaded: &mut Loaded,
-    catalog: &Catalog,
-    metrics: &Metrics,
-    previous: Option<&Snapshot>,
-) -> Option<Snapshot> {
-    let document = loaded.document.as_ref()?;
-    let compiler = Compiler { document, texts: &loaded.tree.texts, catalog, metrics, previous };
-    let snapshot = compile(compiler, &mut loaded.problems);
-    loaded.problems.sort();
-    snapshot.filter(|_| !loaded.problems.has_errors())
 }

@@ -1,6 +1,7 @@
 //! All built-in policies, a line each.
 //! The catalogue tests (`catalog/tests.rs`) run over every one of them.
 
+use maitred_config::Memory;
 use maitred_policy::Catalog;
 
 #[cfg(test)]
@@ -12,6 +13,15 @@ pub(crate) struct Page {
     pub(crate) source: &'static str,
     /// A whole document that uses it.
     pub(crate) example: &'static str,
+}
+
+impl Page {
+    /// The example as a file, and those that examples name.
+    pub(crate) fn files(&self) -> Memory {
+        Memory::new()
+            .with("example.yaml", self.example)
+            .with("protos/stock.proto", include_str!("grpc_json/stock.proto"))
+    }
 }
 
 macro_rules! policies {
@@ -31,6 +41,8 @@ macro_rules! policies {
 
 policies! {
     cors::Cors,
+    grpc_json::GrpcJson,
+    grpc_web::GrpcWeb,
     ip::Ip,
     request_id::RequestIdPolicy,
     request_size::RequestSize,

@@ -7,6 +7,8 @@
 mod catalog;
 mod cors;
 mod edits;
+mod grpc_json;
+mod grpc_web;
 mod ip;
 mod reference;
 mod request_id;

@@ -1,10 +1,11 @@
 //! The reference pages of the policies, made of what stands in their sources: nothing is written twice.
 //! The pages are kept under `docs/policies/`; a test tells when they are out of date.
 
+use std::cell::RefCell;
 use std::fmt::Write;
 
-use maitred_config::{Listing, Memory, NoEnvironment, Problems, Shape, load};
-use maitred_policy::{DynKind, Phase};
+use maitred_config::{Listing, NoEnvironment, Problems, Shape, load};
+use maitred_policy::{DynKind, Means, Phase};
 
 use crate::catalog::{PAGES, Page, catalog};
 
@@ -62,7 +63,8 @@ fn user_page(source: &str) -> String {
 
 /// The phase in which the example's policy runs.
 fn phase(kind: &dyn DynKind, page: &Page) -> Phase {
-    let files = Memory::new().with("example.yaml", page.example);
+    let (files, seen) = (page.files(), RefCell::default());
+    let means = Means { files: &files, seen: &seen };
     let loaded = load("example.yaml", &files, &NoEnvironment);
     let document = loaded.usable().expect("the catalogue tests load every example");
     let mut problems = Problems::new();
@@ -72,6 +74,6 @@ fn phase(kind: &dyn DynKind, page: &Page) -> Phase {
         .iter()
         .chain(of_routes)
         .filter(|policy| &*policy.kind == kind.name())
-        .filter_map(|policy| kind.compile(&policy.node, loaded.texts(), &mut problems, None));
+        .filter_map(|policy| kind.compile(&policy.node, loaded.texts(), means, &mut problems, None));
     compiled.next().expect("the catalogue tests compile every example").0
 }

@@ -1,9 +1,12 @@
 //! What a policy may ask for while it is compiled, and where it is written.
 //! Nothing here exists at run time.
 
+use std::cell::RefCell;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use maitred_config::{Problem, Problems, Span};
+use maitred_config::{Files, Glob, Problem, Problems, Span};
 
 /// Where a policy is written. A policy belongs to its place: routes that inherit it share it, and after a reload it is
 /// found again by its place and name.
@@ -18,16 +21,49 @@ pub enum Place {
 }
 
 /// The context of one compilation.
-#[derive(Debug)]
 pub struct Build<'a> {
     problems: &'a mut Problems,
     span: Span,
+    means: Means<'a>,
+}
+
+/// What compiling may use beside the document.
+#[derive(Clone, Copy)]
+pub struct Means<'a> {
+    /// Where files are read from.
+    pub files: &'a dyn Files,
+    /// The files that were read, for whoever watches them.
+    pub seen: &'a RefCell<Vec<PathBuf>>,
 }
 
 impl<'a> Build<'a> {
     /// For a policy written at `span`.
-    pub fn new(problems: &'a mut Problems, span: Span) -> Self {
-        Self { problems, span }
+    pub fn new(problems: &'a mut Problems, span: Span, means: Means<'a>) -> Self {
+        Self { problems, span, means }
+    }
+
+    /// The bytes of a file. That it cannot be read is reported.
+    pub fn read(&mut self, path: &Path) -> Option<Vec<u8>> {
+        match self.try_read(path) {
+            Ok(bytes) => Some(bytes),
+            Err(error) => {
+                self.report(
+                    Problem::error(format!("`{}` cannot be read: {error}", path.display())).at(self.span),
+                );
+                None
+            }
+        }
+    }
+
+    /// The same, and nothing is reported.
+    pub fn try_read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.means.seen.borrow_mut().push(path.to_owned());
+        self.means.files.read(path)
+    }
+
+    /// The files that fit a pattern.
+    pub fn find(&self, pattern: &Glob) -> Vec<PathBuf> {
+        pattern.find(self.means.files)
     }
 
     /// Where the policy is written.
@@ -38,5 +74,17 @@ impl<'a> Build<'a> {
     /// Reports a problem, or a warning.
     pub fn report(&mut self, problem: Problem) {
         self.problems.push(problem);
+    }
+}
+
+impl std::fmt::Debug for Build<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Build").field("span", &self.span).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Means<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Means")
     }
 }

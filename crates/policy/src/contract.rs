@@ -6,6 +6,7 @@ use std::time::Duration;
 use maitred_config::Read;
 use maitred_http::{RequestHead, ResponseHead};
 
+use crate::body::{RequestBody, ResponseBody};
 use crate::build::Build;
 use crate::facts::Facts;
 use crate::phase::Phase;
@@ -47,6 +48,11 @@ pub trait Policy: Sized + Send + Sync + 'static {
         Needs::default()
     }
 
+    /// Whether it needs the body of this request, where [`needs`](Self::needs) says that it may.
+    fn wants_body(&self, _request: &RequestHead) -> bool {
+        true
+    }
+
     /// On the way down. Runs unless something before it answered.
     fn on_request<'a>(&'a self, _cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
         Step::CONTINUE
@@ -71,6 +77,8 @@ pub struct RequestCx<'a, P: Policy> {
     pub request: &'a mut RequestHead,
     /// What else is known of it.
     pub facts: &'a mut Facts,
+    /// Its body.
+    pub body: &'a mut RequestBody,
     /// The policy's memory of this exchange.
     pub state: &'a mut P::State,
     /// What the policy owns on this worker.
@@ -86,6 +94,8 @@ pub struct ResponseCx<'a, P: Policy> {
     pub request: &'a RequestHead,
     /// What else is known of the request.
     pub facts: &'a Facts,
+    /// The body of the response.
+    pub body: &'a mut ResponseBody,
     /// The policy's memory of this exchange.
     pub state: &'a mut P::State,
     /// What the policy owns on this worker.
@@ -100,6 +110,9 @@ pub struct Needs {
     /// Its response hook runs on every answer, as if it were in the phase Render, also where something before it
     /// answered and its request hook never ran.
     pub every_answer: bool,
+    /// The whole body of the request is read before its request hook runs, if it [wants](Policy::wants_body) that. A body above the limit of buffered bodies, or
+    /// above what an earlier policy allows, is refused with 413.
+    pub request_body: bool,
 }
 
 /// How an exchange ended.

@@ -6,7 +6,8 @@ use std::any::Any;
 use maitred_config::{Node, PolicyShapes, Problems, Read, Reader, Shape, Texts};
 use maitred_http::{RequestHead, ResponseHead};
 
-use crate::build::Build;
+use crate::body::{RequestBody, ResponseBody};
+use crate::build::{Build, Means};
 use crate::contract::{Needs, Outcome, Policy, PolicyKind, RequestCx, ResponseCx};
 use crate::facts::Facts;
 use crate::phase::Phase;
@@ -30,12 +31,14 @@ impl std::fmt::Debug for Slot<'_> {
 #[expect(missing_docs, reason = "each method is the one of Policy")]
 pub trait DynPolicy: Send + Sync + 'static {
     fn needs(&self) -> Needs;
+    fn wants_body(&self, request: &RequestHead) -> bool;
     fn new_state(&self) -> Box<dyn Any>;
     fn new_local(&self) -> Box<dyn Any>;
     fn on_request<'a>(
         &'a self,
         request: &'a mut RequestHead,
         facts: &'a mut Facts,
+        body: &'a mut RequestBody,
         slot: Slot<'a>,
     ) -> Step<'a, Verdict>;
     fn on_response<'a>(
@@ -43,6 +46,7 @@ pub trait DynPolicy: Send + Sync + 'static {
         response: &'a mut ResponseHead,
         request: &'a RequestHead,
         facts: &'a Facts,
+        body: &'a mut ResponseBody,
         slot: Slot<'a>,
     ) -> Step<'a, Verdict>;
     fn on_end(&self, slot: Slot<'_>, outcome: &Outcome);
@@ -62,6 +66,10 @@ impl<P: Policy> DynPolicy for P {
         Policy::needs(self)
     }
 
+    fn wants_body(&self, request: &RequestHead) -> bool {
+        Policy::wants_body(self, request)
+    }
+
     fn new_state(&self) -> Box<dyn Any> {
         Box::new(P::State::default())
     }
@@ -74,10 +82,11 @@ impl<P: Policy> DynPolicy for P {
         &'a self,
         request: &'a mut RequestHead,
         facts: &'a mut Facts,
+        body: &'a mut RequestBody,
         slot: Slot<'a>,
     ) -> Step<'a, Verdict> {
         let (state, local) = typed::<P>(slot);
-        Policy::on_request(self, RequestCx { request, facts, state, local })
+        Policy::on_request(self, RequestCx { request, facts, body, state, local })
     }
 
     fn on_response<'a>(
@@ -85,10 +94,11 @@ impl<P: Policy> DynPolicy for P {
         response: &'a mut ResponseHead,
         request: &'a RequestHead,
         facts: &'a Facts,
+        body: &'a mut ResponseBody,
         slot: Slot<'a>,
     ) -> Step<'a, Verdict> {
         let (state, local) = typed::<P>(slot);
-        Policy::on_response(self, ResponseCx { response, request, facts, state, local })
+        Policy::on_response(self, ResponseCx { response, request, facts, body, state, local })
     }
 
     fn on_end(&self, slot: Slot<'_>, outcome: &Outcome) {
@@ -124,6 +134,7 @@ pub trait DynKind: Send + Sync + 'static {
         &self,
         node: &Node,
         texts: &Texts,
+        means: Means<'_>,
         problems: &mut Problems,
         previous: Option<&dyn DynPolicy>,
     ) -> Option<CompiledPolicy>;
@@ -150,6 +161,7 @@ impl<K: PolicyKind> DynKind for KindOf<K> {
         &self,
         node: &Node,
         texts: &Texts,
+        means: Means<'_>,
         problems: &mut Problems,
         previous: Option<&dyn DynPolicy>,
     ) -> Option<CompiledPolicy> {
@@ -160,7 +172,7 @@ impl<K: PolicyKind> DynKind for KindOf<K> {
         }
         let phase = K::phase(&config);
         let previous = previous.and_then(|policy| policy.as_any().downcast_ref());
-        let policy = K::compile(config, &mut Build::new(problems, node.span), previous)?;
+        let policy = K::compile(config, &mut Build::new(problems, node.span, means), previous)?;
         Some((phase, Box::new(policy)))
     }
 }

@@ -24,6 +24,8 @@ pub struct Facts {
     pub scheme: Scheme,
     /// The name of the listener.
     pub listener: Rc<str>,
+    /// The certificate that the client has shown and that was found good, if it has (mutual TLS).
+    pub certificate: Option<Rc<CertificateFacts>>,
     /// The id of the request. It always exists.
     pub request_id: RequestId,
     /// When the head of the request was complete.
@@ -43,6 +45,17 @@ impl Facts {
     pub fn limit_body(&mut self, limit: u64) {
         self.body_limit = Some(self.body_limit.map_or(limit, |old| old.min(limit)));
     }
+}
+
+/// What a client's certificate says of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CertificateFacts {
+    /// Its subject, as in `CN=joe,O=Example` (RFC 4514).
+    pub subject: String,
+    /// Its alternative names: hosts, mailboxes, URIs (SPIFFE ids among them).
+    pub names: Vec<String>,
+    /// Its SHA-256 in hexadecimal.
+    pub fingerprint: String,
 }
 
 /// What policies may know of a route.

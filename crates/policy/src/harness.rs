@@ -6,6 +6,7 @@
 //! [`Outcome`]: what the service got and what the client gets.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::pin;
 use std::rc::Rc;
@@ -15,8 +16,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use maitred_config::{Memory, NoEnvironment, Problems, Style, load_tree};
-use maitred_http::{Known, Method, PathRules, RequestHead, ResponseHead, Scheme};
+use maitred_http::{Fields, Known, Method, PathRules, RequestHead, ResponseHead, Scheme};
 
+use crate::body::{BodyFilter, Filters, RequestBody, ResponseBody, WholeBody};
+use crate::build::Means;
 use crate::contract::{self, PolicyKind};
 use crate::erased::{Catalog, DynPolicy, Slot};
 use crate::facts::{Facts, PathParams, RouteFacts, TableRef};
@@ -29,6 +32,7 @@ use crate::verdict::{Step, Verdict};
 pub struct Harness {
     policies: Vec<Running>,
     facts: Facts,
+    files: Memory,
 }
 
 struct Running {
@@ -41,6 +45,7 @@ struct Running {
 pub struct Exchange<'h> {
     harness: &'h Harness,
     request: RequestHead,
+    body: Vec<u8>,
 }
 
 /// What became of a request.
@@ -48,12 +53,16 @@ pub struct Exchange<'h> {
 pub struct Outcome {
     /// The request as the service got it; none if it got none.
     pub sent: Option<RequestHead>,
+    /// The body of that request.
+    pub sent_body: Vec<u8>,
     /// What is known of the request in the end.
     pub facts: Facts,
     /// The head of the answer as the client gets it.
     pub response: ResponseHead,
-    /// The body of an answer that a policy made.
+    /// The body of the answer.
     pub body: Bytes,
+    /// What comes behind it.
+    pub trailers: Option<Fields>,
     /// Who answered.
     pub answered: Answered,
 }
@@ -72,12 +81,17 @@ pub enum Answered {
 impl Harness {
     /// The policy `K` with this configuration in YAML, as it stands behind the policy's name.
     pub fn of<K: PolicyKind>(yaml: &str) -> Self {
-        Self { policies: Vec::new(), facts: facts() }.and::<K>(yaml)
+        Self::with_files::<K>(yaml, Memory::new())
+    }
+
+    /// The same, where these files are there to be read.
+    pub fn with_files<K: PolicyKind>(yaml: &str, files: Memory) -> Self {
+        Self { policies: Vec::new(), facts: facts(), files }.and::<K>(yaml)
     }
 
     /// The same with one policy more, written behind the others.
     pub fn and<K: PolicyKind>(mut self, yaml: &str) -> Self {
-        let (phase, policy) = match compile::<K>(yaml) {
+        let (phase, policy) = match compile::<K>(yaml, &self.files) {
             (Some(compiled), _) => compiled,
             (None, problems) => panic!("{}: {yaml} is no good:\n{problems}", K::NAME),
         };
@@ -110,24 +124,50 @@ impl Harness {
 
     /// A request, `METHOD TARGET`, with these fields.
     pub fn request(&self, line: &str, fields: &[(&str, &str)]) -> Exchange<'_> {
-        Exchange { harness: self, request: request(line, fields) }
+        Exchange { harness: self, request: request(line, fields), body: Vec::new() }
     }
 }
 
 impl Exchange<'_> {
     /// What the policies say for `maitred explain`, in the order in which they run.
     pub fn explain(&self) -> Vec<String> {
-        let Harness { policies, facts } = self.harness;
+        let Harness { policies, facts, .. } = self.harness;
         policies.iter().map(|running| running.policy.explain(&self.request, facts)).collect()
+    }
+
+    /// The same with this body.
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Serves the request; the service would answer so, with a body and trailers.
+    pub fn answer_with(
+        self,
+        status: u16,
+        fields: &[(&str, &str)],
+        body: impl Into<Vec<u8>>,
+        trailers: &[(&str, &str)],
+    ) -> Outcome {
+        let mut behind = Fields::default();
+        for (name, value) in trailers {
+            behind.append_bytes(name.as_bytes(), value.as_bytes());
+        }
+        let trailers = (!behind.is_empty()).then_some(behind);
+        self.answer_whole(status, fields, WholeBody { bytes: body.into(), trailers })
     }
 
     /// Serves the request; the service would answer so.
     pub fn answer(self, status: u16, fields: &[(&str, &str)]) -> Outcome {
+        self.answer_whole(status, fields, WholeBody::default())
+    }
+
+    fn answer_whole(self, status: u16, fields: &[(&str, &str)], body: WholeBody) -> Outcome {
         let mut response = ResponseHead { status, ..ResponseHead::default() };
         for (name, value) in fields {
             response.fields.append_bytes(name.as_bytes(), value.as_bytes());
         }
-        self.serve(Ok(response))
+        self.serve(Ok((response, body)))
     }
 
     /// Serves the request; the service could not be reached or the like.
@@ -135,27 +175,40 @@ impl Exchange<'_> {
         self.serve(Err(fault))
     }
 
-    fn serve(self, action: Result<ResponseHead, Fault>) -> Outcome {
-        let Self { harness, request } = self;
+    fn serve(self, action: Result<(ResponseHead, WholeBody), Fault>) -> Outcome {
+        let Self { harness, request, body } = self;
         let policies = &harness.policies;
         let mut states: Vec<_> = policies.iter().map(|running| running.policy.new_state()).collect();
         let mut outcome = Outcome {
             sent: None,
+            sent_body: Vec::new(),
             facts: harness.facts.clone(),
             response: ResponseHead::default(),
             body: Bytes::new(),
+            trailers: None,
             answered: Answered::Service,
         };
         let mut request = request;
-        let ran = outcome.go_down(policies, &mut states, &mut request);
+        let mut sent = RequestBody::default();
+        let ran = outcome.go_down(policies, &mut states, &mut request, &mut sent, body);
+        let mut answer = ResponseBody::default();
+        let mut streamed = None;
         if matches!(outcome.answered, Answered::Service) {
             outcome.sent = Some(request.clone());
             match action {
-                Ok(response) => outcome.response = response,
-                Err(fault) => outcome.take(Verdict::Fail(fault)),
+                Ok((response, body)) => {
+                    outcome.response = response;
+                    if sent.wants_whole_response {
+                        answer.whole = Some(Box::new(body));
+                    } else {
+                        streamed = Some(body);
+                    }
+                }
+                Err(fault) => outcome.take(Verdict::Fail(fault), &mut answer),
             }
         }
-        outcome.go_up(policies, &mut states, ran, &request);
+        outcome.go_up(policies, &mut states, ran, &request, &mut answer);
+        outcome.finish_answer(answer, streamed);
         let end =
             contract::Outcome { status: outcome.response.status, complete: true, duration: Duration::ZERO };
         for (running, state) in policies.iter().zip(&mut states).take(ran) {
@@ -194,16 +247,38 @@ impl Outcome {
         policies: &[Running],
         states: &mut [Box<dyn Any>],
         request: &mut RequestHead,
+        body: &mut RequestBody,
+        bytes: Vec<u8>,
     ) -> usize {
+        let mut streamed = Some(WholeBody { bytes, trailers: None });
         for (index, (running, state)) in policies.iter().zip(states).enumerate() {
+            if running.policy.needs().request_body
+                && running.policy.wants_body(request)
+                && body.whole.is_none()
+            {
+                body.whole = streamed.take().map(Box::new);
+            }
             let slot = Slot { state: &mut **state, local: &*running.local };
-            let verdict = finish(running.policy.on_request(request, &mut self.facts, slot));
+            let verdict = finish(running.policy.on_request(request, &mut self.facts, body, slot));
             if !matches!(verdict, Verdict::Continue) {
-                self.take(verdict);
+                self.take(verdict, &mut ResponseBody::default());
                 return index + 1;
             }
         }
+        let whole = body.whole.take().map(|whole| *whole).or(streamed).unwrap_or_default();
+        self.sent_body =
+            filtered(&mut body.filters, whole).expect("the test's body passes its filters").bytes;
         policies.len()
+    }
+
+    /// The answer's body as the client gets it.
+    fn finish_answer(&mut self, mut answer: ResponseBody, streamed: Option<WholeBody>) {
+        let own = WholeBody { bytes: self.body.to_vec(), trailers: None };
+        let whole = answer.whole.take().map(|whole| *whole).or(streamed).unwrap_or(own);
+        match filtered(&mut answer.filters, whole) {
+            Ok(whole) => (self.body, self.trailers) = (whole.bytes.into(), whole.trailers),
+            Err(fault) => self.answered = Answered::Fault(fault),
+        }
     }
 
     fn go_up(
@@ -212,18 +287,25 @@ impl Outcome {
         states: &mut [Box<dyn Any>],
         ran: usize,
         request: &RequestHead,
+        body: &mut ResponseBody,
     ) {
         for (index, running) in policies.iter().enumerate().rev() {
             if index >= ran && running.phase != Phase::Render && !running.policy.needs().every_answer {
                 continue;
             }
             let slot = Slot { state: &mut *states[index], local: &*running.local };
-            let verdict = finish(running.policy.on_response(&mut self.response, request, &self.facts, slot));
-            self.take(verdict);
+            let verdict = {
+                let step = running.policy.on_response(&mut self.response, request, &self.facts, body, slot);
+                finish(step)
+            };
+            self.take(verdict, body);
         }
     }
 
-    fn take(&mut self, verdict: Verdict) {
+    fn take(&mut self, verdict: Verdict, body: &mut ResponseBody) {
+        if !matches!(verdict, Verdict::Continue) {
+            *body = ResponseBody::default();
+        }
         match verdict {
             Verdict::Continue => {}
             Verdict::Respond(reply) => {
@@ -243,26 +325,42 @@ impl Outcome {
     }
 }
 
+/// A body that has passed filters, in pieces of one byte and then the rest.
+fn filtered(filters: &mut Filters, body: WholeBody) -> Result<WholeBody, Fault> {
+    if filters.is_empty() {
+        return Ok(body);
+    }
+    let mut bytes = Vec::new();
+    let (first, rest) = body.bytes.split_at(body.bytes.len().min(1));
+    for piece in [first, rest].into_iter().filter(|piece| !piece.is_empty()) {
+        filters.push(piece, &mut bytes)?;
+    }
+    let trailers = filters.finish(body.trailers, &mut bytes)?;
+    Ok(WholeBody { bytes, trailers })
+}
+
 /// What is drawn for the user when the configuration of policy `K` has problems or warnings; empty if it has none.
 pub fn problems_of<K: PolicyKind>(yaml: &str) -> String {
-    compile::<K>(yaml).1
+    compile::<K>(yaml, &Memory::new()).1
 }
 
 type Compiled = (Phase, Box<dyn DynPolicy>);
 
-fn compile<K: PolicyKind>(yaml: &str) -> (Option<Compiled>, String) {
+fn compile<K: PolicyKind>(yaml: &str, files: &Memory) -> (Option<Compiled>, String) {
     let text = if yaml.trim().contains('\n') {
         yaml.lines().fold(format!("{}:\n", K::NAME), |text, line| text + "  " + line + "\n")
     } else {
         format!("{}: {yaml}\n", K::NAME)
     };
     let mut problems = Problems::new();
+    let seen = RefCell::default();
+    let means = Means { files, seen: &seen };
     let files = Memory::new().with("policy.yaml", text.as_str());
     let tree = load_tree("policy.yaml".as_ref(), &files, &NoEnvironment, &mut problems);
     let catalog = Catalog::default().with::<K>();
     let kind = catalog.find(K::NAME).expect("it was just added");
     let compiled =
-        tree.root.get(K::NAME).and_then(|node| kind.compile(node, &tree.texts, &mut problems, None));
+        tree.root.get(K::NAME).and_then(|node| kind.compile(node, &tree.texts, means, &mut problems, None));
     let compiled = compiled.filter(|_| !problems.has_errors());
     (compiled, problems.render(&tree.texts, Style::Plain))
 }
@@ -291,6 +389,7 @@ pub fn facts() -> Facts {
         peer_is_trusted: false,
         scheme: Scheme::Https,
         listener: Rc::from("web"),
+        certificate: None,
         request_id: RequestId::parse(b"the-id").expect("letters and a dash"),
         received: UNIX_EPOCH + Duration::from_micros(1_795_265_045_123_999),
         route: TableRef::alone(RouteFacts { name: Arc::from("orders"), ..RouteFacts::default() }),
@@ -300,7 +399,7 @@ pub fn facts() -> Facts {
     }
 }
 
-fn values(fields: &maitred_http::Fields, name: &str) -> Option<String> {
+fn values(fields: &Fields, name: &str) -> Option<String> {
     let all: Vec<_> = fields
         .iter()
         .filter(|(candidate, _)| candidate.eq_ignore_ascii_case(name.as_bytes()))

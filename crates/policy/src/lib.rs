@@ -4,6 +4,7 @@
 //! configuration, how it is compiled) and [`Policy`] (its hooks). The engine knows both only in their erased form,
 //! [`DynKind`] and [`DynPolicy`], and names none of them.
 
+mod body;
 mod build;
 pub mod condition;
 mod contract;
@@ -17,11 +18,12 @@ mod request_id;
 pub mod values;
 mod verdict;
 
-pub use build::{Build, Place};
+pub use body::{BodyFilter, Filters, RequestBody, ResponseBody, WholeBody};
+pub use build::{Build, Means, Place};
 pub use condition::Condition;
 pub use contract::{Needs, Outcome, Policy, PolicyKind, RequestCx, ResponseCx};
 pub use erased::{Catalog, CompiledPolicy, DynKind, DynPolicy, Slot};
-pub use facts::{Facts, PathNames, PathParams, RouteFacts, TableRef};
+pub use facts::{CertificateFacts, Facts, PathNames, PathParams, RouteFacts, TableRef};
 pub use fault::{Fault, Retry, Side};
 pub use phase::Phase;
 pub use request_id::RequestId;

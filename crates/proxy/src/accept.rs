@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use maitred_net::Bound;
 use maitred_telemetry::ConnectionRefusal;
-use maitred_wire::h1::Server;
+use maitred_wire::ServerSide;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, spawn_local};
 
-use crate::client;
 use crate::connection::Connection;
 use crate::listener::Admitted;
 use crate::snapshot::Snapshot;
 use crate::worker::{Counted, Worker};
+use crate::{client, greet};
 
 /// What a worker is told.
 #[derive(Debug)]
@@ -109,18 +109,22 @@ async fn accept(worker: Rc<Worker>, name: Rc<str>, listener: maitred_net::Listen
         let peer = accepted.peer.ip();
         match Admitted::admit(&snapshot.shared.listeners[index], &name, peer, worker.index) {
             Ok(admitted) => {
-                spawn_local(client::serve(
-                    Rc::clone(&worker),
-                    Box::new(Connection {
-                        server: Server::default(),
-                        stream: accepted.stream,
-                        timer: worker.timers.timer(),
-                        peer,
-                        since: worker.clock.now(),
-                        admitted,
-                        _counted: Counted::new(&worker),
-                    }),
-                ));
+                let connection = Box::new(Connection {
+                    client: ServerSide::http1(accepted.stream),
+                    timer: worker.timers.timer(),
+                    peer,
+                    since: worker.clock.now(),
+                    admitted: Rc::new(admitted),
+                    arrival: None,
+                    is_new: true,
+                    counted: Some(Counted::new(&worker)),
+                });
+                let settings = &snapshot.shared.listeners[index];
+                if greet::is_needed(settings, peer) {
+                    spawn_local(greet::greet(Rc::clone(&worker), Arc::clone(settings), connection));
+                } else {
+                    spawn_local(client::serve(Rc::clone(&worker), connection));
+                }
             }
             Err(reason) => refused(&worker, &name, reason),
         }

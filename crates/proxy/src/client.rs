@@ -1,18 +1,19 @@
 //! Serves one client from the first byte to the last: waits for a request, has it served, and waits again. All that a request
-//! needs is boxed and gone with it, so that the task of an idle connection is small; a panic ends one exchange.
+//! needs is boxed and gone with it, so that the task of an idle connection is small; a panic ends one exchange. HTTP/1; a client
+//! that turns out to speak HTTP/2 is handed to `streams`.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 use maitred_wire::Broken;
 use maitred_wire::h1::HeadRead;
 
+use crate::catch_panic::CatchPanic;
 use crate::connection::{Connection, Waited};
 use crate::exchange::{self, After, respond};
 use crate::local::Heads;
+use crate::streams;
 use crate::worker::Worker;
 
 /// Serves a connection to its end.
@@ -30,6 +31,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut connection: Box<Connection>) {
             After::Abort => return connection.abort(),
             After::Close => return Box::pin(connection.linger(&worker)).await,
             After::Tunnel(tunnel) => return Box::pin(tunnel.run(&worker, connection)).await,
+            After::Http2(unread) => return Box::pin(streams::serve(&worker, *connection, unread)).await,
         }
     }
 }
@@ -52,27 +54,11 @@ async fn requests(worker: &Rc<Worker>, connection: &mut Connection) -> After {
     }
 }
 
-/// A future whose panic is an error: one exchange that goes wrong takes no other with it.
-struct CatchPanic<F>(Pin<Box<F>>);
-
-impl<F: Future> Future for CatchPanic<F> {
-    type Output = Result<F::Output, String>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(cx))) {
-            Ok(poll) => poll.map(Ok),
-            Err(payload) => {
-                let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-                let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-                Poll::Ready(Err(text.unwrap_or_else(|| "a panic without a message".to_owned())))
-            }
-        }
-    }
-}
-
 /// What came of a connection that has something to read.
 enum Came {
     Head(Result<HeadRead, Broken>),
+    /// The client speaks HTTP/2, and knows that it is spoken here.
+    Http2,
     /// Nothing after all: a socket that was just accepted counts as readable until it was read from.
     Nothing,
     /// A part of a head, and the rest not in time.
@@ -85,12 +71,25 @@ async fn one_request(worker: &Rc<Worker>, connection: &mut Connection) -> After 
     let Some(listener) = snapshot.listener(&connection.admitted.listener) else { return After::Close };
     let limits = &snapshot.shared.limits;
     let mut heads = worker.take_heads();
+    let connection_is_new = connection.is_new;
     let read = {
-        let Connection { server, stream, timer, .. } = &mut *connection;
+        let Connection { client, timer, .. } = &mut *connection;
+        let Some((server, stream)) = client.as_http1() else { return After::Close };
         let Heads { request, .. } = &mut *heads;
         let mut is_late = false;
+        let mut may_be_http2 = connection_is_new && listener.http2;
         std::future::poll_fn(|cx| {
-            if let Poll::Ready(read) = server.poll_head(cx, stream, limits, listener.paths, request) {
+            if may_be_http2 {
+                match server.poll_preface(cx, stream) {
+                    Poll::Ready(Ok(true)) => return Poll::Ready(Came::Http2),
+                    Poll::Ready(Ok(false)) => may_be_http2 = false,
+                    Poll::Ready(Err(broken)) => return Poll::Ready(Came::Head(Err(broken))),
+                    Poll::Pending => {}
+                }
+            }
+            if !may_be_http2
+                && let Poll::Ready(read) = server.poll_head(cx, stream, limits, listener.paths, request)
+            {
                 return Poll::Ready(Came::Head(read));
             }
             if !server.has_unread() {
@@ -106,9 +105,11 @@ async fn one_request(worker: &Rc<Worker>, connection: &mut Connection) -> After 
     };
     let after = match read {
         Came::Head(Ok(HeadRead::Request(announced))) => {
+            connection.is_new = false;
             exchange::serve(worker, &snapshot, listener, connection, &mut heads, announced).await
         }
         Came::Nothing => After::Wait,
+        Came::Http2 => After::Http2(connection.client.take_unread()),
         Came::Head(Ok(HeadRead::Closed) | Err(Broken::Truncated | Broken::Io(_))) => After::Abort,
         Came::Head(Err(Broken::Refused(refusal))) => {
             respond::refuse(worker, &snapshot, connection, &heads, refusal.into()).await

@@ -1,26 +1,33 @@
-//! From a Document to a Snapshot. It may read nothing but the document, opens nothing and binds nothing; what the
+//! From a Document to a Snapshot. It reads the document and the files that this names, opens nothing and binds nothing; what the
 //! previous snapshot knows of the same names is taken over.
 
 mod listeners;
 mod pipelines;
 mod routes;
+mod tls;
 mod upstreams;
+
+use std::time::SystemTime;
 
 use maitred_config::{AccessLogFormat, Document, LogTarget};
 use maitred_config::{Problems, Texts};
-use maitred_policy::Catalog;
+use maitred_policy::{Catalog, Means};
 use maitred_telemetry::{AccessFormat, AccessShape, Metrics};
-use maitred_wire::Limits;
+use maitred_wire::{Http2Limits, Limits};
 
 use crate::snapshot::{AccessTarget, Snapshot};
 
 /// What a compilation goes by.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Compiler<'a> {
     /// What users wrote.
     pub document: &'a Document,
     /// The texts of its files, for places.
     pub texts: &'a Texts,
+    /// Where the files are that it names, and a note of them: certificates, keys, schemas.
+    pub means: Means<'a>,
+    /// The time of day.
+    pub now: SystemTime,
     /// The policies that there are.
     pub catalog: &'a Catalog,
     /// Where is counted.
@@ -29,12 +36,21 @@ pub struct Compiler<'a> {
     pub previous: Option<&'a Snapshot>,
 }
 
+impl std::fmt::Debug for Compiler<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Compiler")
+    }
+}
+
 /// Compiles a document. Problems go to `problems`, all of them; with an error among them there is no snapshot.
 pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapshot> {
     let before = problems.error_count();
     let document = compiler.document;
-    let listeners = listeners::compile(&compiler);
-    let (upstreams, upstream_numbers) = upstreams::compile(&compiler);
+    let limits = limits(document);
+    let mut tls = tls::TlsCompiler::new(&compiler, problems);
+    let listeners = listeners::compile(&compiler, &mut tls);
+    let (upstreams, upstream_numbers) = upstreams::compile(&compiler, &limits, &mut tls);
+    let tls = tls.into_kept();
     let mut pipelines = pipelines::Pipelines::new(&compiler);
     let (logs, access_log) = access_log(document);
     let compiled = routes::compile(
@@ -53,7 +69,9 @@ pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapsh
         upstreams,
         policies: pipelines.into_instances(),
         listeners,
-        limits: limits(document),
+        limits,
+        tls,
+        files: compiler.means.seen.take(),
         drain_limit: document.limits.drain_timeout,
         logs,
     })
@@ -72,6 +90,7 @@ fn limits(document: &Document) -> Limits {
         // Without a rate only silence ends a body.
         body_grace: if limits.body_rate.on().is_some() { limits.body_grace } else { limits.idle_timeout },
         buffered_body: limits.buffered_body.0,
+        http2: Http2Limits { streams: limits.streams.get(), ..Http2Limits::default() },
     }
 }
 

@@ -1,14 +1,15 @@
-//! One client's connection: the socket, the state of the protocol on it, and its timer. While it waits it holds no
-//! buffer. What is done with its requests is the business of `client`.
+//! One client's connection of HTTP/1, or one stream of HTTP/2: what an exchange has of its client. While a connection waits it
+//! holds no buffer. What is done with requests is the business of `client` and `streams`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use maitred_net::{Stream, Timer};
-use maitred_wire::h1::Server;
-use maitred_wire::{Broken, Refusal};
+use maitred_policy::CertificateFacts;
+use maitred_wire::{Broken, Refusal, ServerSide};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::listener::Admitted;
@@ -19,19 +20,31 @@ const LINGER: Duration = Duration::from_secs(2);
 /// How many bytes it may still send meanwhile.
 const LINGER_BYTES: usize = 1 << 20;
 
-/// A client's socket and the state of the protocol on it.
+/// The client's side of exchanges: of all on a connection of HTTP/1, or of the one on a stream.
 pub(crate) struct Connection {
-    pub(crate) server: Server,
-    pub(crate) stream: Stream,
+    pub(crate) client: ServerSide<Stream>,
     pub(crate) timer: Timer,
     pub(crate) peer: IpAddr,
     /// When it became idle, or was accepted: time that was read anyway.
     pub(crate) since: Instant,
     /// Its place among the connections of its listener, and the listener's name; what the listener is configured to,
     /// the current snapshot knows.
-    pub(crate) admitted: Admitted,
-    /// Its place among the connections of its worker.
-    pub(crate) _counted: Counted,
+    pub(crate) admitted: Rc<Admitted>,
+    /// What is known of how it came, beside what the socket itself tells.
+    pub(crate) arrival: Option<Rc<Arrival>>,
+    /// No request was read yet.
+    pub(crate) is_new: bool,
+    /// Its place among the connections of its worker; a stream has none of its own.
+    pub(crate) counted: Option<Counted>,
+}
+
+/// How a connection came.
+#[derive(Debug, Default)]
+pub(crate) struct Arrival {
+    /// The client's certificate, if it has shown one.
+    pub(crate) certificate: Option<Rc<CertificateFacts>>,
+    /// Both ends of the client's connection: its own and the one it asked for.
+    pub(crate) ends: Option<(SocketAddr, SocketAddr)>,
 }
 
 /// What a refusal of the wire is answered with.
@@ -70,12 +83,12 @@ pub(crate) enum Waited {
 impl Connection {
     /// Waits for the first byte of the next request, for at most this long after the last one.
     pub(crate) async fn wait(&mut self, worker: &Worker, at_most: Duration) -> Waited {
-        if self.server.has_unread() {
+        if self.client.has_unread() {
             return Waited::Readable;
         }
         self.timer.set(self.since + at_most);
         std::future::poll_fn(|cx| {
-            if let Poll::Ready(readable) = self.stream.poll_readable(cx) {
+            if let Poll::Ready(readable) = self.client.poll_readable(cx, Stream::poll_readable) {
                 return Poll::Ready(if readable.is_ok() { Waited::Readable } else { Waited::Over });
             }
             if self.is_last(worker) {
@@ -86,9 +99,17 @@ impl Connection {
         .await
     }
 
+    /// Both ends of the client's connection, as far as they are addresses of the network.
+    pub(crate) fn ends(&mut self) -> Option<(SocketAddr, SocketAddr)> {
+        match &self.arrival {
+            Some(arrival) => arrival.ends,
+            None => self.client.as_http1().and_then(|(_, stream)| stream.ends()),
+        }
+    }
+
     /// Whether it serves no request after this one: the worker drains, or its listener is gone.
     pub(crate) fn is_last(&self, worker: &Worker) -> bool {
-        worker.is_draining() || worker.snapshot().listener(&self.admitted.listener).is_none()
+        !worker.serves(&self.admitted.listener)
     }
 
     /// Closes gently: says that nothing more comes, and reads what the client still sends, because closing a socket with
@@ -100,7 +121,7 @@ impl Connection {
         let mut is_shut = false;
         std::future::poll_fn(|cx| {
             if !is_shut {
-                match Pin::new(&mut self.stream).poll_shutdown(cx) {
+                match Pin::new(&mut self.client).poll_shutdown(cx) {
                     Poll::Ready(Ok(())) => is_shut = true,
                     Poll::Ready(Err(_)) => return Poll::Ready(()),
                     Poll::Pending => {}
@@ -108,7 +129,7 @@ impl Connection {
             }
             loop {
                 let mut bytes = ReadBuf::new(&mut room);
-                match Pin::new(&mut self.stream).poll_read(cx, &mut bytes) {
+                match Pin::new(&mut self.client).poll_read(cx, &mut bytes) {
                     Poll::Ready(Ok(())) if !bytes.filled().is_empty() && seen < LINGER_BYTES => {
                         seen += bytes.filled().len();
                     }
@@ -124,9 +145,11 @@ impl Connection {
     pub(crate) fn abort(mut self: Box<Self>) {
         let mut cx = Context::from_waker(Waker::noop());
         // Neither can fail worse than the answer has already.
-        let _ = self.server.poll_flush(&mut cx, &mut self.stream);
-        if self.server.ends_with_connection() {
-            let _ = self.stream.reset_on_close();
+        let _ = self.client.poll_flush(&mut cx);
+        if self.client.ends_with_connection()
+            && let Some((_, stream)) = self.client.as_http1()
+        {
+            let _ = stream.reset_on_close();
         }
     }
 
@@ -134,7 +157,7 @@ impl Connection {
     pub(crate) async fn flush(&mut self, until: Instant) -> Result<(), Broken> {
         self.timer.set(until);
         std::future::poll_fn(|cx| {
-            if let Poll::Ready(sent) = self.server.poll_flush(cx, &mut self.stream) {
+            if let Poll::Ready(sent) = self.client.poll_flush(cx) {
                 return Poll::Ready(sent);
             }
             self.timer.poll_fired(cx).map(|()| Err(Broken::Io(std::io::ErrorKind::TimedOut.into())))

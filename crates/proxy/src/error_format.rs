@@ -1,7 +1,9 @@
 //! The bodies of answers that the gateway makes itself: `application/problem+json` (RFC 9457), or what the document puts
-//! in its place.
+//! in its place; a status to clients of gRPC.
 
-use maitred_http::{Known, ResponseHead, reason};
+use bytes::Bytes;
+use maitred_grpc::{Code, Status};
+use maitred_http::{Known, RequestHead, ResponseHead, reason};
 use maitred_policy::values::{BodyTemplate, ErrorView, View};
 use maitred_policy::{Fault, Reply};
 
@@ -19,6 +21,9 @@ impl ErrorFormat {
     /// The answer to a fault. `view` is what templates may name.
     pub(crate) fn reply(&self, fault: &Fault, view: &View<'_>) -> Reply {
         let status = fault.status();
+        if let Some(content_type) = grpc_type(view.request) {
+            return grpc_reply(fault, content_type);
+        }
         let mut head = ResponseHead { status, ..ResponseHead::default() };
         let error = ErrorView { status, title: reason(status), detail: fault.detail() };
         let body = match self {
@@ -38,6 +43,23 @@ impl ErrorFormat {
         }
         Reply { head, body: body.into() }
     }
+}
+
+/// The content type of a call of gRPC or gRPC-Web, whose clients look for errors in `grpc-status` alone.
+fn grpc_type(request: &RequestHead) -> Option<&str> {
+    let value = request.fields.known_str(Known::ContentType)?;
+    let (kind, _) = value.split_once(';').unwrap_or((value, ""));
+    let rest = kind.trim().strip_prefix("application/grpc")?;
+    (rest.is_empty() || rest.starts_with(['+', '-'])).then_some(kind.trim())
+}
+
+fn grpc_reply(fault: &Fault, content_type: &str) -> Reply {
+    let status = Status::new(Code::for_fault(fault.status()), fault.detail());
+    let mut head = status.trailers_only(content_type);
+    for (name, value) in fault.fields() {
+        head.fields.append_bytes(name, value);
+    }
+    Reply { head, body: Bytes::new() }
 }
 
 /// A problem detail.

@@ -3,7 +3,9 @@
 //!
 //! Nothing here names a policy, a header or a protocol version.
 
+pub(crate) mod bodies;
 pub(crate) mod choose;
+mod filtered;
 pub(crate) mod forward;
 mod identify;
 mod record;
@@ -14,7 +16,7 @@ use std::time::Instant;
 
 use maitred_http::{Method, ResponseHead};
 use maitred_policy::values::View;
-use maitred_policy::{Facts, Fault, Reply, Verdict};
+use maitred_policy::{Facts, Fault, Reply, RequestBody, ResponseBody, Verdict};
 use maitred_router::Captures;
 use maitred_wire::h1::RequestFraming;
 
@@ -26,7 +28,7 @@ use crate::action::{Action, to_https};
 use crate::connection::Connection;
 use crate::listener::ListenerSettings;
 use crate::local::{Heads, LocalRoute, LocalSnapshot};
-use crate::pipeline::Run;
+use crate::pipeline::{Down, Run};
 use crate::worker::Worker;
 
 /// What an exchange has at hand besides its heads and its connection.
@@ -38,6 +40,8 @@ pub(crate) struct Exchange<'a> {
     /// The request's body and what its head says of the connection.
     pub(crate) announced: RequestFraming,
     pub(crate) started: Instant,
+    /// When it must be over, where that is limited.
+    pub(crate) deadline: Option<Instant>,
     /// What to tell of it when it is over.
     pub(crate) record: Record,
 }
@@ -72,6 +76,8 @@ pub(crate) enum After {
     Abort,
     /// It carries another protocol from now on.
     Tunnel(Box<Tunnel>),
+    /// It speaks HTTP/2, of which this was read already.
+    Http2(Vec<u8>),
 }
 
 /// Serves one request whose head was read.
@@ -85,48 +91,59 @@ pub(crate) async fn serve(
 ) -> After {
     let started = worker.clock.now();
     let mut captures = Captures::default();
-    let mut facts = {
-        let name = Rc::clone(&connection.admitted.listener);
-        identify::facts(worker, snapshot, listener, name, connection.peer, &heads.request, started)
-    };
+    let mut facts = identify::facts(worker, snapshot, listener, connection, &heads.request, started);
 
     // Route.
     let chosen = choose::route(snapshot, listener, &heads.request, &mut facts, &mut captures);
     let route = &snapshot.routes[chosen.route];
     let mut run = Run::new(&route.pipeline, &snapshot.locals);
     let record = Record::default();
-    let mut exchange = Exchange { worker, snapshot, route, facts, announced, started, record };
+    let mut exchange =
+        Exchange { worker, snapshot, route, facts, announced, started, deadline: None, record };
 
     // Pipeline down.
+    let mut sent = RequestBody::default();
     let verdict = match listener.redirect_https {
         Some(port) => Verdict::Respond(Box::new(to_https(&heads.request, port))),
-        None => run.down(&mut heads.request, &mut exchange.facts).await,
+        None => go_down(&mut run, &mut exchange, connection, heads, &mut sent).await,
     };
 
     // Action.
     let mut body = match verdict {
-        Verdict::Continue => match act(&mut exchange, connection, heads, &chosen, &captures).await {
-            Ok(body) => body,
-            Err(fault) => exchange.fault(&mut heads.response, &heads.request, &fault),
-        },
+        Verdict::Continue => {
+            match act(&mut exchange, connection, heads, &mut sent, (&chosen, &captures)).await {
+                Ok(body) => body,
+                Err(fault) => exchange.fault(&mut heads.response, &heads.request, &fault),
+            }
+        }
         Verdict::Respond(reply) => Body::of(*reply, &mut heads.response),
         Verdict::Fail(fault) => exchange.fault(&mut heads.response, &heads.request, &fault),
     };
 
     // Pipeline up.
+    let mut answer = ResponseBody::default();
+    if sent.wants_whole_response {
+        body = bodies::read_answer(&mut exchange, connection, heads, body, &mut answer).await;
+    }
     let mut from = run.top();
     while from > 0 {
-        let (verdict, at) = run.up(from, &mut heads.response, &heads.request, &exchange.facts).await;
+        let (verdict, at) =
+            run.up(from, &mut heads.response, &heads.request, &exchange.facts, &mut answer).await;
         match verdict {
             Verdict::Continue => {}
             Verdict::Respond(reply) => body = Body::of(*reply, &mut heads.response),
             Verdict::Fail(fault) => body = exchange.fault(&mut heads.response, &heads.request, &fault),
         }
+        if at > 0 {
+            // Another answer took its place.
+            answer = ResponseBody::default();
+        }
         from = at;
     }
 
     // Respond.
-    let sent = respond::send(&mut exchange, connection, &mut heads.response, body).await;
+    let body = bodies::settle(&mut exchange, heads, body, &mut answer);
+    let sent = respond::send(&mut exchange, connection, &mut heads.response, body, answer.filters).await;
 
     // Record.
     run.outcome = record::record(&exchange, &heads.request, &heads.response, &sent);
@@ -143,13 +160,32 @@ fn after(sent: Sent) -> After {
     }
 }
 
+/// Runs the request hooks, and reads the body in between where one of them needs it.
+async fn go_down(
+    run: &mut Run<'_>,
+    exchange: &mut Exchange<'_>,
+    connection: &mut Connection,
+    heads: &mut Heads,
+    body: &mut RequestBody,
+) -> Verdict {
+    loop {
+        match run.down(&mut heads.request, &mut exchange.facts, body).await {
+            Down::Decided(verdict) => return verdict,
+            Down::NeedsBody => match bodies::read_request(exchange, connection).await {
+                Ok(whole) => body.whole = Some(Box::new(whole)),
+                Err(fault) => return Verdict::Fail(fault),
+            },
+        }
+    }
+}
+
 /// What the route does with a request that its policies let through.
 async fn act(
     exchange: &mut Exchange<'_>,
     connection: &mut Connection,
     heads: &mut Heads,
-    chosen: &Chosen,
-    captures: &Captures,
+    body: &mut RequestBody,
+    (chosen, captures): (&Chosen, &Captures),
 ) -> Result<Body, Fault> {
     let reply = match &*exchange.route.action {
         Action::Forward(settings, rewrite) => {
@@ -157,7 +193,7 @@ async fn act(
                 exchange.record.asked = Some(heads.request.target.clone());
                 rewrite.apply(&mut heads.request, &exchange.facts, captures)?;
             }
-            return forward::forward(exchange, settings, connection, heads).await;
+            return forward::forward(exchange, settings, connection, heads, body).await;
         }
         Action::Respond(respond) => respond.reply(&heads.request, &exchange.facts),
         Action::Redirect(redirect) => redirect.reply(&heads.request, &exchange.facts)?,

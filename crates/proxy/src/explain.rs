@@ -122,6 +122,7 @@ fn facts(route: &Route, listener: &ListenerSettings, client: IpAddr, at: SystemT
         peer_is_trusted: listener.trusts(client),
         scheme: listener.scheme,
         listener: Rc::from(&*listener.name),
+        certificate: None,
         request_id: RequestId::new(0, [0; 10]),
         received: at,
         route: TableRef::alone(RouteFacts { name: route.name.clone(), methods: route.methods.clone() }),

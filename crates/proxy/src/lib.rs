@@ -4,6 +4,7 @@
 
 mod accept;
 mod action;
+mod catch_panic;
 mod client;
 mod clock;
 mod compile;
@@ -12,11 +13,14 @@ mod error_format;
 mod exchange;
 mod explain;
 mod gateway;
+mod greet;
 mod listener;
 mod local;
 mod pipeline;
 mod rewrite;
 mod snapshot;
+mod streams;
+mod tls;
 mod worker;
 
 pub use clock::Clock;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ipnet::IpNet;
 use maitred_http::{PathRules, Scheme};
-use maitred_net::ListenAddress;
+use maitred_net::{ListenAddress, ServerTls};
 use maitred_telemetry::{ConnectionRefusal, ListenerSeries};
 
 /// A listener, compiled.
@@ -20,6 +20,14 @@ pub(crate) struct ListenerSettings {
     pub(crate) number: u16,
     pub(crate) address: ListenAddress,
     pub(crate) scheme: Scheme,
+    /// Whether HTTP/1 is spoken.
+    pub(crate) http1: bool,
+    /// Whether HTTP/2 is spoken: agreed on over TLS, by prior knowledge in the clear.
+    pub(crate) http2: bool,
+    /// How TLS is spoken, where it is.
+    pub(crate) tls: Option<ServerTls>,
+    /// Networks whose connections begin with a header of the PROXY protocol.
+    pub(crate) proxied: Vec<IpNet>,
     pub(crate) paths: PathRules,
     pub(crate) trusted: Vec<IpNet>,
     /// Send everything to https, at this port.
@@ -81,7 +89,9 @@ impl Admitted {
         if settings.max_connections.is_some_and(|most| before >= most) {
             return Err(ConnectionRefusal::ListenerLimit);
         }
-        if let Some(most) = settings.max_connections_per_client {
+        // A proxy has the connections of many clients.
+        let is_proxy = settings.trusts(peer) || settings.proxied.iter().any(|net| net.contains(&peer));
+        if let Some(most) = settings.max_connections_per_client.filter(|_| !is_proxy) {
             let client = network_of(peer);
             if !shared.clients.enter(client, most) {
                 return Err(ConnectionRefusal::ClientLimit);

@@ -7,7 +7,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use maitred_http::{RequestHead, ResponseHead};
-use maitred_policy::{DynPolicy, Facts, Outcome, Phase, Slot, Step, Verdict};
+use maitred_policy::{DynPolicy, Facts, Outcome, Phase, RequestBody, ResponseBody, Slot, Step, Verdict};
 use smallvec::SmallVec;
 
 /// A policy where it is written: shared by all routes that inherit it.
@@ -23,6 +23,8 @@ pub struct PolicyInstance {
     /// What was compiled.
     pub policy: Box<dyn DynPolicy>,
     renders: bool,
+    /// Whether the whole body of the request must be there before it runs.
+    needs_body: bool,
 }
 
 impl PolicyInstance {
@@ -34,8 +36,9 @@ impl PolicyInstance {
         number: usize,
         policy: Box<dyn DynPolicy>,
     ) -> Self {
-        let renders = phase == Phase::Render || policy.needs().every_answer;
-        Self { place, name, phase, number, policy, renders }
+        let needs = policy.needs();
+        let renders = phase == Phase::Render || needs.every_answer;
+        Self { place, name, phase, number, policy, renders, needs_body: needs.request_body }
     }
 }
 
@@ -67,6 +70,13 @@ impl Pipeline {
     }
 }
 
+/// What came of the way down.
+pub(crate) enum Down {
+    /// The next policy needs the whole body of the request: read it, and go on.
+    NeedsBody,
+    Decided(Verdict),
+}
+
 /// One run of a pipeline.
 pub(crate) struct Run<'a> {
     pipeline: &'a Pipeline,
@@ -85,20 +95,29 @@ impl<'a> Run<'a> {
         Self { pipeline, locals, states, ran: 0, outcome }
     }
 
-    /// Runs the request hooks until one answers or fails.
-    pub(crate) async fn down(&mut self, request: &mut RequestHead, facts: &mut Facts) -> Verdict {
-        for (instance, state) in self.pipeline.policies.iter().zip(&mut self.states) {
+    /// Runs the request hooks, from where it stopped the last time, until one answers or fails.
+    pub(crate) async fn down(
+        &mut self,
+        request: &mut RequestHead,
+        facts: &mut Facts,
+        body: &mut RequestBody,
+    ) -> Down {
+        while let Some(instance) = self.pipeline.policies.get(self.ran) {
+            if instance.needs_body && body.whole.is_none() && instance.policy.wants_body(request) {
+                return Down::NeedsBody;
+            }
+            let state = &mut self.states[self.ran];
             self.ran += 1;
             let slot = Slot { state: &mut **state, local: &*self.locals[instance.number] };
-            let verdict = match instance.policy.on_request(request, facts, slot) {
+            let verdict = match instance.policy.on_request(request, facts, body, slot) {
                 Step::Ready(verdict) => verdict,
                 Step::Later(later) => later.await,
             };
             if !matches!(verdict, Verdict::Continue) {
-                return verdict;
+                return Down::Decided(verdict);
             }
         }
-        Verdict::Continue
+        Down::Decided(Verdict::Continue)
     }
 
     /// Runs the response hooks from policy `from` upwards, until one answers or fails; then the answer tells from where
@@ -109,6 +128,7 @@ impl<'a> Run<'a> {
         response: &mut ResponseHead,
         request: &RequestHead,
         facts: &Facts,
+        body: &mut ResponseBody,
     ) -> (Verdict, usize) {
         for index in (0..from).rev() {
             let instance = &self.pipeline.policies[index];
@@ -116,7 +136,7 @@ impl<'a> Run<'a> {
                 continue;
             }
             let slot = Slot { state: &mut *self.states[index], local: &*self.locals[instance.number] };
-            let verdict = match instance.policy.on_response(response, request, facts, slot) {
+            let verdict = match instance.policy.on_response(response, request, facts, body, slot) {
                 Step::Ready(verdict) => verdict,
                 Step::Later(later) => later.await,
             };

@@ -1,6 +1,7 @@
 //! Everything that was decided from one document: listeners, routes, pipelines, upstreams. It never changes; a reload
 //! puts another in its place.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::action::Action;
 use crate::error_format::ErrorFormat;
 use crate::listener::ListenerSettings;
 use crate::pipeline::{Pipeline, PolicyInstance};
+use crate::tls::TlsKept;
 
 /// What a document compiles to.
 #[derive(Debug)]
@@ -34,6 +36,10 @@ pub struct Snapshot {
     pub(crate) listeners: Vec<Arc<ListenerSettings>>,
     /// Limits of connections and messages.
     pub(crate) limits: Limits,
+    /// Files that policies have read.
+    pub(crate) files: Vec<PathBuf>,
+    /// What TLS keeps for the next snapshot.
+    pub(crate) tls: TlsKept,
     /// How long requests under way may take when the gateway stops.
     pub(crate) drain_limit: Duration,
     /// Where access logs go.
@@ -122,6 +128,11 @@ impl Predicate for When {
 }
 
 impl Snapshot {
+    /// Files that were read to compile it, beside those that the document names as such.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(PathBuf::as_path)
+    }
+
     /// The number of the built-in route for what matches no other.
     pub(crate) fn unmatched(&self) -> usize {
         self.routes.len() - 1

@@ -125,6 +125,11 @@ impl Worker {
         self.draining.get()
     }
 
+    /// Whether connections of this listener go on: it is still there, and nothing drains.
+    pub(crate) fn serves(&self, listener: &str) -> bool {
+        !self.is_draining() && self.snapshot.borrow().listener(listener).is_some()
+    }
+
     pub(crate) fn idle_timeout(&self) -> Duration {
         self.snapshot.borrow().shared.limits.idle_timeout
     }
@@ -134,9 +139,9 @@ impl Worker {
         self.anchor.get().wall(at)
     }
 
-    /// Ten random bytes.
-    pub(crate) fn random(&self) -> [u8; 10] {
-        let mut bytes = [0; 10];
+    /// Random bytes.
+    pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
         self.random.borrow_mut().fill(&mut bytes);
         bytes
     }

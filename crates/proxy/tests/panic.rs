@@ -1,5 +1,6 @@
 //! A policy that panics takes down its own exchange and nothing else.
 
+use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use maitred_config::{Memory, NoEnvironment, Problems, config_map, load};
 use maitred_http::RequestHead;
 use maitred_net::ListenAddress;
-use maitred_policy::{Build, Catalog, Facts, Phase, Policy, PolicyKind, RequestCx, Step, Verdict};
+use maitred_policy::{Build, Catalog, Facts, Means, Phase, Policy, PolicyKind, RequestCx, Step, Verdict};
 use maitred_proxy::{Clock, Compiler, Gateway, GatewayOptions, compile};
 use maitred_telemetry::{Metrics, MetricsOptions, SharedCounter};
 use maitred_upstream::{Addresses, Resolve, ResolveError};
@@ -92,9 +93,12 @@ fn an_exchange_that_panics_answers_500_and_the_worker_goes_on() {
             revision: "",
             started: 0,
         });
+        let (files, seen) = (Memory::new(), RefCell::default());
         let compiler = Compiler {
             document: loaded.usable().unwrap(),
             texts: loaded.texts(),
+            means: Means { files: &files, seen: &seen },
+            now: Clock::default().wall(),
             catalog: &catalog,
             metrics: &metrics,
             previous: None,

@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use crate::endpoint::{Endpoint, EndpointAddress, Endpoints};
+use maitred_net::ClientTls;
+use maitred_wire::{Limits, proxy_protocol};
+
+use crate::endpoint::{Endpoint, EndpointAddress, Endpoints, Protocol};
 
 /// What users wrote of an upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +33,18 @@ pub struct ClusterSettings {
     /// Connections that may be busy at once, in the whole process; none for no limit. Idle ones do not count: they may be
     /// another worker's, which cannot be taken, and must not keep a request from a service that has nothing to do.
     pub max_connections: Option<usize>,
+    /// Whether each connection begins by telling for which client it is, in this version of the PROXY protocol. Then it serves
+    /// that client's request and no other.
+    pub proxy_protocol: Option<proxy_protocol::Version>,
+}
+
+/// What connections to the endpoints are made with, compiled.
+#[derive(Clone, Debug)]
+pub struct Transport {
+    /// How TLS is spoken to the endpoints that need it; without it they cannot be reached.
+    pub tls: Option<ClientTls>,
+    /// Limits of what services send.
+    pub limits: Limits,
 }
 
 /// An endpoint as users wrote it.
@@ -39,6 +54,8 @@ pub struct EndpointSettings {
     pub host: EndpointHost,
     /// Its share of the requests, relative to the others'.
     pub weight: u32,
+    /// How it is spoken to.
+    pub protocol: Protocol,
 }
 
 /// Where an endpoint is.
@@ -75,6 +92,8 @@ pub struct Timeouts {
     pub response: Duration,
     /// Between two pieces of a body, in either direction.
     pub idle: Duration,
+    /// The same where a body goes on for as long as somebody has something to say, and for tunnels.
+    pub stream_idle: Duration,
     /// For the whole exchange, all tries together; none for no limit.
     pub total: Option<Duration>,
 }
@@ -85,6 +104,7 @@ impl Default for Timeouts {
             connect: Duration::from_secs(5),
             response: Duration::from_secs(10),
             idle: Duration::from_mins(1),
+            stream_idle: Duration::from_mins(5),
             total: None,
         }
     }
@@ -94,6 +114,7 @@ impl Default for Timeouts {
 #[derive(Debug)]
 pub struct Cluster {
     settings: ClusterSettings,
+    transport: Transport,
     shared: Arc<ClusterShared>,
 }
 
@@ -115,7 +136,7 @@ struct Padded(AtomicUsize);
 impl Cluster {
     /// Compiles an upstream. What `previous` knows of the same endpoints is taken over: addresses that were found and
     /// the count of busy connections.
-    pub fn new(settings: ClusterSettings, previous: Option<&Self>) -> Self {
+    pub fn new(settings: ClusterSettings, transport: Transport, previous: Option<&Self>) -> Self {
         let same = previous.filter(|old| old.shared.wanted == settings.endpoints);
         let shared = same.map_or_else(
             || {
@@ -129,7 +150,12 @@ impl Cluster {
             },
             |old| Arc::clone(&old.shared),
         );
-        Self { settings, shared }
+        Self { settings, transport, shared }
+    }
+
+    /// What its connections are made with.
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.transport
     }
 
     /// What users wrote of it.
@@ -208,16 +234,22 @@ pub(crate) fn at_once(wanted: &EndpointSettings) -> Option<Endpoint> {
             [EndpointAddress::Tcp((host.parse::<std::net::IpAddr>().ok()?, *port).into())].into()
         }
     };
-    Some(Endpoint { addresses, authority: authority(&wanted.host), weight: wanted.weight })
+    Some(Endpoint {
+        addresses,
+        authority: authority(&wanted.host, wanted.protocol),
+        weight: wanted.weight,
+        protocol: wanted.protocol,
+    })
 }
 
 /// `host:port` as `Host` says it: without the port where it is the default one.
-pub(crate) fn authority(host: &EndpointHost) -> Arc<str> {
+pub(crate) fn authority(host: &EndpointHost, protocol: Protocol) -> Arc<str> {
+    let usual = if protocol == Protocol::Tls { 443 } else { 80 };
     match host {
         EndpointHost::Unix(_) => "localhost".into(),
         EndpointHost::Tcp { host, port } => {
             let host = if host.contains(':') { format!("[{host}]") } else { host.to_string() };
-            if *port == 80 { host.into() } else { format!("{host}:{port}").into() }
+            if *port == usual { host.into() } else { format!("{host}:{port}").into() }
         }
     }
 }

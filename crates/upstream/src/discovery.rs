@@ -91,14 +91,15 @@ async fn resolve_all(cluster: &ClusterShared, resolver: &dyn Resolve) -> Round {
 fn endpoint(wanted: &EndpointSettings, address: std::net::SocketAddr) -> Endpoint {
     Endpoint {
         addresses: [EndpointAddress::Tcp(address)].into(),
-        authority: authority(&wanted.host),
+        authority: authority(&wanted.host, wanted.protocol),
         weight: wanted.weight,
+        protocol: wanted.protocol,
     }
 }
 
 /// Keeps what was last found for a name that cannot be resolved now. Answers how many endpoints that is.
 fn keep_last(cluster: &ClusterShared, wanted: &EndpointSettings, list: &mut Vec<Endpoint>) -> usize {
-    let authority = authority(&wanted.host);
+    let authority = authority(&wanted.host, wanted.protocol);
     let last = cluster.endpoints();
     let before = list.len();
     list.extend(last.list.iter().filter(|endpoint| endpoint.authority == authority).cloned());

@@ -17,6 +17,20 @@ pub struct Endpoint {
     pub authority: Arc<str>,
     /// Its share of the requests, relative to the others'.
     pub weight: u32,
+    /// How it is spoken to.
+    pub protocol: Protocol,
+}
+
+/// How an endpoint is spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// HTTP/1.1, in the clear.
+    #[default]
+    Http1,
+    /// HTTP/2, in the clear: the service is known to speak it.
+    Http2,
+    /// Over TLS, which agrees on HTTP/2 or HTTP/1.1.
+    Tls,
 }
 
 /// An address to connect to.

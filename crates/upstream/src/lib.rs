@@ -12,8 +12,10 @@ mod local;
 mod resolver;
 
 pub use balance::RoundRobin;
-pub use cluster::{Cluster, ClusterSettings, EndpointHost, EndpointSettings, HostHeader, Timeouts};
+pub use cluster::{
+    Cluster, ClusterSettings, EndpointHost, EndpointSettings, HostHeader, Timeouts, Transport,
+};
 pub use discovery::discover;
-pub use endpoint::{Endpoint, Endpoints};
+pub use endpoint::{Endpoint, Endpoints, Protocol};
 pub use local::{AcquireError, Lease, LocalCluster, LocalEndpoint};
 pub use resolver::{Addresses, DnsResolver, Resolve, ResolveError};

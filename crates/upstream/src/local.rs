@@ -1,6 +1,7 @@
 //! An upstream on one worker: its endpoints with the connections that this worker keeps to them.
 //! Nothing here is shared with other workers but the count of open connections.
 
+mod open;
 mod pool;
 
 use std::cell::{Cell, RefCell};
@@ -9,12 +10,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use maitred_telemetry::UpstreamSeries;
+use tokio::sync::Semaphore;
 
-use self::pool::Idle;
 pub use self::pool::{AcquireError, Lease};
+use self::pool::{Idle, SharedConnection};
 use crate::balance::RoundRobin;
 use crate::cluster::{Cluster, ClusterShared};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Protocol};
 
 /// An upstream on one worker.
 #[derive(Debug)]
@@ -42,6 +44,11 @@ pub struct LocalEndpoint {
     /// Where it is.
     pub endpoint: Endpoint,
     pub(crate) idle: RefCell<Vec<Idle>>,
+    pub(crate) shared: RefCell<Vec<SharedConnection>>,
+    /// Whether it was found to speak HTTP/2, or is known to.
+    pub(crate) is_shared: Cell<bool>,
+    /// Whose turn it is to open a connection of HTTP/2.
+    pub(crate) turn: Semaphore,
     /// The endpoint is no longer one of the upstream's: connections end with the request that they serve.
     pub(crate) is_gone: Cell<bool>,
 }
@@ -113,6 +120,7 @@ impl LocalCluster {
         let limit = self.cluster.settings().idle_timeout;
         for endpoint in &self.turns.borrow().endpoints {
             endpoint.idle.borrow_mut().retain_mut(|idle| idle.is_usable(now, limit));
+            endpoint.shared.borrow_mut().retain_mut(|shared| shared.is_usable(now, limit));
         }
     }
 
@@ -147,11 +155,20 @@ impl Turns {
 
 impl LocalEndpoint {
     fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, idle: RefCell::default(), is_gone: Cell::new(false) }
+        let is_shared = Cell::new(endpoint.protocol == Protocol::Http2);
+        Self {
+            endpoint,
+            idle: RefCell::default(),
+            shared: RefCell::default(),
+            is_shared,
+            turn: Semaphore::new(1),
+            is_gone: Cell::new(false),
+        }
     }
 
     fn retire(&self) {
         self.is_gone.set(true);
         self.idle.borrow_mut().clear();
+        self.shared.borrow_mut().clear();
     }
 }

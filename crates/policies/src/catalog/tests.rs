@@ -1,9 +1,10 @@
 //! What must hold for every policy, so that nobody has to remember it for a new one.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 
 use maitred_config::{Memory, NoEnvironment, Node, Problems, Shape, Style, Texts, load};
-use maitred_policy::DynKind;
+use maitred_policy::{DynKind, Means};
 
 use super::*;
 use crate::reference;
@@ -48,7 +49,9 @@ fn every_key_says_what_it_means() {
 fn every_example_loads_and_uses_its_policy() {
     let catalog = catalog();
     each(|kind, page| {
-        let files = Memory::new().with("example.yaml", page.example);
+        let files = page.files();
+        let seen = RefCell::default();
+        let means = Means { files: &files, seen: &seen };
         let loaded = load("example.yaml", &files, &NoEnvironment);
         let mut problems = loaded.problems.clone();
         let document = loaded.document.as_ref().expect("an example is a document");
@@ -58,7 +61,7 @@ fn every_example_loads_and_uses_its_policy() {
         assert!(policies.iter().any(|policy| &*policy.kind == kind.name()), "{} is not used", kind.name());
         for policy in &policies {
             let used = catalog.find(&policy.kind).expect("an example uses policies that exist");
-            let compiled = used.compile(&policy.node, loaded.texts(), &mut problems, None);
+            let compiled = used.compile(&policy.node, loaded.texts(), means, &mut problems, None);
             assert!(compiled.is_some() || !problems.is_empty());
         }
         assert!(problems.is_empty(), "{}:\n{}", kind.name(), problems.render(loaded.texts(), Style::Plain));
@@ -71,9 +74,11 @@ fn unknown_keys_are_refused_with_their_place() {
         let text = format!("maitred: 1\npolicies:\n  {}:\n    nonsense_key: 1\n", kind.name());
         let files = Memory::new().with("wrong.yaml", text.as_str());
         let loaded = load("wrong.yaml", &files, &NoEnvironment);
+        let seen = RefCell::default();
+        let means = Means { files: &files, seen: &seen };
         let mut problems = Problems::new();
         let policy = &loaded.document.as_ref().expect("a document").policies.entries[0];
-        let compiled = kind.compile(&policy.node, loaded.texts(), &mut problems, None);
+        let compiled = kind.compile(&policy.node, loaded.texts(), means, &mut problems, None);
         assert!(compiled.is_none(), "{} takes any key", kind.name());
         let drawn = problems.render(loaded.texts(), Style::Plain);
         assert!(
@@ -86,12 +91,13 @@ fn unknown_keys_are_refused_with_their_place() {
 
 #[test]
 fn what_is_not_compiled_has_a_problem() {
-    let texts = Texts::default();
+    let (texts, files, seen) = (Texts::default(), Memory::new(), RefCell::default());
+    let means = Means { files: &files, seen: &seen };
     each(|kind, _| {
         for text in ["true", "[]", "nonsense", "-1", "~", "{ a: { b: c } }", "{}"] {
             let mut problems = Problems::new();
             let node = Node::parse(text).expect("a node");
-            let compiled = kind.compile(&node, &texts, &mut problems, None);
+            let compiled = kind.compile(&node, &texts, means, &mut problems, None);
             assert_eq!(compiled.is_some(), !problems.has_errors(), "{}: {text}", kind.name());
             if text == "true" && kind.is_on_by_default() {
                 assert!(compiled.is_some(), "{} is on by default", kind.name());

@@ -32,7 +32,7 @@ impl Policy for Cors {
     type Local = ();
 
     fn needs(&self) -> Needs {
-        Needs { preflights: true, every_answer: true }
+        Needs { preflights: true, every_answer: true, ..Needs::default() }
     }
 
     fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {

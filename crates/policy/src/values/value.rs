@@ -28,6 +28,8 @@ pub enum Value {
     RequestQuery,
     /// `client.ip`
     ClientIp,
+    /// The subject of the client's certificate; missing where it has shown none.
+    ClientCertificate,
     /// `header.NAME`, of the request. What occurs several times is joined as RFC 9110 section 5.3 says.
     Header(FieldName),
     /// `query.NAME`, decoded; the first of several.
@@ -84,6 +86,7 @@ impl Value {
             ValueName::RequestPath => Self::RequestPath,
             ValueName::RequestQuery => Self::RequestQuery,
             ValueName::ClientIp => Self::ClientIp,
+            ValueName::ClientCertificate => Self::ClientCertificate,
             ValueName::Header(field) => Self::Header(
                 FieldName::parse(field).map_err(|_| format!("`{field}` is no name of a header"))?,
             ),
@@ -158,6 +161,7 @@ impl Value {
                 .flat_map(cookies)
                 .find(|(candidate, _)| *candidate == name.as_bytes())
                 .map(|(_, value)| value),
+            Self::ClientCertificate => facts.certificate.as_ref().map(|shown| shown.subject.as_bytes()),
             Self::Route => Some(facts.route.name.as_bytes()),
             Self::Upstream => facts.upstream.as_ref().map(|name| name.as_bytes()),
             Self::ErrorTitle => view.error.map(|error| error.title.as_bytes()),

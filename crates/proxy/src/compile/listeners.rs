@@ -4,15 +4,16 @@
 use std::sync::Arc;
 
 use maitred_config::scalar;
-use maitred_config::{Document, PathHandling};
+use maitred_config::{Document, PathHandling, Protocol};
 use maitred_http::{PathRules, Scheme};
 use maitred_net::ListenAddress;
 
 use super::Compiler;
+use super::tls::TlsCompiler;
 use crate::listener::ListenerSettings;
 
 /// Compiles the listeners in the order of the document. The counts of one with the same name go on.
-pub(super) fn compile(compiler: &Compiler<'_>) -> Vec<Arc<ListenerSettings>> {
+pub(super) fn compile(compiler: &Compiler<'_>, tls: &mut TlsCompiler<'_, '_>) -> Vec<Arc<ListenerSettings>> {
     let Document { listeners, .. } = compiler.document;
     let previous = compiler.previous.map(|snapshot| &snapshot.listeners[..]).unwrap_or_default();
     let number = |index: usize| u16::try_from(index).unwrap_or(u16::MAX);
@@ -29,7 +30,11 @@ pub(super) fn compile(compiler: &Compiler<'_>) -> Vec<Arc<ListenerSettings>> {
                     scalar::ListenAddress::Tcp(address) => ListenAddress::Tcp(*address),
                     scalar::ListenAddress::Unix(path) => ListenAddress::Unix(path.into()),
                 },
-                scheme: Scheme::Http,
+                scheme: if listener.tls.is_some() { Scheme::Https } else { Scheme::Http },
+                http1: listener.protocols.contains(&Protocol::H1),
+                http2: listener.protocols.contains(&Protocol::H2),
+                tls: tls.listener(entry),
+                proxied: listener.proxy_protocol_from().to_vec(),
                 paths: match listener.paths {
                     PathHandling::Strict => PathRules::Strict,
                     PathHandling::Raw => PathRules::Raw,

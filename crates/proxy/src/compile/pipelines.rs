@@ -96,7 +96,7 @@ impl<'a> Pipelines<'a> {
         }
         let kind = self.compiler.catalog.find(kind)?;
         let previous = self.old.get(&(&*key.0, &*key.1)).map(|old| &*old.policy);
-        let compiled = kind.compile(node, self.compiler.texts, problems, previous);
+        let compiled = kind.compile(node, self.compiler.texts, self.compiler.means, problems, previous);
         let instance = compiled.map(|(phase, policy)| {
             let (place, name) = (Arc::from(&*key.0), Arc::from(&*key.1));
             Arc::new(PolicyInstance::new(place, name, phase, self.instances.len(), policy))

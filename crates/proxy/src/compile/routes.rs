@@ -319,6 +319,7 @@ impl One<'_> {
                     connect: timeouts.connect,
                     response: timeouts.response,
                     idle: timeouts.idle,
+                    stream_idle: timeouts.stream_idle,
                     total: timeouts.total,
                 }
             }
@@ -328,6 +329,7 @@ impl One<'_> {
             connect: own.connect.unwrap_or(base.connect),
             response: own.response.unwrap_or(base.response),
             idle: own.idle.unwrap_or(base.idle),
+            stream_idle: own.stream_idle.unwrap_or(base.stream_idle),
             total: own.total.or(base.total),
         };
         let upgrades = written.upgrades().into_iter().map(Into::into).collect();

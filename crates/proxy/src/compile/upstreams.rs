@@ -5,18 +5,30 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use maitred_config::{HostSent, Upstream as Written, UpstreamRef};
-use maitred_config::{Toggle, scalar};
-use maitred_upstream::{Cluster, ClusterSettings, EndpointHost, EndpointSettings, HostHeader, Timeouts};
+use maitred_config::scalar::{self, Scheme};
+use maitred_config::{
+    HostSent, OneOrMany, ProxyProtocolVersion, Toggle, Upstream as Written, UpstreamProtocol, UpstreamRef,
+    UpstreamTls,
+};
+use maitred_net::ClientTls;
+use maitred_upstream::{
+    Cluster, ClusterSettings, EndpointHost, EndpointSettings, HostHeader, Protocol, Timeouts, Transport,
+};
+use maitred_wire::{Limits, proxy_protocol};
 
 use super::Compiler;
+use super::tls::TlsCompiler;
 use crate::snapshot::Upstream;
 
 /// Which number an upstream has: by its name, or by its URL.
 pub(super) type UpstreamNumbers = HashMap<Arc<str>, usize>;
 
 /// Compiles all upstreams. What the previous snapshot's know of the same endpoints goes on.
-pub(super) fn compile(compiler: &Compiler<'_>) -> (Vec<Upstream>, UpstreamNumbers) {
+pub(super) fn compile(
+    compiler: &Compiler<'_>,
+    limits: &Limits,
+    tls: &mut TlsCompiler<'_, '_>,
+) -> (Vec<Upstream>, UpstreamNumbers) {
     let mut upstreams = Vec::new();
     let mut numbers = UpstreamNumbers::new();
     let old: HashMap<&str, &Upstream> = compiler
@@ -25,22 +37,31 @@ pub(super) fn compile(compiler: &Compiler<'_>) -> (Vec<Upstream>, UpstreamNumber
         .flat_map(|snapshot| &snapshot.upstreams)
         .map(|upstream| (&*upstream.cluster.settings().name, upstream))
         .collect();
-    let mut add = |settings: ClusterSettings| {
+    let mut add = |settings: ClusterSettings, tls: Option<ClientTls>| {
         let name = Arc::clone(&settings.name);
         let previous = old.get(&*name).map(|upstream| &*upstream.cluster);
         numbers.insert(Arc::clone(&name), upstreams.len());
         let series = compiler.metrics.upstream(&name);
-        upstreams.push(Upstream { cluster: Arc::new(Cluster::new(settings, previous)), series });
+        upstreams.push(Upstream {
+            cluster: Arc::new(Cluster::new(settings, Transport { tls, limits: limits.clone() }, previous)),
+            series,
+        });
     };
     for entry in &compiler.document.upstreams {
-        add(named(&entry.name, &entry.value));
+        let upstream = &entry.value;
+        let speaks_tls = upstream.endpoints.iter().any(|endpoint| endpoint.url.value.scheme.is_tls());
+        let own = upstream.tls.clone().unwrap_or_default();
+        let tls = speaks_tls.then(|| tls.service(&own, upstream.protocols.as_ref(), entry.span)).flatten();
+        add(named(&entry.name, upstream), tls);
     }
     let mut seen = std::collections::HashSet::new();
     for route in &compiler.document.routes {
         if let Some(UpstreamRef::Url(url)) = &route.value.upstream {
             let name: Arc<str> = url.value.to_string().into();
             if seen.insert(Arc::clone(&name)) {
-                add(inline(name, &url.value));
+                let usual = UpstreamTls::default();
+                let tls = url.value.scheme.is_tls().then(|| tls.service(&usual, None, url.span)).flatten();
+                add(inline(name, &url.value), tls);
             }
         }
     }
@@ -51,7 +72,7 @@ fn named(name: &str, upstream: &Written) -> ClusterSettings {
     let endpoints = upstream
         .endpoints
         .iter()
-        .map(|endpoint| EndpointSettings { host: host(&endpoint.url.value), weight: endpoint.weight })
+        .map(|endpoint| endpoint_settings(&endpoint.url.value, endpoint.weight, upstream.protocols.as_ref()))
         .collect();
     let (idle, idle_timeout, max_requests) = match &upstream.keepalive {
         Toggle::On(keepalive) => {
@@ -72,12 +93,17 @@ fn named(name: &str, upstream: &Written) -> ClusterSettings {
             connect: timeouts.connect,
             response: timeouts.response,
             idle: timeouts.idle,
+            stream_idle: timeouts.stream_idle,
             total: timeouts.total,
         },
         idle: usize::try_from(idle).unwrap_or(usize::MAX),
         idle_timeout,
         max_requests,
         max_connections: upstream.max_connections.and_then(|most| usize::try_from(most.get()).ok()),
+        proxy_protocol: upstream.proxy_protocol.map(|version| match version {
+            ProxyProtocolVersion::V1 => proxy_protocol::Version::V1,
+            ProxyProtocolVersion::V2 => proxy_protocol::Version::V2,
+        }),
     }
 }
 
@@ -85,14 +111,30 @@ fn named(name: &str, upstream: &Written) -> ClusterSettings {
 fn inline(name: Arc<str>, url: &scalar::EndpointUrl) -> ClusterSettings {
     ClusterSettings {
         name,
-        endpoints: vec![EndpointSettings { host: host(url), weight: 1 }],
+        endpoints: vec![endpoint_settings(url, 1, None)],
         host: HostHeader::Client,
         timeouts: Timeouts::default(),
         idle: 64,
         idle_timeout: Duration::from_mins(1),
         max_requests: 10_000,
         max_connections: None,
+        proxy_protocol: None,
     }
+}
+
+fn endpoint_settings(
+    url: &scalar::EndpointUrl,
+    weight: u32,
+    protocols: Option<&OneOrMany<UpstreamProtocol>>,
+) -> EndpointSettings {
+    let is_http2 = protocols.is_some_and(|protocols| protocols.contains(&UpstreamProtocol::H2));
+    let protocol = match url.scheme {
+        Scheme::Https | Scheme::Grpcs => Protocol::Tls,
+        Scheme::Grpc | Scheme::H2c => Protocol::Http2,
+        Scheme::Unix if is_http2 => Protocol::Http2,
+        Scheme::Http | Scheme::Unix | Scheme::Srv => Protocol::Http1,
+    };
+    EndpointSettings { host: host(url), weight, protocol }
 }
 
 fn host(url: &scalar::EndpointUrl) -> EndpointHost {

@@ -1,21 +1,25 @@
 //! The action of a route with an upstream: prepares the request, tries endpoints, and hands the answer on. Retries live
 //! here and nowhere else.
 
-mod attempt;
+pub(crate) mod attempt;
 mod headers;
 pub(crate) mod pump;
 pub(crate) mod tunnel;
 
 use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
-use maitred_http::{BodyLength, Method};
-use maitred_policy::{Fault, Retry};
+use maitred_grpc::{format_timeout, parse_timeout};
+use maitred_http::{BodyLength, Known, Method, RequestHead, ResponseHead};
+use maitred_policy::{Fault, RequestBody, Retry};
 use maitred_telemetry::UpstreamFailure;
 use maitred_upstream::{AcquireError, Lease, LocalCluster, LocalEndpoint};
 use smallvec::SmallVec;
 
 use self::attempt::Attempt;
-use self::pump::{Pump, PumpState, RateGuard};
+use self::pump::{Pump, PumpError, PumpState, RateGuard};
+use super::filtered::{Filtered, Filtering};
 use super::{Body, Exchange};
 use crate::action::ForwardSettings;
 use crate::connection::Connection;
@@ -32,12 +36,72 @@ pub(crate) struct Forwarded {
     /// The request's body, which may still be on its way.
     pub(crate) upload: Upload,
     pub(crate) timeouts: maitred_upstream::Timeouts,
+    /// How long neither side may say anything.
+    pub(crate) idle: Duration,
 }
 
 /// The request's body on its way to the service.
 pub(crate) struct Upload {
     pub(crate) pump: Pump,
     pub(crate) guard: RateGuard,
+    /// What goes in place of what the client sends.
+    changed: Option<Box<Filtering>>,
+}
+
+impl Upload {
+    fn new(exchange: &Exchange<'_>, body: &mut RequestBody) -> Self {
+        let limits = &exchange.snapshot.shared.limits;
+        let filters = std::mem::take(&mut body.filters);
+        let changed = match body.whole.take() {
+            Some(whole) => Some(Filtering::of_whole(*whole, filters)),
+            None if filters.is_empty() => None,
+            None => Some(Filtering::new(filters)),
+        };
+        Self {
+            pump: Pump { limit: exchange.facts.body_limit, ..Pump::default() },
+            guard: RateGuard::new(limits.body_rate, limits.body_grace),
+            changed: changed.map(Box::new),
+        }
+    }
+
+    /// Its length, where the client announced this one.
+    fn length(&self, announced: BodyLength) -> BodyLength {
+        match &self.changed {
+            None => announced,
+            Some(filtering) => filtering.length().map_or(BodyLength::Unknown, BodyLength::Known),
+        }
+    }
+
+    /// Moves what can be moved now.
+    pub(crate) fn poll_on(
+        &mut self,
+        cx: &mut Context<'_>,
+        connection: &mut Connection,
+        lease: &mut Lease,
+    ) -> Poll<Result<(), PumpError>> {
+        let (mut source, mut sink) = (connection.client.body(), lease.client().body());
+        match &mut self.changed {
+            None => self.pump.poll(cx, &mut source, &mut sink),
+            Some(filtering) => self.pump.poll(cx, &mut Filtered { filtering, source }, &mut sink),
+        }
+    }
+
+    /// The same while the answer is read: once that is there, it no longer matters what becomes of the request.
+    pub(crate) fn poll_beside_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        connection: &mut Connection,
+        lease: &mut Lease,
+    ) {
+        if !self.pump.is_over() && matches!(self.poll_on(cx, connection, lease), Poll::Ready(Err(_))) {
+            self.pump.state = PumpState::Abandoned;
+        }
+    }
+
+    /// What a filter could not take.
+    fn take_fault(&mut self) -> Option<Fault> {
+        self.changed.as_mut()?.fault.take()
+    }
 }
 
 /// Sends the request to the route's upstream and reads the head of the answer into `heads.response`.
@@ -46,19 +110,21 @@ pub(crate) async fn forward(
     settings: &ForwardSettings,
     connection: &mut Connection,
     heads: &mut Heads,
+    body: &mut RequestBody,
 ) -> Result<Body, Fault> {
     let cluster = Rc::clone(&exchange.snapshot.clusters[settings.upstream]);
     exchange.facts.upstream = Some(Rc::clone(&exchange.snapshot.names[settings.upstream]));
     let mut now = exchange.worker.clock.now();
     exchange.record.upstream_started = Some(now);
+    exchange.deadline = deadline(exchange, settings, &mut heads.request);
     headers::prepare(&mut heads.request, &exchange.facts);
-    let upgrade = headers::upgrade(exchange, &settings.upgrades, &heads.request)?;
+    let upgrade = headers::upgrade(exchange, &settings.upgrades, &mut heads.request)?;
 
-    let limits = &exchange.snapshot.shared.limits;
-    let mut upload = Upload {
-        pump: Pump { limit: exchange.facts.body_limit, ..Pump::default() },
-        guard: RateGuard::new(limits.body_rate, limits.body_grace),
-    };
+    if body.whole.is_some() {
+        // It is here already.
+        heads.request.fields.remove_known(Known::Expect);
+    }
+    let mut upload = Upload::new(exchange, body);
     let mut tried: SmallVec<[Rc<LocalEndpoint>; 3]> = SmallVec::new();
     let mut again: Option<Rc<LocalEndpoint>> = None;
     let mut failed: Option<Fault> = None;
@@ -85,7 +151,9 @@ pub(crate) async fn forward(
         let fault = match attempt.run(&endpoint, fresh, connection, heads).await {
             Ok((lease, length)) => {
                 let is_switch = heads.response.status == 101;
-                let forwarded = Forwarded { lease, cluster, length, upload, timeouts: settings.timeouts };
+                let timeouts = settings.timeouts;
+                let idle = if is_stream(&heads.response) { timeouts.stream_idle } else { timeouts.idle };
+                let forwarded = Forwarded { lease, cluster, length, upload, timeouts, idle };
                 let body = Box::new(forwarded);
                 return Ok(if is_switch { Body::Tunnel(body) } else { Body::Stream(body) });
             }
@@ -109,6 +177,30 @@ pub(crate) async fn forward(
     }
 }
 
+/// When the exchange must be over: the route's limit, or the deadline of a call of gRPC, whichever comes first. The service is
+/// told what is left of it.
+fn deadline(
+    exchange: &Exchange<'_>,
+    settings: &ForwardSettings,
+    request: &mut RequestHead,
+) -> Option<Instant> {
+    let mut total = settings.timeouts.total;
+    if let Some(wanted) = request.fields.known(Known::GrpcTimeout).and_then(parse_timeout) {
+        total = Some(total.map_or(wanted, |total| total.min(wanted)));
+        let spent = exchange.worker.clock.now().saturating_duration_since(exchange.started);
+        let left = total.unwrap_or(wanted).saturating_sub(spent);
+        request.fields.set_known(Known::GrpcTimeout, format_timeout(left).as_bytes());
+    }
+    total.and_then(|total| exchange.started.checked_add(total))
+}
+
+/// Whether an answer goes on for as long as somebody has something to say: events (SSE), gRPC, another protocol.
+fn is_stream(response: &ResponseHead) -> bool {
+    let kind = response.fields.known(Known::ContentType).unwrap_or_default();
+    let begins = |name: &[u8]| kind.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+    response.status == 101 || begins(b"text/event-stream") || begins(b"application/grpc")
+}
+
 /// Only what cannot have had an effect is sent twice, and only while its body is still whole here.
 fn may_try_again(fault: &Fault, method: Method, upload: &Upload) -> bool {
     upload.pump.moved == 0
@@ -130,6 +222,10 @@ fn acquire_fault(cluster: &LocalCluster, error: AcquireError) -> Fault {
         AcquireError::Full => {
             cluster.counts().failures(UpstreamFailure::ConnectionLimit).inc();
             Fault::unavailable("upstream_connections").field(b"Retry-After", b"1").source(AcquireError::Full)
+        }
+        AcquireError::Tls(error) => {
+            cluster.counts().failures(UpstreamFailure::Tls).inc();
+            Fault::bad_gateway("upstream_tls").source(AcquireError::Tls(error)).retry(Retry::Safe)
         }
         AcquireError::Connect(error) => {
             cluster.counts().failures(UpstreamFailure::Connect).inc();

@@ -9,6 +9,7 @@ use maitred_http::{Fields, Known, RequestHead, Scheme, list_items};
 use maitred_policy::{Facts, PathParams, RequestId, TableRef};
 
 use crate::clock::unix_micros;
+use crate::connection::Connection;
 use crate::listener::ListenerSettings;
 use crate::local::LocalSnapshot;
 use crate::worker::Worker;
@@ -18,11 +19,11 @@ pub(crate) fn facts(
     worker: &Worker,
     snapshot: &LocalSnapshot,
     settings: &ListenerSettings,
-    listener: Rc<str>,
-    peer: IpAddr,
+    connection: &Connection,
     request: &RequestHead,
     at: Instant,
 ) -> Facts {
+    let peer = connection.peer;
     let received = worker.wall(at);
     let trusted = !settings.trusted.is_empty() && settings.trusts(peer);
     let (client, scheme) =
@@ -32,7 +33,8 @@ pub(crate) fn facts(
         peer,
         peer_is_trusted: trusted,
         scheme,
-        listener,
+        listener: Rc::clone(&connection.admitted.listener),
+        certificate: connection.arrival.as_ref().and_then(|arrival| arrival.certificate.clone()),
         request_id: RequestId::new(unix_micros(received) / 1000, worker.random()),
         received,
         route: TableRef::new(&snapshot.route_facts, snapshot.shared.unmatched()),

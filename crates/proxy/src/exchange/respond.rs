@@ -6,10 +6,11 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use maitred_http::{BodyLength, Known, Method, ResponseHead, reason};
 use maitred_policy::values::ErrorView;
-use maitred_policy::{Fault, Side};
+use maitred_policy::{Fault, Filters, Side};
 use maitred_telemetry::UpstreamFailure;
 use maitred_wire::{BodySink, Broken};
 
+use super::filtered::{Filtered, Filtering};
 use super::forward::Forwarded;
 use super::forward::pump::{Pump, PumpError, PumpState, RateGuard};
 use super::forward::tunnel::Tunnel;
@@ -30,10 +31,14 @@ pub(crate) async fn send(
     connection: &mut Connection,
     head: &mut ResponseHead,
     body: Body,
+    filters: Filters,
 ) -> Sent {
     match body {
         Body::Own(bytes) => send_own(exchange, connection, head, bytes).await,
-        Body::Stream(forwarded) => send_stream(exchange, connection, head, *forwarded).await,
+        Body::Stream(forwarded) => {
+            let filtering = (!filters.is_empty()).then(|| Box::new(Filtering::new(filters)));
+            send_stream(exchange, connection, head, *forwarded, filtering).await
+        }
         Body::Tunnel(forwarded) => switch(exchange, connection, head, *forwarded).await,
     }
 }
@@ -45,14 +50,14 @@ async fn send_own(
     body: Bytes,
 ) -> Sent {
     // A body of the request that nobody read, and that is not all there, is in the way of the next request.
-    let may_keep_alive = connection.server.drop_body() && !connection.is_last(exchange.worker);
+    let may_keep_alive = connection.client.drop_body() && !connection.is_last(exchange.worker);
     let length = BodyLength::Known(body.len() as u64);
     add_date(exchange, head);
-    let keep_alive = connection.server.respond(head, length, may_keep_alive);
-    let body = if head.has_no_body(connection.server.request_method()) { Bytes::new() } else { body };
+    let keep_alive = connection.client.respond(head, length, may_keep_alive);
+    let body = if head.has_no_body(connection.client.request_method()) { Bytes::new() } else { body };
     exchange.record.bytes_out = body.len() as u64;
     match write_out(exchange.worker, exchange.snapshot, connection, &body).await {
-        Ok(()) => Sent::Whole { keep_alive: connection.server.end_exchange() && keep_alive },
+        Ok(()) => Sent::Whole { keep_alive: connection.client.end_exchange() && keep_alive },
         Err(error) => {
             client_gone(exchange, &error);
             Sent::Broken
@@ -81,8 +86,8 @@ async fn write_out(
     let mut taken = 0;
     let mut seen = None;
     std::future::poll_fn(|cx| {
-        let Connection { server, stream, timer, .. } = &mut *connection;
-        let mut sink = server.body(stream);
+        let Connection { client, timer, .. } = &mut *connection;
+        let mut sink = client.body();
         loop {
             let step = if taken < body.len() {
                 sink.poll_send(cx, &body[taken..]).map_ok(|n| taken += n)
@@ -113,14 +118,15 @@ async fn send_stream(
     connection: &mut Connection,
     head: &mut ResponseHead,
     mut forwarded: Forwarded,
+    mut filtering: Option<Box<Filtering>>,
 ) -> Sent {
     let may_keep_alive =
         forwarded.upload.pump.state == PumpState::Done && !connection.is_last(exchange.worker);
-    let length = forwarded.length;
+    let length = if filtering.is_some() { BodyLength::Unknown } else { forwarded.length };
     add_date(exchange, head);
-    let keep_alive = connection.server.respond(head, length, may_keep_alive);
+    let keep_alive = connection.client.respond(head, length, may_keep_alive);
     let mut download = Pump::default();
-    let ended = relay(exchange, connection, &mut forwarded, &mut download).await;
+    let ended = relay(exchange, connection, &mut forwarded, &mut download, &mut filtering).await;
     exchange.record.bytes_out = download.moved;
     exchange.record.bytes_in = forwarded.upload.pump.moved;
     let now = exchange.worker.clock.now();
@@ -129,17 +135,22 @@ async fn send_stream(
         Ok(()) => {
             let Forwarded { lease, cluster, .. } = forwarded;
             cluster.release(lease, now);
-            Sent::Whole { keep_alive: connection.server.end_exchange() && keep_alive }
+            Sent::Whole { keep_alive: connection.client.end_exchange() && keep_alive }
         }
         Err(Cut::Client(error)) => {
             client_gone(exchange, &error);
+            Sent::Broken
+        }
+        Err(Cut::Filter(fault)) => {
+            exchange.record.outcome = fault.cause();
+            log_fault(exchange, connection.client.request_method(), &fault);
             Sent::Broken
         }
         Err(Cut::Service(cause, kind, error)) => {
             forwarded.cluster.counts().failures(kind).inc();
             let fault = Fault::bad_gateway(cause).source(error);
             exchange.record.outcome = cause;
-            log_fault(exchange, connection.server.request_method(), &fault);
+            log_fault(exchange, connection.client.request_method(), &fault);
             Sent::Broken
         }
     }
@@ -149,6 +160,8 @@ async fn send_stream(
 enum Cut {
     Client(Broken),
     Service(&'static str, UpstreamFailure, Broken),
+    /// A policy could not take it.
+    Filter(Fault),
 }
 
 async fn relay(
@@ -156,12 +169,13 @@ async fn relay(
     connection: &mut Connection,
     forwarded: &mut Forwarded,
     download: &mut Pump,
+    filtering: &mut Option<Box<Filtering>>,
 ) -> Result<(), Cut> {
     let limits = &exchange.snapshot.shared.limits;
     let mut guard = RateGuard::new(limits.body_rate, limits.body_grace);
     let mut seen = None;
     std::future::poll_fn(|cx| {
-        if let Poll::Ready(ended) = poll_relay(cx, connection, forwarded, download) {
+        if let Poll::Ready(ended) = poll_relay(cx, connection, forwarded, download, filtering) {
             return Poll::Ready(ended);
         }
         let progress = Some((download.state, download.moved, forwarded.upload.pump.moved));
@@ -172,10 +186,9 @@ async fn relay(
                 guard.wait(now, download.moved)
             } else {
                 guard.resume(now);
-                now + forwarded.timeouts.idle
+                now + forwarded.idle
             };
-            let end = forwarded.timeouts.total.and_then(|total| exchange.started.checked_add(total));
-            connection.timer.set(end.map_or(until, |end| until.min(end)));
+            connection.timer.set(exchange.deadline.map_or(until, |end| until.min(end)));
         }
         connection.timer.poll_fired(cx).map(|()| {
             let late = Broken::Io(std::io::ErrorKind::TimedOut.into());
@@ -193,20 +206,25 @@ fn poll_relay(
     connection: &mut Connection,
     forwarded: &mut Forwarded,
     download: &mut Pump,
+    filtering: &mut Option<Box<Filtering>>,
 ) -> Poll<Result<(), Cut>> {
-    let (client, upstream) = forwarded.lease.parts();
-    let Connection { server, stream, .. } = connection;
-    let upload = &mut forwarded.upload.pump;
-    if !upload.is_over()
-        && !matches!(
-            upload.poll(cx, &mut server.body(stream), &mut client.body(upstream)),
-            Poll::Pending | Poll::Ready(Ok(()))
-        )
-    {
-        // The answer was given already; what is left of the request no longer matters.
-        upload.state = PumpState::Abandoned;
+    let Forwarded { lease, upload, .. } = forwarded;
+    upload.poll_beside_answer(cx, connection, lease);
+    if let Poll::Ready(gone) = connection.client.poll_reset(cx) {
+        return Poll::Ready(Err(Cut::Client(gone)));
     }
-    download.poll(cx, &mut client.body(upstream), &mut server.body(stream)).map_err(|error| match error {
+    let (source, mut sink) = (lease.client().body(), connection.client.body());
+    let moved = match filtering {
+        None => download.poll(cx, &mut { source }, &mut sink),
+        Some(filtering) => {
+            let moved = download.poll(cx, &mut Filtered { filtering, source }, &mut sink);
+            if let Some(fault) = filtering.fault.take() {
+                return Poll::Ready(Err(Cut::Filter(fault)));
+            }
+            moved
+        }
+    };
+    moved.map_err(|error| match error {
         // The second is a service that sends another number of bytes than it announced.
         PumpError::Source(error @ Broken::Refused(_)) | PumpError::Sink(error @ Broken::Truncated) => {
             Cut::Service("upstream_protocol", UpstreamFailure::Protocol, error)
@@ -225,15 +243,15 @@ async fn switch(
     mut forwarded: Forwarded,
 ) -> Sent {
     let protocol = head.fields.known(Known::Upgrade).unwrap_or_default();
-    connection.server.switch(&head.fields, protocol);
+    connection.client.switch(&head.fields, protocol);
     let until = exchange.worker.clock.now() + exchange.snapshot.shared.limits.body_grace;
     if let Err(error) = connection.flush(until).await {
         client_gone(exchange, &error);
         return Sent::Broken;
     }
-    let from_client = connection.server.take_unread();
-    let from_service = forwarded.lease.parts().0.take_unread();
-    let idle = forwarded.timeouts.idle;
+    let from_client = connection.client.take_unread();
+    let from_service = forwarded.lease.client().take_unread();
+    let idle = forwarded.idle;
     Sent::Switched(Box::new(Tunnel { lease: forwarded.lease, from_client, from_service, idle }))
 }
 
@@ -255,10 +273,10 @@ pub(crate) async fn refuse(
         head.fields.append_known(Known::Allow, b"GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS, QUERY");
     }
     let body = problem(&ErrorView { status, title: reason(status), detail: reason(status) }, "");
-    connection.server.respond(&head, BodyLength::Known(body.len() as u64), false);
+    connection.client.respond(&head, BodyLength::Known(body.len() as u64), false);
     let written = write_out(worker, snapshot, connection, &body).await;
     record::refused(worker, snapshot, connection, heads, refused);
-    connection.server.end_exchange();
+    connection.client.end_exchange();
     if written.is_ok() { After::Close } else { After::Abort }
 }
 
@@ -266,7 +284,7 @@ pub(crate) async fn refuse(
 pub(crate) async fn panicked(worker: &Worker, connection: &mut Connection, message: String) -> After {
     worker.panics.inc();
     tracing::error!(client = %connection.peer, "an exchange panicked: {message}");
-    if connection.server.has_responded() {
+    if connection.client.has_responded() {
         return After::Abort;
     }
     let snapshot = worker.snapshot();

@@ -9,7 +9,10 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use super::*;
-use crate::cluster::{Cluster, ClusterSettings, HostHeader, Timeouts};
+use maitred_wire::Limits;
+
+use crate::cluster::{Cluster, ClusterSettings, HostHeader, Timeouts, Transport};
+use crate::endpoint::Protocol;
 use crate::resolver::{Addresses, ResolveError, Resolving};
 
 /// Answers from a table that tests change, and tells of each question.
@@ -46,6 +49,7 @@ fn cluster(hosts: &[&str]) -> Cluster {
     let endpoint = |host: &&str| EndpointSettings {
         host: EndpointHost::Tcp { host: Arc::from(*host), port: 80 },
         weight: 1,
+        protocol: Protocol::Http1,
     };
     let settings = ClusterSettings {
         name: "users".into(),
@@ -56,8 +60,9 @@ fn cluster(hosts: &[&str]) -> Cluster {
         idle_timeout: Duration::from_mins(1),
         max_requests: 100,
         max_connections: None,
+        proxy_protocol: None,
     };
-    Cluster::new(settings, None)
+    Cluster::new(settings, Transport { tls: None, limits: Limits::default() }, None)
 }
 
 fn addresses(cluster: &Cluster) -> Vec<String> {

@@ -1,37 +1,51 @@
-//! Connections to an endpoint: an idle one where there is one, else a new one; and back when the exchange is over.
+//! Connections to an endpoint: one that is there where it can take a request, else a new one; and back when the exchange is
+//! over. Connections of HTTP/1 take one request at a time and wait idle for the next; those of HTTP/2 are shared.
 //! Whether a request may be sent twice is not decided here.
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use maitred_net::{Stream, connect};
+use maitred_net::Stream;
 use maitred_telemetry::UpstreamSeries;
-use maitred_wire::h1::Client;
+use maitred_wire::ClientSide;
+use maitred_wire::h2::{ClientConnection, ClientStream};
 
+use super::open::{OpenError, Opened};
 use super::{LocalCluster, LocalEndpoint};
 use crate::cluster::ClusterShared;
 
-/// A connection that waits for its next request.
+/// A connection of HTTP/1 that waits for its next request.
 #[derive(Debug)]
 pub(crate) struct Idle {
     connection: Box<Connection>,
     since: Instant,
 }
 
+/// A connection of HTTP/1, or a stream of HTTP/2.
 #[derive(Debug)]
 struct Connection {
-    stream: Stream,
-    client: Client,
+    client: ClientSide<Stream>,
     requests: u64,
-    _counted: Counted,
+    /// A stream has no part in the count.
+    _counted: Option<Counted>,
+}
+
+/// A connection of HTTP/2. Streams hold it open, also when it takes no further ones.
+#[derive(Debug)]
+pub(crate) struct SharedConnection {
+    connection: ClientConnection,
+    requests: u64,
+    progress: u64,
+    since: Instant,
 }
 
 /// Counts an open connection for as long as it lives.
 #[derive(Debug)]
-struct Counted {
+pub(super) struct Counted {
     series: Arc<UpstreamSeries>,
     worker: usize,
 }
@@ -54,8 +68,21 @@ impl Drop for Busy {
 
 impl Idle {
     /// Whether it can still be used: not idle for too long, not closed by the service, and silent.
-    pub(crate) fn is_usable(&mut self, now: Instant, limit: std::time::Duration) -> bool {
-        now.saturating_duration_since(self.since) < limit && self.connection.stream.is_quiet()
+    pub(crate) fn is_usable(&mut self, now: Instant, limit: Duration) -> bool {
+        now.saturating_duration_since(self.since) < limit
+            && self.connection.client.as_http1().is_some_and(|(_, stream)| stream.is_quiet())
+    }
+}
+
+impl SharedConnection {
+    /// Whether it is to be kept: it takes requests, and was not without one for too long.
+    pub(crate) fn is_usable(&mut self, now: Instant, limit: Duration) -> bool {
+        self.connection.renew();
+        let progress = self.connection.progress();
+        if self.connection.streams() > 0 || progress != self.progress {
+            (self.progress, self.since) = (progress, now);
+        }
+        self.connection.is_open() && now.saturating_duration_since(self.since) < limit
     }
 }
 
@@ -66,6 +93,8 @@ pub enum AcquireError {
     Full,
     /// It could not be made.
     Connect(io::Error),
+    /// TLS could not be agreed on.
+    Tls(io::Error),
 }
 
 impl fmt::Display for AcquireError {
@@ -73,13 +102,23 @@ impl fmt::Display for AcquireError {
         match self {
             Self::Full => f.write_str("max_connections is reached"),
             Self::Connect(error) => error.fmt(f),
+            Self::Tls(error) => write!(f, "TLS: {error}"),
         }
     }
 }
 
 impl std::error::Error for AcquireError {}
 
-/// A connection in use. Dropping it closes it; [`LocalCluster::release`] keeps it for the next request.
+impl From<OpenError> for AcquireError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Connect(error) => Self::Connect(error),
+            OpenError::Tls(error) => Self::Tls(error),
+        }
+    }
+}
+
+/// A connection in use, or a stream of one. Dropping it closes it; [`LocalCluster::release`] keeps it for the next request.
 #[derive(Debug)]
 pub struct Lease {
     // Boxed, because it moves through many hands in each exchange.
@@ -99,8 +138,13 @@ impl LocalCluster {
         Ok(Some(Busy(Arc::clone(self.shared()))))
     }
 
-    /// An idle connection to this endpoint, if there is one. Asks nobody and waits for nothing.
+    /// A connection to this endpoint that can take a request, if there is one. Asks nobody and waits for nothing.
     pub fn take_idle(&self, endpoint: &Rc<LocalEndpoint>, now: Instant) -> Option<Lease> {
+        if endpoint.is_shared.get()
+            && let Some(lease) = self.take_shared(endpoint, now)
+        {
+            return Some(lease);
+        }
         let limit = self.cluster().settings().idle_timeout;
         let mut idle = endpoint.idle.borrow_mut();
         // The one used last is the likeliest to be alive, and lets the others grow old and be closed.
@@ -118,33 +162,74 @@ impl LocalCluster {
         None
     }
 
-    /// Opens a new connection to this endpoint. The time limit is the caller's.
-    pub async fn open(&self, endpoint: &Rc<LocalEndpoint>) -> Result<Lease, AcquireError> {
+    /// A stream of the connection of HTTP/2 that has the fewest.
+    fn take_shared(&self, endpoint: &Rc<LocalEndpoint>, now: Instant) -> Option<Lease> {
+        let most = self.cluster().settings().max_requests;
+        let mut shared = endpoint.shared.borrow_mut();
+        shared.retain(|shared| shared.connection.is_open() && shared.requests < most);
+        let least = shared.iter_mut().min_by_key(|shared| shared.connection.streams())?;
+        let busy = self.begin().ok()?;
+        let stream = least.connection.open()?;
+        (least.requests, least.since) = (least.requests + 1, now);
+        self.counts().reused.inc();
+        Some(Lease::of_stream(stream, endpoint, true, busy))
+    }
+
+    /// Opens a new connection to this endpoint. The time limit is the caller's. `ends` are those of the client's connection, for
+    /// services that are told.
+    pub async fn open(
+        &self,
+        endpoint: &Rc<LocalEndpoint>,
+        ends: Option<(SocketAddr, SocketAddr)>,
+        now: Instant,
+    ) -> Result<Lease, AcquireError> {
+        // Of many requests that come at once to a service that speaks HTTP/2, one opens the connection for all.
+        let _turn = if endpoint.is_shared.get() { endpoint.turn.acquire().await.ok() } else { None };
+        if let Some(lease) = self.take_shared(endpoint, now).filter(|_| endpoint.is_shared.get()) {
+            return Ok(lease);
+        }
         let busy = self.begin()?;
         self.counts().connections.inc();
         let counted = Counted { series: Arc::clone(self.series()), worker: self.worker() };
-        let mut last = io::ErrorKind::AddrNotAvailable.into();
-        for address in &*endpoint.endpoint.addresses {
-            match connect(address.connect_to()).await {
-                Ok(stream) => {
-                    self.counts().opened.inc();
-                    let client = Client::default();
-                    let connection = Box::new(Connection { stream, client, requests: 0, _counted: counted });
-                    let endpoint = Rc::clone(endpoint);
-                    return Ok(Lease { connection, endpoint, is_reused: false, _busy: busy });
+        let opened = super::open::open(self.cluster(), &endpoint.endpoint, ends).await?;
+        self.counts().opened.inc();
+        match opened {
+            Opened::Http1(stream) => {
+                let connection = Box::new(Connection {
+                    client: ClientSide::http1(stream),
+                    requests: 0,
+                    _counted: Some(counted),
+                });
+                Ok(Lease { connection, endpoint: Rc::clone(endpoint), is_reused: false, _busy: busy })
+            }
+            Opened::Http2(connection, driver) => {
+                tokio::task::spawn_local(async move {
+                    if let Err(broken) = driver.await {
+                        tracing::debug!("a connection to a service ended: {broken}");
+                    }
+                    drop(counted);
+                });
+                let broken = || AcquireError::Connect(io::ErrorKind::ConnectionReset.into());
+                let stream = connection.open().ok_or_else(broken)?;
+                let progress = connection.progress();
+                if self.cluster().settings().proxy_protocol.is_none() && !endpoint.is_gone.get() {
+                    endpoint.is_shared.set(true);
+                    let shared = SharedConnection { connection, requests: 1, progress, since: now };
+                    endpoint.shared.borrow_mut().push(shared);
                 }
-                Err(error) => last = error,
+                Ok(Lease::of_stream(stream, endpoint, false, busy))
             }
         }
-        Err(AcquireError::Connect(last))
     }
 
     /// Takes a connection back after its exchange, and keeps it if it can serve another: `now` is when it becomes idle.
     pub fn release(&self, lease: Lease, now: Instant) {
         let Lease { mut connection, endpoint, .. } = lease;
         connection.requests += 1;
-        let is_worn = connection.requests >= self.cluster().settings().max_requests;
-        if is_worn || endpoint.is_gone.get() || !connection.client.end_exchange() {
+        let settings = self.cluster().settings();
+        let is_worn = connection.requests >= settings.max_requests || settings.proxy_protocol.is_some();
+        let can_serve = connection.client.end_exchange() && connection.client.as_http1().is_some();
+        if is_worn || endpoint.is_gone.get() || !can_serve {
             return;
         }
         let mut idle = endpoint.idle.borrow_mut();
@@ -155,9 +240,21 @@ impl LocalCluster {
 }
 
 impl Lease {
-    /// The socket and the protocol state on it.
-    pub fn parts(&mut self) -> (&mut Client, &mut Stream) {
-        (&mut self.connection.client, &mut self.connection.stream)
+    fn of_stream(
+        stream: ClientStream,
+        endpoint: &Rc<LocalEndpoint>,
+        is_reused: bool,
+        busy: Option<Busy>,
+    ) -> Self {
+        let client = ClientSide::Http2(Box::new(stream));
+        let connection = Box::new(Connection { client, requests: 0, _counted: None });
+        Self { connection, endpoint: Rc::clone(endpoint), is_reused, _busy: busy }
+    }
+
+    /// The service's side of the exchange.
+    #[inline]
+    pub fn client(&mut self) -> &mut ClientSide<Stream> {
+        &mut self.connection.client
     }
 
     /// Whether it served a request before: then the service may have closed it just now.

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use maitred_http::{BodyLength, Known, ResponseHead};
 use maitred_policy::{Fault, Retry};
@@ -49,8 +49,10 @@ impl Attempt<'_> {
     ) -> Result<(Lease, BodyLength), Fault> {
         let mut lease = self.acquire(endpoint, fresh, connection).await?;
         headers::set_host(&mut heads.request, self.cluster, endpoint);
-        let (client, _) = lease.parts();
-        client.request(&heads.request, self.exchange.announced.length, self.upgrade);
+        let length = self.upload.length(self.exchange.announced.length);
+        if let Err(no_upgrade) = lease.client().request(&heads.request, length, self.upgrade) {
+            return Err(Fault::bad_gateway("upstream_upgrade").source(no_upgrade));
+        }
         loop {
             heads.response.clear();
             let waited = self.await_head(&mut lease, connection, heads).await;
@@ -90,7 +92,9 @@ impl Attempt<'_> {
             return Ok(lease);
         }
         connection.timer.set(self.cap(self.now + self.settings.timeouts.connect));
-        let mut opening = std::pin::pin!(self.cluster.open(endpoint));
+        let told = self.cluster.cluster().settings().proxy_protocol;
+        let ends = told.and_then(|_| connection.ends());
+        let mut opening = std::pin::pin!(self.cluster.open(endpoint, ends, self.now));
         let opened = std::future::poll_fn(|cx| {
             if let Poll::Ready(opened) = opening.as_mut().poll(cx) {
                 return Poll::Ready(Some(opened));
@@ -119,9 +123,11 @@ impl Attempt<'_> {
             if let Poll::Ready(ended) = self.poll_upload(cx, lease, connection) {
                 return Poll::Ready(ended);
             }
-            let (client, stream) = lease.parts();
+            if let Poll::Ready(gone) = connection.client.poll_reset(cx) {
+                return Poll::Ready(Waited::Client(gone));
+            }
             let limits = &self.exchange.snapshot.shared.limits;
-            match client.poll_response(cx, stream, limits, &mut heads.response) {
+            match lease.client().poll_response(cx, limits, &mut heads.response) {
                 Poll::Ready(Ok(length)) => return Poll::Ready(Waited::Head(length)),
                 Poll::Ready(Err(error)) => return Poll::Ready(Waited::Service(error)),
                 Poll::Pending => {}
@@ -145,9 +151,7 @@ impl Attempt<'_> {
         lease: &mut Lease,
         connection: &mut Connection,
     ) -> Poll<Waited> {
-        let (client, upstream) = lease.parts();
-        let mut source = connection.server.body(&mut connection.stream);
-        match self.upload.pump.poll(cx, &mut source, &mut client.body(upstream)) {
+        match self.upload.poll_on(cx, connection, lease) {
             Poll::Pending | Poll::Ready(Ok(())) => Poll::Pending,
             // The service may have answered before it stopped reading: its answer counts.
             Poll::Ready(Err(PumpError::Sink(_))) => {
@@ -179,17 +183,19 @@ impl Attempt<'_> {
 
     /// No wait lasts beyond the whole exchange's limit.
     fn cap(&self, at: Instant) -> Instant {
-        let total = self.settings.timeouts.total.unwrap_or(Duration::MAX);
-        self.exchange.started.checked_add(total).map_or(at, |end| at.min(end))
+        self.exchange.deadline.map_or(at, |end| at.min(end))
     }
 
     async fn relay_interim(&self, connection: &mut Connection, heads: &Heads) -> Result<(), Fault> {
-        connection.server.inform(&heads.response);
+        connection.client.inform(&heads.response);
         let until = self.exchange.worker.clock.now() + self.exchange.snapshot.shared.limits.body_grace;
         connection.flush(until).await.map_err(|error| Fault::client(499, "client_closed", "").source(error))
     }
 
-    fn fault(&self, waited: Waited, lease: &mut Lease) -> Fault {
+    fn fault(&mut self, waited: Waited, lease: &mut Lease) -> Fault {
+        if let Some(fault) = self.upload.take_fault() {
+            return fault;
+        }
         let count = |kind| self.cluster.counts().failures(kind).inc();
         match waited {
             Waited::Client(error) => client_fault(error),
@@ -209,8 +215,12 @@ impl Attempt<'_> {
             }
             Waited::Service(error) => {
                 count(UpstreamFailure::Reset);
-                let is_stale = lease.is_reused() && !lease.parts().0.has_heard();
-                let retry = if is_stale { Retry::IfReused } else { Retry::Never };
+                let is_stale = lease.is_reused() && !lease.client().has_heard();
+                let retry = match error.reset() {
+                    Some(reset) if reset.is_unprocessed => Retry::Safe,
+                    _ if is_stale => Retry::IfReused,
+                    _ => Retry::Never,
+                };
                 Fault::bad_gateway("upstream_reset").source(error).retry(retry)
             }
             Waited::Head(_) => Fault::gateway("attempt"),

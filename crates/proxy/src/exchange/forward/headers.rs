@@ -1,6 +1,8 @@
 //! What the gateway says in a request to a service, and in its answer to a client, beside what both sent.
 //! Policies add their own before and after.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use maitred_http::{FieldName, Known, RequestHead, ResponseHead, Scheme, Version, list_items};
 use maitred_policy::{Facts, Fault};
 use maitred_upstream::{HostHeader, LocalCluster, LocalEndpoint};
@@ -11,7 +13,12 @@ use crate::exchange::{Exchange, identify};
 pub(super) fn prepare(request: &mut RequestHead, facts: &Facts) {
     identify::tell(request, facts);
     // How the gateway names itself to services, and in which version the request came to it (RFC 9110 section 7.6.3).
-    let via: &[u8] = if request.version == Version::Http10 { b"1.0 maitred" } else { b"1.1 maitred" };
+    let via: &[u8] = match request.version {
+        Version::Http10 => b"1.0 maitred",
+        Version::Http11 => b"1.1 maitred",
+        Version::H2 => b"2 maitred",
+        Version::H3 => b"3 maitred",
+    };
     request.fields.append_known(Known::Via, via);
 }
 
@@ -31,20 +38,20 @@ pub(super) fn set_host(request: &mut RequestHead, cluster: &LocalCluster, endpoi
 pub(super) fn upgrade(
     exchange: &Exchange<'_>,
     listed: &[Box<str>],
-    request: &RequestHead,
+    request: &mut RequestHead,
 ) -> Result<Option<Vec<u8>>, Fault> {
     if !exchange.is_upgrade(request.method) {
         return Ok(None);
     }
-    let mut wanted = request.fields.all_known(Known::Upgrade).flat_map(list_items);
     let is_listed =
         |protocol: &&[u8]| listed.iter().any(|token| token.as_bytes().eq_ignore_ascii_case(protocol));
-    let Some(protocol) = wanted.find(is_listed) else {
+    let wanted = request.fields.all_known(Known::Upgrade).flat_map(list_items).find(is_listed);
+    let Some(protocol) = wanted.map(<[u8]>::to_vec) else {
         // A server may ignore an upgrade that it does not want (RFC 9110 section 7.8).
         return Ok(None);
     };
     if !protocol.eq_ignore_ascii_case(b"websocket") {
-        return Ok(Some(protocol.to_vec()));
+        return Ok(Some(protocol));
     }
     let version = FieldName::parse("Sec-WebSocket-Version").map_err(|_| Fault::gateway("field_name"))?;
     if request.fields.first(&version).is_some_and(|version| version != b"13") {
@@ -53,7 +60,13 @@ pub(super) fn upgrade(
             .field(b"Sec-WebSocket-Version", b"13")
             .field(b"Upgrade", b"websocket"));
     }
-    Ok(Some(b"websocket".to_vec()))
+    let key = FieldName::parse("Sec-WebSocket-Key").map_err(|_| Fault::gateway("field_name"))?;
+    if !request.fields.contains(&key) {
+        // A stream of HTTP/2 needs none (RFC 8441 section 5); a connection of HTTP/1.1 does (RFC 6455 section 4.1).
+        let nonce: [u8; 16] = exchange.worker.random();
+        request.fields.append(&key, BASE64_STANDARD.encode(nonce).as_bytes());
+    }
+    Ok(Some(protocol))
 }
 
 /// Makes a service's answer one of the gateway's: its `Via` is not the client's business, and a redirect to the

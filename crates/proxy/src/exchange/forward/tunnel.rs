@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use maitred_net::Stream;
 use maitred_upstream::Lease;
+use maitred_wire::ServerSide;
 use maitred_wire::buffer::Buffer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -43,9 +44,10 @@ impl Tunnel {
         let mut down = Flow::begin(&self.from_service);
         let mut seen = None;
         std::future::poll_fn(|cx| {
-            let (_, service) = self.lease.parts();
-            let ended = up.poll(cx, &mut connection.stream, service).is_err()
-                | down.poll(cx, service, &mut connection.stream).is_err();
+            // Only a connection of HTTP/1 to a service becomes a tunnel.
+            let Some((_, service)) = self.lease.client().as_http1() else { return Poll::Ready(()) };
+            let client = &mut connection.client;
+            let ended = up.poll(cx, client, service).is_err() | down.poll(cx, service, client).is_err();
             if ended || (up.is_over && down.is_over) {
                 return Poll::Ready(());
             }
@@ -56,6 +58,24 @@ impl Tunnel {
             connection.timer.poll_fired(cx)
         })
         .await;
+    }
+}
+
+/// One end of a tunnel: a socket, or a client's stream of HTTP/2.
+trait Half: AsyncRead + AsyncWrite + Unpin {
+    /// Waits until there is something to read, without taking it.
+    fn poll_to_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+}
+
+impl Half for Stream {
+    fn poll_to_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_readable(cx)
+    }
+}
+
+impl Half for ServerSide<Stream> {
+    fn poll_to_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_readable(cx, Stream::poll_readable)
     }
 }
 
@@ -71,7 +91,7 @@ impl Flow {
     }
 
     /// Moves what can be moved now.
-    fn poll(&mut self, cx: &mut Context<'_>, from: &mut Stream, to: &mut Stream) -> io::Result<()> {
+    fn poll(&mut self, cx: &mut Context<'_>, from: &mut impl Half, to: &mut impl Half) -> io::Result<()> {
         match self.poll_move(cx, from, to) {
             Poll::Ready(result) => result,
             Poll::Pending => Ok(()),
@@ -81,8 +101,8 @@ impl Flow {
     fn poll_move(
         &mut self,
         cx: &mut Context<'_>,
-        from: &mut Stream,
-        to: &mut Stream,
+        from: &mut impl Half,
+        to: &mut impl Half,
     ) -> Poll<io::Result<()>> {
         while !self.is_over {
             while self.start < self.end {
@@ -108,8 +128,8 @@ impl Flow {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>, from: &mut Stream) -> Result<Poll<()>, io::Error> {
-        if from.poll_readable(cx)?.is_pending() {
+    fn poll_read(&mut self, cx: &mut Context<'_>, from: &mut impl Half) -> Result<Poll<()>, io::Error> {
+        if from.poll_to_read(cx)?.is_pending() {
             return Ok(Poll::Pending);
         }
         if self.buffer.is_empty() {

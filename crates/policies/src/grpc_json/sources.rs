@@ -1,0 +1,104 @@
+//! Where the descriptors of services come from: a file of them, or `.proto` sources.
+//! What is wrong with them is told with the file that it is in.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use maitred_config::{FilePath, Glob, Problem};
+use maitred_grpc::{Descriptors, Transcoder, TranscoderOptions};
+use maitred_policy::Build;
+
+use super::GrpcJsonConfig;
+
+/// Reads the descriptors.
+pub(super) fn descriptors(config: &GrpcJsonConfig, build: &mut Build<'_>) -> Option<Descriptors> {
+    match (&config.descriptors, &config.protos) {
+        (Some(set), None) => {
+            let bytes = build.read(set.as_path())?;
+            let read = Descriptors::from_set(&bytes);
+            read.map_err(|error| told(&format!("`{}`: {error}", set.as_path().display()), build)).ok()
+        }
+        (None, Some(protos)) => {
+            let mut files = Vec::new();
+            for pattern in protos.iter().map(FilePath::as_path) {
+                let found = files_of(pattern, build);
+                if found.is_empty() {
+                    told(&format!("no file fits `{}`", pattern.display()), build);
+                    return None;
+                }
+                files.extend(found);
+            }
+            from_sources(&files, build)
+        }
+        (one, _) => {
+            let message = match one {
+                Some(_) => "services come from `descriptors` or from `protos`, not from both",
+                None => "it is not said where the services are described",
+            };
+            let help = "write `descriptors: FILE` for a set of descriptors, or `protos: FILE` for sources";
+            build.report(Problem::error(message).at(build.span()).help(help));
+            None
+        }
+    }
+}
+
+/// Compiles the annotations. Everything that is wrong with them is told.
+pub(super) fn transcoder(
+    descriptors: &Descriptors,
+    options: TranscoderOptions,
+    build: &mut Build<'_>,
+) -> Option<Transcoder> {
+    match Transcoder::new(descriptors, options) {
+        Ok(transcoder) => Some(transcoder),
+        Err(problems) => {
+            for problem in problems {
+                told(&format!("`{}`: {}", problem.rpc, problem.problem), build);
+            }
+            None
+        }
+    }
+}
+
+fn told(message: &str, build: &mut Build<'_>) {
+    build.report(Problem::error(message).at(build.span()));
+}
+
+/// A file, or those that fit a pattern.
+fn files_of(pattern: &Path, build: &Build<'_>) -> Vec<PathBuf> {
+    let text = pattern.to_string_lossy();
+    if !text.contains(['*', '?', '[']) {
+        return vec![pattern.to_owned()];
+    }
+    build.find(&Glob::new(Path::new(""), &text))
+}
+
+/// Reads sources. Their imports are looked for in the folders that hold the sources, and in those above them.
+fn from_sources(files: &[PathBuf], build: &mut Build<'_>) -> Option<Descriptors> {
+    let mut folders: Vec<&Path> = Vec::new();
+    for folder in files.iter().flat_map(|file| file.ancestors().skip(1)) {
+        if !folders.contains(&folder) {
+            folders.push(folder);
+        }
+    }
+    let names: Vec<String> = files.iter().map(|file| file.to_string_lossy().into_owned()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let read = |name: &str| {
+        let own = names.contains(&name).then(|| PathBuf::from(name));
+        let places = own.into_iter().chain(folders.iter().map(|folder| folder.join(name)));
+        for place in places {
+            match build.try_read(&place) {
+                Ok(bytes) => return String::from_utf8(bytes).map_err(io::Error::other),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::NotFound, "there is no such file"))
+    };
+    match Descriptors::from_sources(&names, read) {
+        Ok(descriptors) => Some(descriptors),
+        Err(error) => {
+            told(&error.to_string(), build);
+            None
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! A panic becomes an error of the one exchange that it happened in.
+//! What is answered then is the business of the response step.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// A future whose panic is an error: one exchange that goes wrong takes no other with it.
+pub(crate) struct CatchPanic<F>(pub(crate) Pin<Box<F>>);
+
+impl<F: Future> Future for CatchPanic<F> {
+    type Output = Result<F::Output, String>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(cx))) {
+            Ok(poll) => poll.map(Ok),
+            Err(payload) => {
+                let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+                let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+                Poll::Ready(Err(text.unwrap_or_else(|| "a panic without a message".to_owned())))
+            }
+        }
+    }
+}

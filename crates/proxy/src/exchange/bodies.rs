@@ -1,0 +1,172 @@
+//! Bodies that policies need whole: read to their end before they go on.
+//! All others stream by, and nothing here is asked.
+
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use maitred_http::ResponseHead;
+use maitred_policy::{Fault, ResponseBody, WholeBody};
+use maitred_telemetry::UpstreamFailure;
+use maitred_wire::{BodySource, Broken, Piece};
+
+use super::filtered::Filtering;
+use super::forward::Forwarded;
+use super::forward::attempt::{client_fault, too_large};
+use super::forward::pump::{PumpState, RateGuard};
+use super::{Body, Exchange};
+use crate::connection::Connection;
+use crate::local::Heads;
+
+/// Reads the whole body of the request, at the rate that a client must keep.
+pub(crate) async fn read_request(
+    exchange: &Exchange<'_>,
+    connection: &mut Connection,
+) -> Result<WholeBody, Fault> {
+    let limits = &exchange.snapshot.shared.limits;
+    let most =
+        exchange.facts.body_limit.map_or(limits.buffered_body, |limit| limit.min(limits.buffered_body));
+    if exchange.announced.expects_continue {
+        // Nobody else will ask for it.
+        connection.client.inform(&ResponseHead { status: 100, ..ResponseHead::default() });
+        let until = exchange.worker.clock.now() + limits.body_grace;
+        connection.flush(until).await.map_err(client_fault)?;
+    }
+    let mut guard = RateGuard::new(limits.body_rate, limits.body_grace);
+    let mut whole = WholeBody::default();
+    let mut seen = None;
+    std::future::poll_fn(|cx| {
+        let Connection { client, timer, .. } = &mut *connection;
+        match gather(cx, &mut client.body(), &mut whole, most) {
+            Poll::Ready(Ok(true)) => return Poll::Ready(Ok(())),
+            Poll::Ready(Ok(false)) => return Poll::Ready(Err(too_large())),
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(client_fault(error))),
+            Poll::Pending => {}
+        }
+        if seen != Some(whole.bytes.len()) {
+            seen = Some(whole.bytes.len());
+            timer.set(guard.wait(exchange.worker.clock.now(), whole.bytes.len() as u64));
+        }
+        timer.poll_fired(cx).map(|()| Err(Fault::client(408, "request_timeout", "Request timeout")))
+    })
+    .await?;
+    Ok(whole)
+}
+
+/// Reads the answer of a service to its end, where a policy asked for that.
+pub(crate) async fn read_answer(
+    exchange: &mut Exchange<'_>,
+    connection: &mut Connection,
+    heads: &mut Heads,
+    body: Body,
+    answer: &mut ResponseBody,
+) -> Body {
+    let Body::Stream(forwarded) = body else { return body };
+    match read_response(exchange, connection, forwarded).await {
+        Ok(whole) => {
+            answer.whole = Some(Box::new(whole));
+            Body::Own(Bytes::new())
+        }
+        Err(fault) => exchange.fault(&mut heads.response, &heads.request, &fault),
+    }
+}
+
+/// The body as policies have left it. What is there as a whole passes its filters at once.
+pub(crate) fn settle(
+    exchange: &mut Exchange<'_>,
+    heads: &mut Heads,
+    body: Body,
+    answer: &mut ResponseBody,
+) -> Body {
+    let whole = match (answer.whole.take(), body) {
+        (Some(whole), _) => *whole,
+        (None, Body::Own(bytes)) if !answer.filters.is_empty() => {
+            WholeBody { bytes: bytes.into(), trailers: None }
+        }
+        (None, body) => return body,
+    };
+    match Filtering::of_whole(whole, std::mem::take(&mut answer.filters)).into_whole() {
+        Ok(whole) => Body::Own(whole.bytes.into()),
+        Err(fault) => exchange.fault(&mut heads.response, &heads.request, &fault),
+    }
+}
+
+/// Reads the whole body of a service's answer; the rest of the request's goes its way meanwhile.
+async fn read_response(
+    exchange: &mut Exchange<'_>,
+    connection: &mut Connection,
+    mut forwarded: Box<Forwarded>,
+) -> Result<WholeBody, Fault> {
+    let most = exchange.snapshot.shared.limits.buffered_body;
+    let mut whole = WholeBody::default();
+    let mut seen = None;
+    let read = std::future::poll_fn(|cx| {
+        let Forwarded { lease, upload, timeouts, .. } = &mut *forwarded;
+        upload.poll_beside_answer(cx, connection, lease);
+        match gather(cx, &mut lease.client().body(), &mut whole, most) {
+            Poll::Ready(Ok(true)) => return Poll::Ready(Ok(())),
+            Poll::Ready(Ok(false)) => return Poll::Ready(Err(Unread::TooLarge)),
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(Unread::Broken(error))),
+            Poll::Pending => {}
+        }
+        let progress = Some((whole.bytes.len(), upload.pump.moved));
+        if seen != progress {
+            seen = progress;
+            let until = exchange.worker.clock.now() + timeouts.idle;
+            connection.timer.set(exchange.deadline.map_or(until, |end| until.min(end)));
+        }
+        connection.timer.poll_fired(cx).map(|()| Err(Unread::Late))
+    })
+    .await;
+    let now = exchange.worker.clock.now();
+    exchange.record.bytes_in = forwarded.upload.pump.moved;
+    exchange.record.upstream_ended = Some(now);
+    let Forwarded { lease, cluster, upload, .. } = *forwarded;
+    let (kind, fault) = match read {
+        Ok(()) => {
+            if upload.pump.state == PumpState::Done {
+                cluster.release(lease, now);
+            }
+            return Ok(whole);
+        }
+        Err(Unread::Late) => (UpstreamFailure::Timeout, Fault::timeout("upstream_timeout")),
+        Err(Unread::TooLarge) => (UpstreamFailure::Protocol, Fault::bad_gateway("response_too_large")),
+        Err(Unread::Broken(error)) => {
+            (UpstreamFailure::Reset, Fault::bad_gateway("upstream_reset").source(error))
+        }
+    };
+    cluster.counts().failures(kind).inc();
+    Err(fault)
+}
+
+/// Why an answer could not be read whole.
+enum Unread {
+    Late,
+    TooLarge,
+    Broken(Broken),
+}
+
+/// Reads on; ready once the body has ended, or is larger than `most`: then the answer is `false`.
+fn gather(
+    cx: &mut Context<'_>,
+    source: &mut impl BodySource,
+    whole: &mut WholeBody,
+    most: u64,
+) -> Poll<Result<bool, Broken>> {
+    loop {
+        match ready!(source.poll_piece(cx))? {
+            Piece::Bytes => {
+                let bytes = source.bytes();
+                let len = bytes.len();
+                if (whole.bytes.len() + len) as u64 > most {
+                    return Poll::Ready(Ok(false));
+                }
+                whole.bytes.extend_from_slice(bytes);
+                source.consume(len);
+            }
+            Piece::End => {
+                whole.trailers = source.trailers().cloned();
+                return Poll::Ready(Ok(true));
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Bodies that policies change on their way: a source behind filters.
+//! It holds what the filters made until it is sent, and never more than one piece of it.
+
+use std::task::{Context, Poll, ready};
+
+use maitred_http::Fields;
+use maitred_policy::{BodyFilter, Fault, Filters, WholeBody};
+use maitred_wire::{BodySource, Broken, Piece};
+
+/// What a filter is given at once: so much, and what it makes of it, is in memory.
+const PIECE: usize = 16 << 10;
+
+/// A body on its way through filters: what they made, and is not sent yet.
+#[derive(Debug, Default)]
+pub(crate) struct Filtering {
+    filters: Filters,
+    out: Vec<u8>,
+    sent: usize,
+    trailers: Option<Fields>,
+    is_over: bool,
+    /// What a filter could not take: then the body breaks off.
+    pub(crate) fault: Option<Fault>,
+}
+
+/// A source behind filters.
+pub(crate) struct Filtered<'a, S> {
+    pub(crate) filtering: &'a mut Filtering,
+    pub(crate) source: S,
+}
+
+impl Filtering {
+    pub(crate) fn new(filters: Filters) -> Self {
+        Self { filters, ..Self::default() }
+    }
+
+    /// A body that is there already, as it goes on.
+    pub(crate) fn of_whole(whole: WholeBody, filters: Filters) -> Self {
+        let mut filtering = Self::new(filters);
+        let made = if filtering.filters.is_empty() {
+            Ok((whole.bytes, whole.trailers))
+        } else {
+            filtering.pass(whole)
+        };
+        match made {
+            Ok((bytes, trailers)) => {
+                (filtering.out, filtering.trailers, filtering.is_over) = (bytes, trailers, true);
+            }
+            Err(fault) => filtering.fault = Some(fault),
+        }
+        filtering
+    }
+
+    fn pass(&mut self, whole: WholeBody) -> Result<(Vec<u8>, Option<Fields>), Fault> {
+        let mut out = Vec::new();
+        if !whole.bytes.is_empty() {
+            self.filters.push(&whole.bytes, &mut out)?;
+        }
+        let trailers = self.filters.finish(whole.trailers, &mut out)?;
+        Ok((out, trailers))
+    }
+
+    /// How long it is, if that is known.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.is_over.then_some(self.out.len() as u64)
+    }
+
+    /// All that was made, of a body that was there already.
+    pub(crate) fn into_whole(self) -> Result<WholeBody, Fault> {
+        match self.fault {
+            Some(fault) => Err(fault),
+            None => Ok(WholeBody { bytes: self.out, trailers: self.trailers }),
+        }
+    }
+
+    fn step(&mut self, piece: &[u8]) -> Result<(), Broken> {
+        self.filters.push(piece, &mut self.out).map_err(|fault| self.fail(fault))
+    }
+
+    fn end(&mut self, trailers: Option<Fields>) -> Result<(), Broken> {
+        self.is_over = true;
+        self.trailers = self.filters.finish(trailers, &mut self.out).map_err(|fault| self.fail(fault))?;
+        Ok(())
+    }
+
+    fn fail(&mut self, fault: Fault) -> Broken {
+        self.fault = Some(fault);
+        Broken::Truncated
+    }
+}
+
+impl<S: BodySource> BodySource for Filtered<'_, S> {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, Broken>> {
+        loop {
+            if self.filtering.fault.is_some() {
+                return Poll::Ready(Err(Broken::Truncated));
+            }
+            if self.filtering.sent < self.filtering.out.len() {
+                return Poll::Ready(Ok(Piece::Bytes));
+            }
+            if self.filtering.is_over {
+                return Poll::Ready(Ok(Piece::End));
+            }
+            self.filtering.out.clear();
+            self.filtering.sent = 0;
+            match ready!(self.source.poll_piece(cx))? {
+                Piece::Bytes => {
+                    let bytes = self.source.bytes();
+                    let taken = bytes.len().min(PIECE);
+                    self.filtering.step(&bytes[..taken])?;
+                    self.source.consume(taken);
+                }
+                Piece::End => self.filtering.end(self.source.trailers().cloned())?,
+            }
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.filtering.out[self.filtering.sent..]
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.filtering.sent += n;
+    }
+
+    fn trailers(&self) -> Option<&Fields> {
+        self.filtering.trailers.as_ref()
+    }
+}

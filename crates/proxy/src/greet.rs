@@ -1,0 +1,124 @@
+//! How a connection begins: the header of the PROXY protocol, TLS, and which version of HTTP is spoken on it.
+//! In the clear and without such a header there is nothing to do, and `client` begins at once.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+
+use maitred_net::{Alpn, Stream};
+use maitred_policy::CertificateFacts;
+use maitred_wire::ServerSide;
+use maitred_wire::proxy_protocol::{self, Addresses, Progress};
+use tokio::io::AsyncReadExt as _;
+
+use crate::connection::{Arrival, Connection};
+use crate::listener::ListenerSettings;
+use crate::worker::Worker;
+use crate::{client, streams};
+
+/// Greets a connection that was just accepted, and serves it to its end.
+pub(crate) async fn greet(worker: Rc<Worker>, settings: Arc<ListenerSettings>, connection: Box<Connection>) {
+    let is_proxied = settings.proxied.iter().any(|net| net.contains(&connection.peer));
+    let peer = connection.peer;
+    match Box::pin(begin(&worker, &settings, connection, is_proxied)).await {
+        Ok(Some((connection, true))) => streams::serve(&worker, *connection, Vec::new()).await,
+        Ok(Some((connection, false))) => client::serve(worker, connection).await,
+        Ok(None) => tracing::debug!(client = %peer, listener = %settings.name, "it took too long to begin"),
+        Err(error) => {
+            tracing::debug!(client = %peer, listener = %settings.name, "it could not begin: {error}");
+        }
+    }
+}
+
+/// A connection that is ready for its first request.
+struct Begun {
+    stream: Stream,
+    peer: IpAddr,
+    arrival: Arrival,
+    /// What TLS agreed on.
+    agreed: Option<Alpn>,
+}
+
+/// Does what must be done before the first request, within the time of a head. The answer says whether HTTP/2 follows.
+async fn begin(
+    worker: &Worker,
+    settings: &ListenerSettings,
+    connection: Box<Connection>,
+    is_proxied: bool,
+) -> io::Result<Option<(Box<Connection>, bool)>> {
+    let Connection { client, timer, peer, since, admitted, counted, .. } = *connection;
+    let ServerSide::Http1 { stream, .. } = client else { return Ok(None) };
+    timer.set(worker.clock.now() + worker.snapshot().shared.limits.head_timeout);
+    let begun = {
+        let mut steps = std::pin::pin!(steps(settings, stream, peer, is_proxied));
+        let wait = std::future::poll_fn(|cx| {
+            if let Poll::Ready(begun) = steps.as_mut().poll(cx) {
+                return Poll::Ready(Some(begun));
+            }
+            timer.poll_fired(cx).map(|()| None)
+        });
+        wait.await.transpose()?
+    };
+    let Some(Begun { stream, peer, arrival, agreed }) = begun else { return Ok(None) };
+    let is_http2 = agreed.map_or(!settings.http1, |agreed| agreed == Alpn::H2);
+    let connection = Connection {
+        client: ServerSide::http1(stream),
+        timer,
+        peer,
+        since,
+        admitted,
+        arrival: Some(Rc::new(arrival)),
+        // Where the protocol was agreed on, HTTP/1 is not HTTP/2 in disguise.
+        is_new: agreed.is_none(),
+        counted,
+    };
+    Ok(Some((Box::new(connection), is_http2)))
+}
+
+async fn steps(
+    settings: &ListenerSettings,
+    mut stream: Stream,
+    mut peer: IpAddr,
+    is_proxied: bool,
+) -> io::Result<Begun> {
+    let mut arrival = Arrival { certificate: None, ends: stream.ends() };
+    if is_proxied && let Some(ends) = read_header(&mut stream).await? {
+        (peer, arrival.ends) = (ends.0.ip().to_canonical(), Some(ends));
+    }
+    let Some(tls) = &settings.tls else { return Ok(Begun { stream, peer, arrival, agreed: None }) };
+    let done = tls.accept(stream).await?;
+    arrival.certificate = done.client.map(|shown| Rc::new(facts_of(shown)));
+    Ok(Begun { stream: done.stream, peer, arrival, agreed: done.protocol })
+}
+
+fn facts_of(certificate: maitred_net::ClientCertificate) -> CertificateFacts {
+    let maitred_net::ClientCertificate { subject, names, fingerprint, .. } = certificate;
+    CertificateFacts { subject, names, fingerprint }
+}
+
+/// Reads the header of the PROXY protocol, and not a byte more. None where it names nobody.
+async fn read_header(stream: &mut Stream) -> io::Result<Option<(SocketAddr, SocketAddr)>> {
+    let mut bytes = Vec::new();
+    loop {
+        match proxy_protocol::parse(&bytes).map_err(io::Error::other)? {
+            Progress::More(least) => {
+                let had = bytes.len();
+                bytes.resize(had + least, 0);
+                stream.read_exact(&mut bytes[had..]).await?;
+            }
+            Progress::Done { header, .. } => {
+                return Ok(match header.addresses {
+                    Some(Addresses::Tcp { source, destination }) => Some((source, destination)),
+                    _ => None,
+                });
+            }
+        }
+    }
+}
+
+/// Whether a connection from here must be greeted before it can be served.
+pub(crate) fn is_needed(settings: &ListenerSettings, peer: IpAddr) -> bool {
+    settings.tls.is_some() || !settings.http1 || settings.proxied.iter().any(|net| net.contains(&peer))
+}
