@@ -125,6 +125,26 @@ fn tickets_are_nothing_to_read() {
     });
 }
 
+/// A full record and many small ones behind it are more than is decrypted at once. What is left over is neither on the
+/// socket nor plain.
+#[test]
+fn what_is_not_decrypted_yet_is_not_quiet() {
+    let (server, client) = both();
+    run(async {
+        let (connected, accepted) = meet_over(unix_sockets(), &client, &server, "shop.example").await;
+        let (mut stream, mut known) = (connected.unwrap().0, accepted.unwrap());
+        send(&mut stream, &pattern(16 << 10)).await;
+        for _ in 0..120 {
+            send(&mut stream, b"x").await;
+        }
+        expect(&mut known.stream, &pattern(16 << 10)).await;
+        for left in (0..120).rev() {
+            expect(&mut known.stream, b"x").await;
+            assert_eq!(known.stream.is_quiet(), left == 0, "{left}");
+        }
+    });
+}
+
 #[test]
 fn closed_connections_are_not_quiet() {
     let (server, client) = both();
