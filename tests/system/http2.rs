@@ -17,8 +17,8 @@ fn one_port_speaks_both_versions() {
     let echo = Echo::of(&answer);
     assert_eq!((echo.target(), echo.field("X-Own")), ("/a?b", Some("1")));
     assert_eq!(echo.field("Via"), Some("2 maitred"));
-    assert_eq!(gateway.curl("/a", &[]).head.version(), "HTTP/1.1");
-    assert_eq!(gateway.access_to("/a").text("protocol"), "HTTP/1.1");
+    assert_eq!(gateway.curl("/plain", &[]).head.version(), "HTTP/1.1");
+    assert_eq!(gateway.access_to("/plain").text("protocol"), "HTTP/1.1");
 }
 
 #[test]
