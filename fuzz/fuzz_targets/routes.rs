@@ -10,6 +10,7 @@ use std::cmp::Ordering;
 use std::net::IpAddr;
 
 use libfuzzer_sys::fuzz_target;
+use maitred_fuzz::Choices;
 use maitred_http::{FieldName, Known, Method, PathRules, RequestHead};
 use maitred_router::{
     Ambiguity, Captures, Condition, HostSpec, Outcome, PathSpec, Pattern, RouteSpec, Router, Source, Subject,
@@ -38,25 +39,6 @@ thread_local! {
     static COMPILED: LazyCell<Vec<PathSpec>> =
         LazyCell::new(|| REGEXES.iter().map(|(text, _)| PathSpec::parse(text).expect("a pattern")).collect());
     static BEGINS: LazyCell<Pattern> = LazyCell::new(|| Pattern::parse("^1").expect("a pattern"));
-}
-
-/// Bytes as choices; when they run out, always the first.
-struct Choices<'a>(&'a [u8]);
-
-impl Choices<'_> {
-    fn number(&mut self, below: usize) -> usize {
-        let Some((&first, rest)) = self.0.split_first() else { return 0 };
-        self.0 = rest;
-        usize::from(first) % below
-    }
-
-    fn one<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.number(of.len())]
-    }
-
-    fn some<T>(&mut self, most: usize, mut make: impl FnMut(&mut Self) -> T) -> Vec<T> {
-        (0..self.number(most + 1)).map(|_| make(self)).collect()
-    }
 }
 
 /// A route, as it is written.

@@ -1,5 +1,5 @@
-//! What the fuzz targets share: a stream in memory that gives and takes pieces of a few bytes, and polling without a
-//! runtime. Not part of the product.
+//! What the fuzz targets share: a stream in memory that gives and takes pieces of a few bytes, polling without a
+//! runtime, and bytes as choices. Not part of the product.
 
 use std::io;
 use std::pin::Pin;
@@ -57,5 +57,28 @@ pub fn now<T>(poll: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> T {
     match poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => answer,
         Poll::Pending => panic!("it waits for a stream that has more, or has ended"),
+    }
+}
+
+/// Bytes as choices; when they run out, always the first.
+#[derive(Debug)]
+pub struct Choices<'a>(pub &'a [u8]);
+
+impl Choices<'_> {
+    /// A number from 0 on.
+    pub fn number(&mut self, below: usize) -> usize {
+        let Some((&first, rest)) = self.0.split_first() else { return 0 };
+        self.0 = rest;
+        usize::from(first) % below
+    }
+
+    /// One of these.
+    pub fn one<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.number(of.len())]
+    }
+
+    /// Some, at most so many.
+    pub fn some<T>(&mut self, most: usize, mut make: impl FnMut(&mut Self) -> T) -> Vec<T> {
+        (0..self.number(most + 1)).map(|_| make(self)).collect()
     }
 }
