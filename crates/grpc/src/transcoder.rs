@@ -16,6 +16,7 @@ mod response;
 mod target;
 
 use std::fmt;
+use std::sync::Arc;
 
 use maitred_http::Method;
 use prost_reflect::{DescriptorPool, MethodDescriptor};
@@ -85,7 +86,7 @@ impl Default for TranscoderOptions {
 #[derive(Clone)]
 pub struct Transcoder {
     pool: DescriptorPool,
-    options: TranscoderOptions,
+    options: Arc<TranscoderOptions>,
     bindings: Vec<Binding>,
     /// Places in `bindings`.
     table: PathTable<usize>,
@@ -117,6 +118,7 @@ impl Transcoder {
             }
         }
         let pool = descriptors.pool().clone();
+        let options = Arc::new(options);
         let mut compiled = Self { pool, options, bindings: Vec::new(), table: PathTable::default() };
         for method in &methods {
             compiled.bind_annotated(method, &mut problems);

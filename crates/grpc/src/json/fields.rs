@@ -45,7 +45,7 @@ pub(super) fn sort<'a>(
     Ok(found)
 }
 
-/// The bytes of a singular message that may have come in several pieces.
+/// The bytes of a singular message that may have come in several pieces; `room` is for these.
 pub(super) fn merged<'a>(values: &[Wire<'a>], room: &'a mut Vec<u8>) -> &'a [u8] {
     let bytes = |wire: &Wire<'a>| match wire {
         Wire::Bytes(bytes) | Wire::Group(bytes) => *bytes,

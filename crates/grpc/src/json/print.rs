@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use prost_reflect::{Kind, MessageDescriptor};
 
 use super::error::JsonError;
-use super::fields::{Found, merged, sort};
+use super::fields::{self, Found, sort};
 use super::slot::{Shape, Slot};
 use super::text::{push, push_double, push_float, push_string};
 use super::well_known::WellKnown;
@@ -119,10 +119,22 @@ impl<'o> Printer<'o> {
         match &slot.kind {
             Kind::Message(message) => {
                 let mut room = Vec::new();
-                self.message(message, merged(values, &mut room))
+                let wire = self.merged(values, &mut room)?;
+                self.message(message, wire)
             }
             kind => self.scalar(kind, values.last().copied().unwrap_or_else(|| scalar::zero(kind))),
         }
+    }
+
+    /// The bytes of a singular message. Pieces of it are copied once for each message that they are in, so the bytes that
+    /// are copied count as output.
+    fn merged<'a>(&mut self, values: &[Wire<'a>], room: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+        let wire = fields::merged(values, room);
+        if values.len() > 1 {
+            self.max_len = self.max_len.saturating_sub(wire.len());
+            self.check_len()?;
+        }
+        Ok(wire)
     }
 
     fn list(&mut self, found: &Found<'_>) -> Result<()> {

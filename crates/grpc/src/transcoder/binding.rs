@@ -2,6 +2,7 @@
 //! it, not by it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use maitred_http::Method;
 use prost_reflect::{MessageDescriptor, MethodDescriptor};
@@ -10,19 +11,21 @@ use super::target::{Given, Target};
 use crate::json::Slot;
 use crate::template::{PathTemplate, Segment};
 
-/// One way to make a call with HTTP.
+/// One way to make a call with HTTP. Clones share it.
 #[derive(Clone)]
-pub struct Binding {
+pub struct Binding(Arc<Parts>);
+
+struct Parts {
     rpc: MethodDescriptor,
     rpc_path: String,
     /// None: every method.
     method: Option<Method>,
     template: PathTemplate,
     /// The fields of the variables, in the order of the template.
-    pub(super) variables: Vec<Target>,
-    pub(super) body: Body,
+    variables: Vec<Target>,
+    body: Body,
     /// The field of the answer that is its body; none: the whole message.
-    pub(super) response_body: Option<Slot>,
+    response_body: Option<Slot>,
 }
 
 /// What the body of a request is.
@@ -62,52 +65,68 @@ impl Binding {
             })?),
         };
         let rpc_path = format!("/{}/{}", rpc.parent_service().full_name(), rpc.name());
-        Ok(Self { rpc: rpc.clone(), rpc_path, method, template, variables, body, response_body })
+        let rpc = rpc.clone();
+        Ok(Self(Arc::new(Parts { rpc, rpc_path, method, template, variables, body, response_body })))
     }
 
     /// The path of the call over gRPC: `/package.Service/Method`.
     pub fn rpc_path(&self) -> &str {
-        &self.rpc_path
+        &self.0.rpc_path
     }
 
     /// The method of HTTP; none: every one.
     pub fn method(&self) -> Option<Method> {
-        self.method
+        self.0.method
     }
 
     /// The path template.
     pub fn template(&self) -> &PathTemplate {
-        &self.template
+        &self.0.template
     }
 
     /// Whether a request sends several messages.
     pub fn is_client_streaming(&self) -> bool {
-        self.rpc.is_client_streaming()
+        self.0.rpc.is_client_streaming()
     }
 
     /// Whether an answer has several messages.
     pub fn is_server_streaming(&self) -> bool {
-        self.rpc.is_server_streaming()
+        self.0.rpc.is_server_streaming()
     }
 
     /// Whether a request may have a body.
     pub fn takes_body(&self) -> bool {
-        !matches!(self.body, Body::None)
+        !matches!(self.0.body, Body::None)
+    }
+
+    /// The fields of the variables, in the order of the template.
+    pub(super) fn variables(&self) -> &[Target] {
+        &self.0.variables
+    }
+
+    /// What the body of a request is.
+    pub(super) fn body(&self) -> &Body {
+        &self.0.body
+    }
+
+    /// The field of the answer that is its body; none: the whole message.
+    pub(super) fn response_body(&self) -> Option<&Slot> {
+        self.0.response_body.as_ref()
     }
 
     /// The type of the messages of a request.
     pub(super) fn input(&self) -> MessageDescriptor {
-        self.rpc.input()
+        self.0.rpc.input()
     }
 
     /// The type of the messages of an answer.
     pub(super) fn output(&self) -> MessageDescriptor {
-        self.rpc.output()
+        self.0.rpc.output()
     }
 
     /// Whether the path has nothing in it that varies.
     pub(super) fn has_literal_path(&self) -> bool {
-        self.template.segments.iter().all(|segment| matches!(segment, Segment::Literal(_)))
+        self.0.template.segments.iter().all(|segment| matches!(segment, Segment::Literal(_)))
     }
 }
 
@@ -140,15 +159,15 @@ fn top_field(message: &MessageDescriptor, name: &str) -> Option<Slot> {
 
 impl fmt::Debug for Binding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self} -> {}", self.rpc_path)
+        write!(f, "{self} -> {}", self.0.rpc_path)
     }
 }
 
 impl fmt::Display for Binding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.method {
-            Some(method) => write!(f, "{method} {}", self.template),
-            None => write!(f, "* {}", self.template),
+        match self.0.method {
+            Some(method) => write!(f, "{method} {}", self.0.template),
+            None => write!(f, "* {}", self.0.template),
         }
     }
 }

@@ -16,10 +16,10 @@ pub(super) fn put_query(
     options: &JsonOptions,
 ) -> Result<(), RequestError> {
     let mut given = Given::default();
-    for target in &binding.variables {
+    for target in binding.variables() {
         given.add(target, false).expect("variables were checked against each other");
     }
-    if let Body::Field(slot) = &binding.body {
+    if let Body::Field(slot) = binding.body() {
         given.add_top(slot);
     }
     let input = binding.input();
@@ -27,7 +27,7 @@ pub(super) fn put_query(
         let name = text(name)
             .ok_or_else(|| RequestError::new(Place::Query(name.to_owned()), "the name is not UTF-8"))?;
         let told = |problem: String| RequestError::new(Place::Query(name.clone()), problem);
-        if matches!(binding.body, Body::Whole) {
+        if matches!(binding.body(), Body::Whole) {
             if options.ignore_unknown {
                 continue;
             }
@@ -38,10 +38,10 @@ pub(super) fn put_query(
             Err(_) if options.ignore_unknown => continue,
             Err(problem) => return Err(told(problem)),
         };
-        if binding.variables.iter().any(|bound| bound.overlaps(&target.numbers)) {
+        if binding.variables().iter().any(|bound| bound.overlaps(&target.numbers)) {
             return Err(told("the field comes from the path".to_owned()));
         }
-        if let Body::Field(slot) = &binding.body
+        if let Body::Field(slot) = binding.body()
             && target.numbers[0] == slot.number
         {
             return Err(told("the field comes from the body".to_owned()));

@@ -1,6 +1,8 @@
 //! A request into the message of a call, or into several where the client streams. The body comes first, then the query
 //! and the path, so that these win.
 
+use std::sync::Arc;
+
 use super::binding::{Binding, Body};
 use super::elements::Elements;
 use super::error::{Place, RequestError};
@@ -26,16 +28,16 @@ impl Transcoder {
 
     /// The messages of a request whose client streams. The body is a JSON array of them, or with `ndjson`, from the
     /// body's content type, a line for each. What path and query give is in the first message.
-    pub fn stream<'t>(
-        &'t self,
-        binding: &'t Binding,
+    pub fn stream(
+        &self,
+        binding: &Binding,
         path: &str,
         query: Option<&str>,
         ndjson: bool,
-    ) -> Result<RequestStream<'t>, RequestError> {
+    ) -> Result<RequestStream, RequestError> {
         Ok(RequestStream {
-            binding,
-            options: &self.options,
+            binding: binding.clone(),
+            options: Arc::clone(&self.options),
             elements: Elements::new(ndjson, self.options.max_element),
             first: Some(bound(binding, path, query, &self.options)?),
         })
@@ -44,18 +46,18 @@ impl Transcoder {
 
 /// The messages of a request whose client streams, as its body comes in.
 #[derive(Debug)]
-pub struct RequestStream<'t> {
-    binding: &'t Binding,
-    options: &'t TranscoderOptions,
+pub struct RequestStream {
+    binding: Binding,
+    options: Arc<TranscoderOptions>,
     elements: Elements,
     /// What is added to the first message.
     first: Option<Vec<u8>>,
 }
 
-impl RequestStream<'_> {
+impl RequestStream {
     /// Takes a piece of the body and adds the messages that are whole now. After an error there is no more to read.
     pub fn feed(&mut self, piece: &[u8], messages: &mut Vec<Vec<u8>>) -> Result<(), RequestError> {
-        let (binding, options, first) = (self.binding, self.options, &mut self.first);
+        let (binding, options, first) = (&self.binding, &self.options, &mut self.first);
         self.elements.feed(piece, &mut |index, element| {
             messages.push(message(binding, options, first, index, element)?);
             Ok(())
@@ -64,13 +66,13 @@ impl RequestStream<'_> {
 
     /// The body has ended.
     pub fn finish(mut self, messages: &mut Vec<Vec<u8>>) -> Result<(), RequestError> {
-        let (binding, options, first) = (self.binding, self.options, &mut self.first);
+        let (binding, options, first) = (&self.binding, &self.options, &mut self.first);
         self.elements.finish::<RequestError>(&mut |index, element| {
             messages.push(message(binding, options, first, index, element)?);
             Ok(())
         })?;
         // Without a body, there is one message all the same.
-        if let (Body::None, Some(bound)) = (&self.binding.body, self.first) {
+        if let (Body::None, Some(bound)) = (self.binding.body(), self.first) {
             messages.push(bound);
         }
         Ok(())
@@ -105,7 +107,7 @@ fn put_body(
         return Ok(());
     }
     let parser = Parser::new(&options.json);
-    match &binding.body {
+    match binding.body() {
         // An empty object gives no field either.
         Body::None => {
             let refusal = |name: &str| JsonError::new("this call takes no body").under(name);
@@ -126,7 +128,7 @@ fn bound(
 ) -> Result<Vec<u8>, RequestError> {
     let mut out = Vec::new();
     put_query(&mut out, binding, query.unwrap_or_default(), &options.json)?;
-    for (target, (name, value)) in binding.variables.iter().zip(binding.template().values(path)) {
+    for (target, (name, value)) in binding.variables().iter().zip(binding.template().values(path)) {
         let told = |problem: &str| RequestError::new(Place::Path(name.to_owned()), problem);
         let value = value.ok_or_else(|| told("the value is not UTF-8"))?;
         target.put(&mut out, &value).map_err(|error| told(error.problem()))?;

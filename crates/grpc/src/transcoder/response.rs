@@ -49,7 +49,7 @@ impl Transcoder {
     pub fn response(&self, binding: &Binding, message: &[u8], out: &mut Vec<u8>) -> Result<(), JsonError> {
         let start = out.len();
         let mut printer = Printer::new(&self.options.json, out);
-        let printed = match &binding.response_body {
+        let printed = match binding.response_body() {
             Some(slot) => printer.field(&binding.output(), slot, message),
             None => printer.message(&binding.output(), message),
         };

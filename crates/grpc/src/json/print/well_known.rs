@@ -7,7 +7,6 @@ use prost_reflect::{Kind, MessageDescriptor};
 
 use super::{Printer, Result, scalar};
 use crate::json::error::JsonError;
-use crate::json::fields::merged;
 use crate::json::slot::Slot;
 use crate::json::text::{push, push_double, push_string};
 use crate::json::time::{Time, format_duration, format_timestamp};
@@ -86,7 +85,8 @@ impl Printer<'_> {
         for (name, values) in fields {
             self.name(&name);
             let mut room = Vec::new();
-            self.any_value(merged(&values, &mut room)).map_err(|error| error.under(name))?;
+            let value = self.merged(&values, &mut room)?;
+            self.any_value(value).map_err(|error| error.under(name))?;
         }
         self.close(b'}')
     }
@@ -130,8 +130,14 @@ impl Printer<'_> {
             (2, _) => return Err(JsonError::new("a number that is none has no form in JSON")),
             (3, Some(value)) => return self.scalar(&Kind::String, value),
             (4, Some(value)) => return self.scalar(&Kind::Bool, value),
-            (5, _) => return self.fields_of_struct(merged(&values, &mut room)),
-            (6, _) => return self.list_of_values(merged(&values, &mut room)),
+            (5, _) => {
+                let wire = self.merged(&values, &mut room)?;
+                return self.fields_of_struct(wire);
+            }
+            (6, _) => {
+                let wire = self.merged(&values, &mut room)?;
+                return self.list_of_values(wire);
+            }
             _ => self.out.extend_from_slice(b"null"),
         }
         self.check_len()

@@ -166,3 +166,20 @@ fn output_is_bounded() {
     assert!(error.problem().contains("1000 bytes"), "{error}");
     assert!(out.len() < 1100);
 }
+
+#[test]
+fn pieces_of_messages_are_not_copied_without_end() {
+    // Each message comes in two pieces, so that all inside it is copied again at every depth.
+    let mut wire = Vec::new();
+    crate::wire::put(&mut wire, 14, crate::wire::Wire::Bytes(&[b'a'; 10_000]));
+    for _ in 0..90 {
+        let mut outer = Vec::new();
+        crate::wire::put(&mut outer, 17, crate::wire::Wire::Bytes(&wire));
+        crate::wire::put(&mut outer, 17, crate::wire::Wire::Bytes(b""));
+        wire = outer;
+    }
+    let bounded = JsonOptions { max_output: 100_000, ..JsonOptions::default() };
+    let error = print_with(&sample::message("t.All"), &wire, &bounded).unwrap_err();
+    assert!(error.problem().contains("100000 bytes"), "{error}");
+    assert!(print(&wire).is_ok());
+}
