@@ -12,6 +12,7 @@ mod forwarded;
 mod http2;
 mod interim;
 mod limits;
+mod proxy_protocol;
 mod proxying;
 mod reload;
 mod routing;

@@ -159,7 +159,7 @@ impl Policy for GrpcJson {
 impl GrpcJson {
     /// Makes a request the call that it means.
     fn call(&self, cx: RequestCx<'_, Self>) -> Result<(), Fault> {
-        let RequestCx { request, body, state, .. } = cx;
+        let RequestCx { request, facts, body, state, .. } = cx;
         let binding = self.binding(request)?;
         if request.fields.has(Known::ContentEncoding) {
             return Err(Fault::client(415, "content_encoding", "Encoded bodies are not taken"));
@@ -172,6 +172,7 @@ impl GrpcJson {
         }
         *state = Some(Call::new(binding.clone(), EventFormat::of_request(&request.fields)));
         body.wants_whole_response = !binding.is_server_streaming();
+        facts.remember(request);
         request.method = maitred_http::Method::Post;
         request.target.set_path(binding.rpc_path());
         request.target.set_query(None);

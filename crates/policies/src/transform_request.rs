@@ -68,6 +68,7 @@ impl Policy for TransformRequest {
                 edits.apply(&mut cx.request.fields, &places, buffer);
             }
             if let Some((edits, places)) = query {
+                cx.facts.remember(cx.request);
                 edits.apply(&mut cx.request.target, &places, buffer);
             }
         });

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use maitred_http::{Method, Scheme};
+use maitred_http::{Method, RequestHead, Scheme, Target};
 
 use crate::request_id::RequestId;
 
@@ -32,6 +32,8 @@ pub struct Facts {
     pub received: SystemTime,
     /// The route that was chosen.
     pub route: TableRef<RouteFacts>,
+    /// What the client asked for, where something on the way has changed it.
+    pub asked: Option<Box<Asked>>,
     /// What the route's path parameters matched.
     pub params: PathParams,
     /// The upstream that the request went to, once it did.
@@ -41,10 +43,25 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Remembers what the client asked for, before the method or the target is changed the first time: logs tell that.
+    pub fn remember(&mut self, request: &RequestHead) {
+        let asked = || Box::new(Asked { method: request.method, target: request.target.clone() });
+        self.asked.get_or_insert_with(asked);
+    }
+
     /// Lowers the limit of the request body to `limit` bytes.
     pub fn limit_body(&mut self, limit: u64) {
         self.body_limit = Some(self.body_limit.map_or(limit, |old| old.min(limit)));
     }
+}
+
+/// What a client asked for.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The method.
+    pub method: Method,
+    /// Path and query.
+    pub target: Target,
 }
 
 /// What a client's certificate says of it.

@@ -23,7 +23,7 @@ pub use build::{Build, Means, Place};
 pub use condition::Condition;
 pub use contract::{Needs, Outcome, Policy, PolicyKind, RequestCx, ResponseCx};
 pub use erased::{Catalog, CompiledPolicy, DynKind, DynPolicy, Slot};
-pub use facts::{CertificateFacts, Facts, PathNames, PathParams, RouteFacts, TableRef};
+pub use facts::{Asked, CertificateFacts, Facts, PathNames, PathParams, RouteFacts, TableRef};
 pub use fault::{Fault, Retry, Side};
 pub use phase::Phase;
 pub use request_id::RequestId;

@@ -190,7 +190,7 @@ async fn act(
     let reply = match &*exchange.route.action {
         Action::Forward(settings, rewrite) => {
             if let Some(rewrite) = rewrite {
-                exchange.record.asked = Some(heads.request.target.clone());
+                exchange.facts.remember(&heads.request);
                 rewrite.apply(&mut heads.request, &exchange.facts, captures)?;
             }
             return forward::forward(exchange, settings, connection, heads, body).await;

@@ -110,6 +110,17 @@ impl Default for Timeouts {
     }
 }
 
+impl Transport {
+    /// Whether connections made with one may be used where the other is in force.
+    pub(crate) fn fits(&self, other: &Self) -> bool {
+        match (&self.tls, &other.tls) {
+            (None, None) => true,
+            (Some(one), Some(other)) => one.is_same(other),
+            _ => false,
+        }
+    }
+}
+
 /// An upstream in a snapshot.
 #[derive(Debug)]
 pub struct Cluster {

@@ -54,8 +54,8 @@ pub struct LocalEndpoint {
 }
 
 impl LocalCluster {
-    /// The upstream on worker `worker` of `workers`. Connections that `previous` has to the same endpoints are taken
-    /// over. `offset` says with which endpoint to begin.
+    /// The upstream on worker `worker` of `workers`. Connections that `previous` has to the same endpoints are taken over, unless
+    /// TLS is spoken to them in another way now. `offset` says with which endpoint to begin.
     pub fn new(
         cluster: Arc<Cluster>,
         series: Arc<UpstreamSeries>,
@@ -64,7 +64,11 @@ impl LocalCluster {
         previous: Option<&Self>,
     ) -> Self {
         let idle_share = cluster.settings().idle.div_ceil(workers.max(1));
-        let old = previous.map(|old| old.turns.borrow().endpoints.clone()).unwrap_or_default();
+        let fits = |old: &&Self| old.cluster.transport().fits(cluster.transport());
+        let old = previous.filter(fits).map(|old| old.turns.borrow().endpoints.clone()).unwrap_or_default();
+        if let Some(other) = previous.filter(|old| !fits(old)) {
+            other.retire();
+        }
         let turns = Turns::new(cluster.shared(), &old, offset);
         Self { cluster, series, worker, idle_share, turns: RefCell::new(turns) }
     }

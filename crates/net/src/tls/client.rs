@@ -93,6 +93,11 @@ impl ClientTls {
         Ok(Self { config, server_name, certificate, warnings: problems.into() })
     }
 
+    /// Whether it is the same one, and not only an equal one.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.config, &other.config)
+    }
+
     /// What users should know, though it stops nothing.
     pub fn warnings(&self) -> &[TlsProblem] {
         &self.warnings

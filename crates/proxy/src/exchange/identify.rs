@@ -38,6 +38,7 @@ pub(crate) fn facts(
         request_id: RequestId::new(unix_micros(received) / 1000, worker.random()),
         received,
         route: TableRef::new(&snapshot.route_facts, snapshot.shared.unmatched()),
+        asked: None,
         params: PathParams::default(),
         upstream: None,
         body_limit: None,

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 use std::time::Instant;
 
-use maitred_http::{Known, RequestHead, ResponseHead, Target};
+use maitred_http::{Known, RequestHead, ResponseHead};
 use maitred_policy::Outcome;
 use maitred_telemetry::AccessRecord;
 use maitred_upstream::LocalEndpoint;
@@ -18,8 +18,6 @@ use crate::worker::Worker;
 /// What an exchange gathers on its way to be told at its end.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
-    /// What the client asked for, where the route changed it.
-    pub(crate) asked: Option<Target>,
     /// One word for what went wrong; empty if nothing did.
     pub(crate) outcome: &'static str,
     pub(crate) bytes_in: u64,
@@ -60,12 +58,15 @@ pub(crate) fn record(
     if let Some((log, format)) = &route.access_log {
         let endpoint =
             record.endpoint.as_ref().map(|endpoint| endpoint.endpoint.to_string()).unwrap_or_default();
-        let target = record.asked.as_ref().unwrap_or(&request.target);
+        let (method, target) = match &facts.asked {
+            Some(asked) => (&asked.method, &asked.target),
+            None => (&request.method, &request.target),
+        };
         let line = AccessRecord {
             unix_micros: unix_micros(facts.received),
             request_id: facts.request_id.as_bytes(),
             client_ip: Some(facts.client),
-            method: request.method.as_str().as_bytes(),
+            method: method.as_str().as_bytes(),
             host: request.authority.as_str().as_bytes(),
             path: target.path().as_bytes(),
             query: target.query().unwrap_or_default().as_bytes(),
