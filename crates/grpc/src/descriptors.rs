@@ -148,6 +148,13 @@ impl Files {
         self.count(encoded.len())?;
         let file = File::decode_file_descriptor_proto(encoded)
             .map_err(|error| LoadError::new("", format!("a descriptor of a file is malformed: {error}")))?;
+        // The library panics where it should refuse these.
+        if let Some(syntax) = file.file_descriptor_proto().syntax.as_deref()
+            && !matches!(syntax, "proto2" | "proto3")
+        {
+            let problem = format!("the syntax is {syntax:?}, and only proto2 and proto3 can be read");
+            return Err(LoadError::new(file.name(), problem));
+        }
         self.add(file.name().to_owned(), file)
     }
 

@@ -109,6 +109,22 @@ fn refuses_entries_of_maps_without_keys() {
 }
 
 #[test]
+fn editions_are_refused() {
+    let file = |syntax: &str| FileDescriptorProto {
+        name: Some("a.proto".into()),
+        syntax: Some(syntax.into()),
+        ..FileDescriptorProto::default()
+    };
+    for syntax in ["editions", "proto4", ""] {
+        let set = FileDescriptorSet { file: vec![file(syntax)] }.encode_to_vec();
+        let error = Descriptors::from_set(&set).unwrap_err();
+        assert!(error.to_string().starts_with("a.proto: the syntax is "), "{error}");
+    }
+    let source = |_: &str| Ok("edition = '2023';".to_owned());
+    assert!(Descriptors::from_sources(&["a.proto"], source).is_err());
+}
+
+#[test]
 fn sizes_are_bounded() {
     let deep = format!("syntax = 'proto3';\n{}", "message A {".repeat(100_000));
     let error = Descriptors::from_sources(&["a.proto"], |_| Ok(deep.clone())).unwrap_err();
