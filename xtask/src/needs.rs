@@ -17,13 +17,25 @@ struct Need {
     why: &'static str,
 }
 
-const NEEDS: [Need; 6] = [
+const NEEDS: [Need; 8] = [
     Need { program: "cc", package: "gcc", purpose: Purpose::Tests, why: "compiles the allocator" },
     Need {
         program: "curl",
         package: "curl",
         purpose: Purpose::Tests,
         why: "sends the requests that the demo prints",
+    },
+    Need {
+        program: "nghttp",
+        package: "nghttp2-client",
+        purpose: Purpose::Tests,
+        why: "is a client of HTTP/2 with many streams",
+    },
+    Need {
+        program: "openssl",
+        package: "openssl",
+        purpose: Purpose::Tests,
+        why: "is a peer of TLS that is not ours",
     },
     Need { program: "python3", package: "python3", purpose: Purpose::Bench, why: "runs the benchmark" },
     Need { program: "wrk", package: "wrk", purpose: Purpose::Bench, why: "makes load" },
