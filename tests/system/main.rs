@@ -9,6 +9,7 @@ mod corpora;
 mod endpoints;
 mod exhaustion;
 mod forwarded;
+mod grpc;
 mod http2;
 mod interim;
 mod limits;

@@ -1,7 +1,7 @@
 //! Programs from outside that tests and benchmarks run: installs what is missing where it may, else names it.
-//! Only Debian's packages, and only as root; nothing is downloaded from elsewhere.
+//! Debian's packages as root, and libraries of Python in a folder of their own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 #[derive(Clone, Copy, PartialEq)]
@@ -17,7 +17,7 @@ struct Need {
     why: &'static str,
 }
 
-const NEEDS: [Need; 8] = [
+const NEEDS: [Need; 9] = [
     Need { program: "cc", package: "gcc", purpose: Purpose::Tests, why: "compiles the allocator" },
     Need {
         program: "curl",
@@ -32,6 +32,12 @@ const NEEDS: [Need; 8] = [
         why: "is a client of HTTP/2 with many streams",
     },
     Need {
+        program: "python3",
+        package: "python3-venv",
+        purpose: Purpose::Tests,
+        why: "runs gRPC's own client and server",
+    },
+    Need {
         program: "openssl",
         package: "openssl",
         purpose: Purpose::Tests,
@@ -43,15 +49,43 @@ const NEEDS: [Need; 8] = [
     Need { program: "haproxy", package: "haproxy", purpose: Purpose::Bench, why: "is compared with" },
 ];
 
+/// Libraries of Python that are peers in tests, in a folder of their own outside the repository.
+const PYTHON_PEERS: [&str; 1] = ["grpcio==1.85.1"];
+
+/// Installs them where that can be; the tests that need them say that they are skipped where it cannot.
+fn install_python_peers() {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let Some(cache) = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"))) else {
+        return;
+    };
+    let folder = cache.join("maitred-tests/python");
+    let noted = folder.join("installed");
+    let wanted = PYTHON_PEERS.join("\n");
+    if std::fs::read_to_string(&noted).is_ok_and(|installed| installed == wanted) {
+        return;
+    }
+    println!("installing {} for Python into {}", PYTHON_PEERS.join(", "), folder.display());
+    let run = |program: &Path, arguments: &[&str]| {
+        Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    };
+    let made = run(Path::new("python3"), &["-m", "venv", &folder.display().to_string()])
+        && run(&folder.join("bin/python"), &[&["-m", "pip", "install", "-q"], &PYTHON_PEERS[..]].concat())
+        && std::fs::write(&noted, wanted).is_ok();
+    if !made {
+        println!("they could not be installed: tests that need them will be skipped");
+    }
+}
+
 /// Sees to it that everything for these purposes is installed; the error names what is not.
 pub fn meet(purposes: &[Purpose]) -> Result<(), String> {
     let missing =
         || NEEDS.iter().filter(|need| purposes.contains(&need.purpose) && !is_installed(need.program));
     let packages: Vec<&str> = missing().map(|need| need.package).collect();
-    if packages.is_empty() {
-        return Ok(());
-    }
-    if is_root() && is_installed("apt-get") {
+    if !packages.is_empty() && is_root() && is_installed("apt-get") {
         println!("installing {}", packages.join(", "));
         apt_get(&["update", "-q"])?;
         apt_get(&[&["install", "-y", "-q", "--no-install-recommends"], packages.as_slice()].concat())?;
@@ -59,6 +93,9 @@ pub fn meet(purposes: &[Purpose]) -> Result<(), String> {
     let left: Vec<String> = missing()
         .map(|need| format!("{} (Debian package {}): {}", need.program, need.package, need.why))
         .collect();
+    if left.is_empty() && purposes.contains(&Purpose::Tests) {
+        install_python_peers();
+    }
     if left.is_empty() { Ok(()) } else { Err(format!("missing, please install:\n  {}", left.join("\n  "))) }
 }
 
