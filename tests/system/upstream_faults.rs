@@ -371,14 +371,14 @@ impl Drop for Killed {
 #[test]
 fn is_killed_in_the_middle() {
     // A real process, killed while it sends, and while it is to answer.
-    let script = "import http.server, sys, threading\n\
+    let script = "import http.server, os, threading\n\
         class H(http.server.BaseHTTPRequestHandler):\n\
         \x20   protocol_version = 'HTTP/1.1'\n\
         \x20   def do_GET(self):\n\
         \x20       if self.path == '/body':\n\
         \x20           self.send_response(200); self.send_header('Content-Length', '1000'); self.end_headers()\n\
         \x20           self.wfile.write(b'x' * 500); self.wfile.flush()\n\
-        \x20       print(self.path, flush=True); threading.Event().wait()\n\
+        \x20       os.write(1, (self.path + '\\n').encode()); threading.Event().wait()\n\
         \x20   def log_message(self, *_): pass\n\
         s = http.server.ThreadingHTTPServer(('127.0.0.1', 0), H)\n\
         print(s.server_port, flush=True); s.serve_forever()\n";
