@@ -43,3 +43,43 @@ fn a_service_that_is_not_there_is_unavailable() {
     assert_eq!((answer.status(), answer.head.field("grpc-status")), (200, Some("14")));
     assert_eq!(answer.head.field("Content-Type"), Some("application/grpc"));
 }
+
+const PROTO: &str = r#"
+syntax = "proto3";
+package shop;
+import "google/api/annotations.proto";
+message Item { string sku = 1; }
+service Stock { rpc Get(Item) returns (Item) { option (google.api.http) = { get: "/stock/{sku}" }; } }
+"#;
+
+/// JSON in front of whoever listens at this port; no policy runs above the translation.
+fn json_for(port: u16) -> Gateway {
+    Gateway::start_with(
+        &[("shop.proto", PROTO)],
+        &format!(
+            "upstreams: {{ stock: \"grpc://127.0.0.1:{port}\" }}\npolicies: {{ request_id: false, grpc_json: {{ protos: shop.proto }} }}\n\
+             routes: {{ stock: {{ match: /stock/*, upstream: stock }} }}"
+        ),
+    )
+}
+
+#[test]
+fn a_status_of_the_service_is_told_as_json() {
+    // A gateway answers calls that no route takes with a status in the head.
+    let inner = Gateway::start("routes: { other: { match: /other, respond: hello } }");
+    let gateway = json_for(inner.port("web"));
+    let answer = gateway.curl("/stock/7", &[]);
+    assert_eq!((answer.status(), answer.head.field("Content-Type")), (501, Some("application/problem+json")));
+    let problem = answer.json();
+    assert_eq!((&problem["code"], &problem["detail"]), (&json!("UNIMPLEMENTED"), &json!("Route not found")));
+    assert_eq!(gateway.access_to("/stock/7").text("method"), "GET");
+}
+
+#[test]
+fn who_asked_in_json_is_answered_in_json_whatever_fails() {
+    let gone = maitred_tests::Port::reserve();
+    let gateway = json_for(gone.number());
+    let answer = gateway.curl("/stock/7", &[]);
+    assert_eq!((answer.status(), answer.json()["detail"].as_str()), (502, Some("Bad gateway")));
+    assert_eq!(answer.head.field("Content-Type"), Some("application/problem+json"));
+}

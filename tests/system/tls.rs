@@ -79,6 +79,22 @@ fn clients_show_certificates_where_they_are_asked_to() {
 }
 
 #[test]
+fn clients_may_go_without_a_certificate_where_none_is_required() {
+    let (authority, origin) = (Authority::default(), Origin::start());
+    let gateway = serving(&authority, &origin, ", client_auth: { ca: ca.pem, required: false }");
+    let answer = ask(&gateway, "shop.test", &[]);
+    assert!(answer.status() == 200 && !Echo::of(&answer).has("X-Certificate"));
+}
+
+#[test]
+fn old_versions_are_refused_where_the_listener_says_so() {
+    let (authority, origin) = (Authority::default(), Origin::start());
+    let gateway = serving(&authority, &origin, ", min_version: \"1.3\"");
+    assert_eq!(ask(&gateway, "shop.test", &["--tls-max", "1.2"]).exit, 35);
+    assert_eq!(ask(&gateway, "shop.test", &[]).status(), 200);
+}
+
+#[test]
 fn a_new_certificate_is_shown_without_a_new_document() {
     let (authority, origin) = (Authority::default(), Origin::start());
     let gateway = serving(&authority, &origin, "");
@@ -98,10 +114,11 @@ fn services_are_verified() {
     let (authority, origin) = (Authority::default(), Origin::start());
     let inner = serving(&authority, &origin, "");
     let outer = |tls: &str| {
+        let tls = format!("tls: {tls}");
         Gateway::start_with(
             &[("ca.pem", &authority.certificate()), ("other.pem", &Authority::default().certificate())],
             &format!(
-                "upstreams: {{ inner: {{ endpoints: \"https://127.0.0.1:{}\", tls: {tls} }} }}\nroutes: {{ app: {{ upstream: inner }} }}",
+                "upstreams: {{ inner: {{ endpoints: \"https://127.0.0.1:{}\", {tls} }} }}\nroutes: {{ app: {{ upstream: inner }} }}",
                 inner.port("web")
             ),
         )
@@ -110,6 +127,9 @@ fn services_are_verified() {
     let answer = gateway.curl("/x", &[]);
     assert_eq!(answer.status(), 200, "{}", gateway.log().all().join("\n"));
     assert_eq!(inner.access_to("/x").text("protocol"), "HTTP/2");
+    let gateway = outer("{ ca: ca.pem, server_name: shop.test }, protocols: h1");
+    assert_eq!(gateway.curl("/old", &[]).status(), 200);
+    assert_eq!(inner.access_to("/old").text("protocol"), "HTTP/1.1");
     for tls in ["{ ca: other.pem, server_name: shop.test }", "{ ca: ca.pem, server_name: other.test }"] {
         let gateway = outer(tls);
         assert_eq!(gateway.curl("/y", &[]).status(), 502, "{tls}");

@@ -48,7 +48,8 @@ impl Descriptors {
 
     /// Reads `.proto` files and what they import. `read` gives the text of a file by the name by which it is imported;
     /// `google/protobuf/*`, the annotations of `google/api` and `google/rpc` need not be there. The services are those
-    /// of the named files, without those of imports.
+    /// of the named files, without those of imports. A named file that others import by another name is one file: it
+    /// takes the name that it is imported by.
     ///
     /// ```
     /// use maitred_grpc::Descriptors;
@@ -65,8 +66,9 @@ impl Descriptors {
         mut read: impl FnMut(&str) -> io::Result<String>,
     ) -> Result<Self, LoadError> {
         let mut files = Files::default();
+        let mut roots: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let mut wanted: VecDeque<(String, String)> =
-            names.iter().map(|name| ((*name).to_owned(), String::new())).collect();
+            roots.iter().map(|name| (name.clone(), String::new())).collect();
         while let Some((name, importer)) = wanted.pop_front() {
             if files.has(&name) {
                 continue;
@@ -79,10 +81,13 @@ impl Descriptors {
                     return Err(LoadError::new(&importer, format!("cannot import {name:?}: {error}")));
                 }
             };
+            if let Some(root) = roots.iter_mut().find(|root| files.is_text_of(root, &text)) {
+                files.files.remove(root);
+                root.clone_from(&name);
+            }
             let imports = files.add_source(&name, &text)?;
             wanted.extend(imports.into_iter().map(|import| (import, name.clone())));
         }
-        let roots: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         Self::build(files, &roots, None)
     }
 
@@ -138,6 +143,10 @@ struct Files {
 impl Files {
     fn has(&self, name: &str) -> bool {
         self.files.contains_key(name)
+    }
+
+    fn is_text_of(&self, name: &str, text: &str) -> bool {
+        self.files.get(name).is_some_and(|file| file.source() == Some(text))
     }
 
     fn names(&self) -> Vec<String> {

@@ -20,7 +20,7 @@ use maitred_config::{FilePath, OneOrMany, config_map, config_words};
 use maitred_grpc::{
     Binding, EventFormat, GRPC_CONTENT_TYPE, JsonOptions, Transcoder, TranscoderOptions, push_frame,
 };
-use maitred_http::{Known, RequestHead};
+use maitred_http::{Known, Method, RequestHead};
 use maitred_policy::{
     Build, Facts, Fault, Needs, Phase, Policy, PolicyKind, RequestCx, ResponseCx, Step, Verdict,
 };
@@ -171,9 +171,10 @@ impl GrpcJson {
             push_frame(&mut whole.bytes, &message).map_err(|error| too_large(error.to_string()))?;
         }
         *state = Some(Call::new(binding.clone(), EventFormat::of_request(&request.fields)));
-        body.wants_whole_response = !binding.is_server_streaming();
+        // To a HEAD no body is sent, so that none may stream.
+        body.wants_whole_response = !binding.is_server_streaming() || request.method == Method::Head;
         facts.remember(request);
-        request.method = maitred_http::Method::Post;
+        request.method = Method::Post;
         request.target.set_path(binding.rpc_path());
         request.target.set_query(None);
         request.fields.set_known(Known::ContentType, GRPC_CONTENT_TYPE.as_bytes());

@@ -91,7 +91,7 @@ pub struct RequestBody {
 /// The body of a response, in the response hook.
 #[derive(Debug, Default)]
 pub struct ResponseBody {
-    /// All of it, where a request hook asked for that, or the gateway made it.
+    /// All of it, where a request hook asked for that and a service answered.
     pub whole: Option<Box<WholeBody>>,
     /// What it passes on its way to the client.
     pub filters: Filters,

@@ -26,6 +26,9 @@ pub struct Facts {
     pub listener: Rc<str>,
     /// The certificate that the client has shown and that was found good, if it has (mutual TLS).
     pub certificate: Option<Rc<CertificateFacts>>,
+    /// Whether the client looks for errors in `grpc-status`: it calls gRPC, or gRPC-Web. Policies may change the request into
+    /// such a call, and do not change this.
+    pub speaks_grpc: bool,
     /// The id of the request. It always exists.
     pub request_id: RequestId,
     /// When the head of the request was complete.

@@ -390,6 +390,7 @@ pub fn facts() -> Facts {
         scheme: Scheme::Https,
         listener: Rc::from("web"),
         certificate: None,
+        speaks_grpc: false,
         asked: None,
         request_id: RequestId::parse(b"the-id").expect("letters and a dash"),
         received: UNIX_EPOCH + Duration::from_micros(1_795_265_045_123_999),

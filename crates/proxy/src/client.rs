@@ -31,7 +31,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut connection: Box<Connection>) {
             After::Abort => return connection.abort(),
             After::Close => return Box::pin(connection.linger(&worker)).await,
             After::Tunnel(tunnel) => return Box::pin(tunnel.run(&worker, connection)).await,
-            After::Http2(unread) => return Box::pin(streams::serve(&worker, *connection, unread)).await,
+            After::Streams(unread) => return Box::pin(streams::serve(&worker, *connection, unread)).await,
         }
     }
 }
@@ -109,7 +109,7 @@ async fn one_request(worker: &Rc<Worker>, connection: &mut Connection) -> After 
             exchange::serve(worker, &snapshot, listener, connection, &mut heads, announced).await
         }
         Came::Nothing => After::Wait,
-        Came::Http2 => After::Http2(connection.client.take_unread()),
+        Came::Http2 => After::Streams(connection.client.take_unread()),
         Came::Head(Ok(HeadRead::Closed) | Err(Broken::Truncated | Broken::Io(_))) => After::Abort,
         Came::Head(Err(Broken::Refused(refusal))) => {
             respond::refuse(worker, &snapshot, connection, &heads, refusal.into()).await

@@ -2,7 +2,7 @@
 //! in its place; a status to clients of gRPC.
 
 use bytes::Bytes;
-use maitred_grpc::{Code, Status};
+use maitred_grpc::{Code, GRPC_CONTENT_TYPE, Status};
 use maitred_http::{Known, RequestHead, ResponseHead, reason};
 use maitred_policy::values::{BodyTemplate, ErrorView, View};
 use maitred_policy::{Fault, Reply};
@@ -21,8 +21,8 @@ impl ErrorFormat {
     /// The answer to a fault. `view` is what templates may name.
     pub(crate) fn reply(&self, fault: &Fault, view: &View<'_>) -> Reply {
         let status = fault.status();
-        if let Some(content_type) = grpc_type(view.request) {
-            return grpc_reply(fault, content_type);
+        if view.facts.speaks_grpc {
+            return grpc_reply(fault, grpc_type(view.request).unwrap_or(GRPC_CONTENT_TYPE));
         }
         let mut head = ResponseHead { status, ..ResponseHead::default() };
         let error = ErrorView { status, title: reason(status), detail: fault.detail() };
@@ -46,7 +46,7 @@ impl ErrorFormat {
 }
 
 /// The content type of a call of gRPC or gRPC-Web, whose clients look for errors in `grpc-status` alone.
-fn grpc_type(request: &RequestHead) -> Option<&str> {
+pub(crate) fn grpc_type(request: &RequestHead) -> Option<&str> {
     let value = request.fields.known_str(Known::ContentType)?;
     let (kind, _) = value.split_once(';').unwrap_or((value, ""));
     let rest = kind.trim().strip_prefix("application/grpc")?;

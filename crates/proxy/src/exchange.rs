@@ -76,8 +76,8 @@ pub(crate) enum After {
     Abort,
     /// It carries another protocol from now on.
     Tunnel(Box<Tunnel>),
-    /// It speaks HTTP/2, of which this was read already.
-    Http2(Vec<u8>),
+    /// It carries many exchanges at once, each on a stream; this was read of it already.
+    Streams(Vec<u8>),
 }
 
 /// Serves one request whose head was read.
@@ -129,14 +129,16 @@ pub(crate) async fn serve(
     while from > 0 {
         let (verdict, at) =
             run.up(from, &mut heads.response, &heads.request, &exchange.facts, &mut answer).await;
+        // What takes the place of an answer has neither its body nor its filters.
         match verdict {
             Verdict::Continue => {}
-            Verdict::Respond(reply) => body = Body::of(*reply, &mut heads.response),
-            Verdict::Fail(fault) => body = exchange.fault(&mut heads.response, &heads.request, &fault),
-        }
-        if at > 0 {
-            // Another answer took its place.
-            answer = ResponseBody::default();
+            Verdict::Respond(reply) => {
+                (body, answer) = (Body::of(*reply, &mut heads.response), ResponseBody::default());
+            }
+            Verdict::Fail(fault) => {
+                body = exchange.fault(&mut heads.response, &heads.request, &fault);
+                answer = ResponseBody::default();
+            }
         }
         from = at;
     }

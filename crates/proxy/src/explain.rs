@@ -123,6 +123,7 @@ fn facts(route: &Route, listener: &ListenerSettings, client: IpAddr, at: SystemT
         scheme: listener.scheme,
         listener: Rc::from(&*listener.name),
         certificate: None,
+        speaks_grpc: false,
         asked: None,
         request_id: RequestId::new(0, [0; 10]),
         received: at,

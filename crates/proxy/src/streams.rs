@@ -104,7 +104,7 @@ impl Watched {
         self.http2.renew();
         let now = worker.clock.now();
         let limits = &worker.snapshot().shared.limits;
-        // Until its first request a client has as long as for a head.
+        // Until its handshake is done a client has as long as for a head.
         let most = if self.progress == 0 { limits.head_timeout } else { limits.idle_timeout };
         if self.progress != self.http2.progress() {
             (self.progress, self.since) = (self.http2.progress(), now);

@@ -46,6 +46,20 @@ fn sources_bring_their_imports_and_not_their_services() {
 }
 
 #[test]
+fn a_source_that_others_import_by_another_name_is_one_file() {
+    let other = SHOP.replace("item.proto", "shop/item.proto");
+    let read = |name: &str| match name {
+        "shop/item.proto" => read("item.proto"),
+        "shop.proto" => Ok(other.clone()),
+        _ => read(name),
+    };
+    for names in [["item.proto", "shop.proto"], ["shop.proto", "item.proto"]] {
+        let both = Descriptors::from_sources(&names, read).unwrap();
+        assert_eq!(both.services().collect::<Vec<_>>(), ["shop.Other", "shop.Stock"]);
+    }
+}
+
+#[test]
 fn a_set_is_the_same_as_its_sources() {
     let set = shop().pool().encode_to_vec();
     let again = Descriptors::from_set(&set).unwrap();

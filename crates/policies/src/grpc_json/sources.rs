@@ -1,6 +1,7 @@
 //! Where the descriptors of services come from: a file of them, or `.proto` sources.
 //! What is wrong with them is told with the file that it is in.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -80,10 +81,9 @@ fn from_sources(files: &[PathBuf], build: &mut Build<'_>) -> Option<Descriptors>
             folders.push(folder);
         }
     }
-    let names: Vec<String> = files.iter().map(|file| file.to_string_lossy().into_owned()).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let sources = named(files);
     let read = |name: &str| {
-        let own = names.contains(&name).then(|| PathBuf::from(name));
+        let own = sources.get(name).map(|&file| file.to_owned());
         let places = own.into_iter().chain(folders.iter().map(|folder| folder.join(name)));
         for place in places {
             match build.try_read(&place) {
@@ -94,6 +94,7 @@ fn from_sources(files: &[PathBuf], build: &mut Build<'_>) -> Option<Descriptors>
         }
         Err(io::Error::new(io::ErrorKind::NotFound, "there is no such file"))
     };
+    let names: Vec<&str> = sources.keys().map(String::as_str).collect();
     match Descriptors::from_sources(&names, read) {
         Ok(descriptors) => Some(descriptors),
         Err(error) => {
@@ -101,4 +102,13 @@ fn from_sources(files: &[PathBuf], build: &mut Build<'_>) -> Option<Descriptors>
             None
         }
     }
+}
+
+/// Names for files, which are relative: from the folder on that has them all.
+fn named(files: &[PathBuf]) -> BTreeMap<String, &Path> {
+    let has_all = |folder: &&Path| files.iter().all(|file| file.starts_with(folder));
+    let mut above = files.iter().flat_map(|file| file.ancestors().skip(1));
+    let common = above.find(has_all).unwrap_or(Path::new(""));
+    let name = |file: &Path| file.strip_prefix(common).unwrap_or(file).to_string_lossy().into_owned();
+    files.iter().map(|file| (name(file), file.as_path())).collect()
 }

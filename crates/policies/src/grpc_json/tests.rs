@@ -46,6 +46,25 @@ fn a_request_becomes_a_call_and_its_answer_json() {
 }
 
 #[test]
+fn sources_are_found_wherever_they_are() {
+    let shop = "syntax = 'proto3'; import 'x/stock.proto'; service Shop { rpc Get(shop.v1.Item) returns (shop.v1.Item); }";
+    let files = || {
+        let files = Memory::new().with("/etc/x/stock.proto", include_str!("stock.proto"));
+        files.with("/etc/y/shop.proto", shop).with("../x/stock.proto", include_str!("stock.proto"))
+    };
+    for (yaml, path) in [
+        ("{ protos: /etc/x/stock.proto }", "/shop.v1.Stock/Get"),
+        ("{ protos: ../x/stock.proto }", "/shop.v1.Stock/Get"),
+        ("{ protos: [/etc/x/stock.proto, /etc/y/shop.proto] }", "/shop.v1.Stock/Get"),
+        ("{ protos: [/etc/x/stock.proto, /etc/y/shop.proto] }", "/Shop/Get"),
+    ] {
+        let harness = Harness::with_files::<GrpcJson>(yaml, files());
+        let outcome = answered(harness.request(&format!("POST {path}"), &[]).body(r#"{"sku":"A-7"}"#));
+        assert_eq!((outcome.response.status, outcome.sent_target()), (200, path), "{yaml}");
+    }
+}
+
+#[test]
 fn bodies_and_the_default_path_are_taken() {
     let harness = harness();
     let outcome = answered(harness.request("POST /api/v1/stock/A-7:reserve", &[]).body(r#"{"count":2}"#));
@@ -118,6 +137,14 @@ fn streams_are_lines_or_events() {
         text(&outcome)
     );
     assert!(text(&outcome).contains("enough"), "{}", text(&outcome));
+}
+
+#[test]
+fn a_stream_that_is_asked_for_by_head_is_read_whole() {
+    let harness = harness();
+    let call = harness.request("HEAD /api/v1/stock", &[]);
+    let outcome = call.answer_with(200, GRPC, ITEM, &[("grpc-status", "0")]);
+    assert_eq!((outcome.response.status, outcome.sent_target()), (200, "/shop.v1.Stock/Watch"));
 }
 
 #[test]

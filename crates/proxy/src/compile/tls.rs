@@ -133,10 +133,13 @@ impl<'a, 'p> TlsCompiler<'a, 'p> {
                 None => vec![Alpn::H2, Alpn::Http11],
             },
         };
-        let known = self.before.services.iter().chain(&self.kept.services);
-        if let Some((made_of, client)) = known.into_iter().find(|(known, _)| **known == made_of).cloned() {
-            self.kept.services.push((made_of, client.clone()));
-            return Some(client);
+        let same = |(known, _): &&(Arc<ServiceTls>, ClientTls)| **known == made_of;
+        if let Some((_, client)) = self.kept.services.iter().find(same) {
+            return Some(client.clone());
+        }
+        if let Some(kept) = self.before.services.iter().find(same).cloned() {
+            self.kept.services.push(kept.clone());
+            return Some(kept.1);
         }
         self.new_service(made_of, tls, at)
     }

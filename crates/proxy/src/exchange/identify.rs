@@ -10,6 +10,7 @@ use maitred_policy::{Facts, PathParams, RequestId, TableRef};
 
 use crate::clock::unix_micros;
 use crate::connection::Connection;
+use crate::error_format::grpc_type;
 use crate::listener::ListenerSettings;
 use crate::local::LocalSnapshot;
 use crate::worker::Worker;
@@ -35,6 +36,7 @@ pub(crate) fn facts(
         scheme,
         listener: Rc::clone(&connection.admitted.listener),
         certificate: connection.arrival.as_ref().and_then(|arrival| arrival.certificate.clone()),
+        speaks_grpc: grpc_type(request).is_some(),
         request_id: RequestId::new(unix_micros(received) / 1000, worker.random()),
         received,
         route: TableRef::new(&snapshot.route_facts, snapshot.shared.unmatched()),

@@ -41,7 +41,12 @@ pub(crate) struct SharedConnection {
     requests: u64,
     progress: u64,
     since: Instant,
+    /// When the budgets of the service were filled the last time.
+    renewed: Instant,
 }
+
+/// The interval for which budgets of control frames are.
+const RENEWAL: Duration = Duration::from_secs(10);
 
 /// Counts an open connection for as long as it lives.
 #[derive(Debug)]
@@ -77,7 +82,10 @@ impl Idle {
 impl SharedConnection {
     /// Whether it is to be kept: it takes requests, and was not without one for too long.
     pub(crate) fn is_usable(&mut self, now: Instant, limit: Duration) -> bool {
-        self.connection.renew();
+        if now.saturating_duration_since(self.renewed) >= RENEWAL {
+            self.connection.renew();
+            self.renewed = now;
+        }
         let progress = self.connection.progress();
         if self.connection.streams() > 0 || progress != self.progress {
             (self.progress, self.since) = (progress, now);
@@ -214,7 +222,8 @@ impl LocalCluster {
                 let progress = connection.progress();
                 if self.cluster().settings().proxy_protocol.is_none() && !endpoint.is_gone.get() {
                     endpoint.is_shared.set(true);
-                    let shared = SharedConnection { connection, requests: 1, progress, since: now };
+                    let shared =
+                        SharedConnection { connection, requests: 1, progress, since: now, renewed: now };
                     endpoint.shared.borrow_mut().push(shared);
                 }
                 Ok(Lease::of_stream(stream, endpoint, false, busy))
