@@ -16,6 +16,7 @@ mod authority;
 mod curl;
 mod fake;
 mod folder;
+pub mod frames;
 mod gateway;
 mod head;
 mod lines;
