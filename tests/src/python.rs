@@ -1,8 +1,10 @@
-//! Peers that are libraries of Python: gRPC's own. `cargo xtask needs tests` installs them; without them their tests are skipped.
+//! Peers that are libraries of Python, and gRPC's own among them. `cargo xtask needs tests` installs them; without them their tests are skipped.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+
+use crate::installed::cache;
 
 /// The service of `tests/peers/grpc_peer.py`. It ends when dropped.
 #[derive(Debug)]
@@ -11,18 +13,19 @@ pub struct GrpcPeer {
     port: u16,
 }
 
-/// The Python that has the libraries.
-fn python() -> Option<PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
-    Some(cache.join("maitred-tests/python/bin/python")).filter(|python| python.is_file())
+/// A script of `tests/peers`, for the Python that has `library`; none where that is not installed.
+pub(crate) fn script(name: &str, library: &str, arguments: &[&str]) -> Option<Command> {
+    let folder = cache()?.join("python");
+    // Noted once all of it is there.
+    let libraries = std::fs::read_to_string(folder.join("installed")).ok()?;
+    libraries.lines().find(|line| line.starts_with(&format!("{library}==")))?;
+    let mut command = Command::new(folder.join("bin/python"));
+    command.arg(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("peers").join(name)).args(arguments);
+    Some(command)
 }
 
 fn command(arguments: &[&str]) -> Option<Command> {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/grpc_peer.py");
-    let mut command = Command::new(python()?);
-    command.arg(script).args(arguments);
-    Some(command)
+    script("grpc_peer.py", "grpcio", arguments)
 }
 
 impl GrpcPeer {

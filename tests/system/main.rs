@@ -5,6 +5,7 @@
 
 mod answers;
 mod bodies;
+mod browser;
 mod corpora;
 mod endpoints;
 mod events;
@@ -12,17 +13,21 @@ mod exhaustion;
 mod floods;
 mod forwarded;
 mod grpc;
+mod h2spec;
 mod http2;
 mod interim;
 mod limits;
+mod proxies;
 mod proxy_protocol;
 mod proxying;
 mod reload;
 mod routing;
 mod shutdown;
+mod testssl;
 mod tls;
 mod upgrade;
 mod upstream_faults;
+mod websocket_peers;
 
 use maitred_tests::Gateway;
 

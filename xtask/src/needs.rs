@@ -1,5 +1,5 @@
 //! Programs from outside that tests and benchmarks run: installs what is missing where it may, else names it.
-//! Debian's packages as root, and libraries of Python in a folder of their own.
+//! Debian's packages as root, and libraries of Python and programs in Go in folders of their own.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -17,7 +17,7 @@ struct Need {
     why: &'static str,
 }
 
-const NEEDS: [Need; 9] = [
+const NEEDS: [Need; 11] = [
     Need { program: "cc", package: "gcc", purpose: Purpose::Tests, why: "compiles the allocator" },
     Need {
         program: "curl",
@@ -47,18 +47,74 @@ const NEEDS: [Need; 9] = [
     Need { program: "wrk", package: "wrk", purpose: Purpose::Bench, why: "makes load" },
     Need { program: "nginx", package: "nginx", purpose: Purpose::Bench, why: "is compared with" },
     Need { program: "haproxy", package: "haproxy", purpose: Purpose::Bench, why: "is compared with" },
+    Need {
+        program: "h2load",
+        package: "nghttp2-client",
+        purpose: Purpose::Bench,
+        why: "makes load over HTTP/2",
+    },
+    Need { program: "openssl", package: "openssl", purpose: Purpose::Bench, why: "makes a certificate" },
 ];
 
+/// Peers in tests without which only those tests are skipped: the program, and its Debian package.
+const PEERS: [(&str, &str); 6] = [
+    ("haproxy", "haproxy"),
+    ("nginx", "nginx"),
+    ("testssl", "testssl.sh"),
+    ("chromium", "chromium"),
+    ("chromedriver", "chromium-driver"),
+    ("go", "golang-go"),
+];
+
+/// Installs them where that can be. One at a time: what one machine does not have must not keep it from the others.
+fn install_peers() {
+    let missing = || PEERS.iter().filter(|(program, _)| !is_installed(program));
+    if missing().next().is_some()
+        && is_root()
+        && is_installed("apt-get")
+        && apt_get(&["update", "-q"]).is_ok()
+    {
+        for (_, package) in missing() {
+            println!("installing {package}");
+            // Told below, where it fails.
+            let _ = apt_get(&["install", "-y", "-q", "--no-install-recommends", package]);
+        }
+    }
+    for (program, package) in missing() {
+        println!("{program} (Debian package {package}) is not installed: tests that need it will be skipped");
+    }
+}
+
+/// Where peers are that no package of Debian has: outside the repository.
+fn cache() -> Option<PathBuf> {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
+    Some(cache.join("maitred-tests"))
+}
+
+/// A peer in Go that tests HTTP/2.
+const H2SPEC: &str = "github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible";
+
+fn install_h2spec() {
+    let Some(folder) = cache().map(|cache| cache.join("go/bin")) else { return };
+    if folder.join("h2spec").is_file() {
+        return;
+    }
+    println!("installing {H2SPEC} into {}", folder.display());
+    let mut command = Command::new("go");
+    command.args(["install", H2SPEC]).env("GOBIN", &folder).stdin(Stdio::null());
+    if !command.status().is_ok_and(|status| status.success()) {
+        println!("it could not be installed: tests that need it will be skipped");
+    }
+}
+
 /// Libraries of Python that are peers in tests, in a folder of their own outside the repository.
-const PYTHON_PEERS: [&str; 1] = ["grpcio==1.85.1"];
+const PYTHON_PEERS: [&str; 5] =
+    ["grpcio==1.85.1", "websockets==17.4", "h2==4.4.1", "wsproto==1.3.2", "hypercorn==0.18.0"];
 
 /// Installs them where that can be; the tests that need them say that they are skipped where it cannot.
 fn install_python_peers() {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let Some(cache) = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"))) else {
-        return;
-    };
-    let folder = cache.join("maitred-tests/python");
+    let Some(folder) = cache().map(|cache| cache.join("python")) else { return };
     let noted = folder.join("installed");
     let wanted = PYTHON_PEERS.join("\n");
     if std::fs::read_to_string(&noted).is_ok_and(|installed| installed == wanted) {
@@ -94,6 +150,8 @@ pub fn meet(purposes: &[Purpose]) -> Result<(), String> {
         .map(|need| format!("{} (Debian package {}): {}", need.program, need.package, need.why))
         .collect();
     if left.is_empty() && purposes.contains(&Purpose::Tests) {
+        install_peers();
+        install_h2spec();
         install_python_peers();
     }
     if left.is_empty() { Ok(()) } else { Err(format!("missing, please install:\n  {}", left.join("\n  "))) }
