@@ -4,10 +4,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use maitred_tests::frames::{
-    CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Frame, HEADERS, PADDED, PING,
-    PRIORITY, RST_STREAM, RawHttp2, SETTINGS, WINDOW_UPDATE, block, literal, request,
+    CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Frame, GOAWAY, HEADERS, PADDED,
+    PING, PRIORITY, RST_STREAM, RawHttp2, SETTINGS, WINDOW_UPDATE, block, literal, request,
 };
-use maitred_tests::{Echo, Gateway, Origin, eventually};
+use maitred_tests::{Echo, Fake, Gateway, Origin, eventually};
 
 const ATTACKERS: usize = 4;
 /// Requests of the client that means well.
@@ -22,12 +22,16 @@ const INITIAL_WINDOW_SIZE: u16 = 4;
 /// A gateway in front of a service that is attacked through it, and one at `/served` that is not. Connections to both close soon, so
 /// that in the end none is left.
 fn in_front_of(origins: &[Origin; 2], limits: &str) -> Gateway {
+    between(origins[0].url(), &origins[1], limits)
+}
+
+fn between(attacked: &str, served: &Origin, limits: &str) -> Gateway {
     let keepalive = "keepalive: { idle_timeout: 300ms }";
     Gateway::start(&format!(
         "limits: {{ {limits} }}\nupstreams:\n  app: {{ endpoints: \"{}\", {keepalive} }}\n  served: {{ endpoints: \"{}\", {keepalive} }}\n\
          routes:\n  app: {{ upstream: app }}\n  served: {{ match: /served, upstream: served }}\n",
-        origins[0].url(),
-        origins[1].url()
+        attacked,
+        served.url()
     ))
 }
 
@@ -83,6 +87,29 @@ fn rapid_reset() {
     // CVE-2023-44487.
     flood(&gateway, &[], |number| {
         vec![Frame::get(2 * number + 1, "/reset"), Frame::reset(2 * number + 1, CANCEL)]
+    });
+}
+
+#[test]
+fn rapid_reset_at_a_pace() {
+    let served = Origin::start();
+    // A service that never answers.
+    let service = Fake::start(|mut wire, _| drop(wire.rest_to_any_end()));
+    let gateway = between(&service.url(), &served, "");
+    attack(&gateway, |mut attacker| {
+        // Each request was taken in hand before it is given up: the answer to the PING behind it tells.
+        for number in 0..300 {
+            let stream = 2 * number + 1;
+            attacker.send(&[Frame::get(stream, "/paced"), Frame::new(PING, 0, 0, &[0; 8])]);
+            let ends = |frame: &Frame| frame.kind == PING || frame.kind == GOAWAY;
+            let frame = attacker.find("an answer", ends);
+            if frame.kind == GOAWAY {
+                assert_eq!(frame.number(4), ENHANCE_YOUR_CALM);
+                return;
+            }
+            attacker.send(&[Frame::reset(stream, CANCEL)]);
+        }
+        assert_eq!(attacker.goaway(), Some(ENHANCE_YOUR_CALM));
     });
 }
 
@@ -208,23 +235,32 @@ fn ids() -> impl Iterator<Item = u32> {
     (0..STREAMS).map(|number| 2 * number + 1)
 }
 
+/// Asks for many bodies that have no room; each stream is reset, and the connection goes on.
+fn asks_and_takes_nothing(attacker: &mut RawHttp2, room: usize) {
+    let head = [&request("GET", "/shut")[..], &[("x-ask", "bytes 300000")]].concat();
+    let asks: Vec<Frame> = ids().map(|stream| Frame::head(stream, END_STREAM, &head)).collect();
+    assert!(attacker.send(&asks));
+    let (mut came, mut reset) = (0, 0);
+    while reset < STREAMS {
+        let frame = attacker.frame().expect("every stream is reset before the connection ends");
+        came += if frame.kind == DATA { frame.payload.len() } else { 0 };
+        reset += u32::from(frame.kind == RST_STREAM);
+    }
+    assert!(came <= room, "{came} bytes");
+    attacker.send(&[Frame::head(2 * STREAMS + 1, END_STREAM, &request("HEAD", "/after"))]);
+    attacker.find("the next answer", |frame| frame.stream == 2 * STREAMS + 1 && frame.kind == HEADERS);
+}
+
 #[test]
 fn windows_that_stay_shut() {
     let origins = origins();
     let gateway = in_front_of(&origins, IMPATIENT);
     attack_with(&gateway, &[(INITIAL_WINDOW_SIZE, 0)], |mut attacker| {
-        let head = [&request("GET", "/shut")[..], &[("x-ask", "bytes 300000")]].concat();
-        let asks: Vec<Frame> = ids().map(|stream| Frame::head(stream, END_STREAM, &head)).collect();
-        assert!(attacker.send(&asks));
-        let mut reset = 0;
-        while reset < STREAMS {
-            let frame = attacker.frame().expect("every stream is reset first");
-            assert_ne!(frame.kind, DATA);
-            reset += u32::from(frame.kind == RST_STREAM);
-        }
-        let answered = attacker.send(&[Frame::get(2 * STREAMS + 1, "/after")]);
-        assert!(answered, "the connection goes on");
-        attacker.find("the next answer", |frame| frame.stream == 2 * STREAMS + 1 && frame.kind == HEADERS);
+        asks_and_takes_nothing(&mut attacker, 0);
+    });
+    // Those of streams are wide, that of the connection is what it is in the beginning (RFC 9113 section 6.9.2).
+    attack_with(&gateway, &[(INITIAL_WINDOW_SIZE, 1 << 20)], |mut attacker| {
+        asks_and_takes_nothing(&mut attacker, 65_535);
     });
 }
 

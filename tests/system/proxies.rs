@@ -53,6 +53,32 @@ fn haproxy_tells_whom_a_connection_is_for() {
     }
 }
 
+#[test]
+fn haproxy_asks_for_itself_whether_the_gateway_is_well() {
+    let origin = Origin::start();
+    let gateway = Gateway::start(&format!(
+        "listeners: {{ web: {{ address: \"127.0.0.1:PORT_web\", proxy_protocol: 127.0.0.1 }} }}\n\
+         routes:\n  app: {{ upstream: \"{}\" }}\n  v1: {{ match: /v1, respond: OK }}\n  v2: {{ match: /v2, respond: OK }}\n",
+        origin.url()
+    ));
+    for (version, path) in [("send-proxy", "/v1"), ("send-proxy-v2", "/v2")] {
+        let proxy = Server::haproxy(&format!(
+            "listen front\n  mode http\n  bind 127.0.0.1:PORT\n  option httpchk GET {path}\n  \
+             server gateway 127.0.0.1:{} {version} check inter 100ms\n",
+            gateway.port("web")
+        ));
+        let Some(proxy) = proxy else {
+            let test = "proxies::haproxy_asks_for_itself_whether_the_gateway_is_well";
+            return skipped(test, "haproxy is not installed");
+        };
+        // Such a connection is for nobody (UNKNOWN, LOCAL): the peer is the client.
+        let asked = gateway.access_to(path);
+        assert_eq!((asked.text("client_ip").as_str(), asked.number("status")), ("127.0.0.1", 200));
+        // It is well, so that clients are sent to it.
+        assert_eq!(Echo::of(&ask(&proxy.url(), &[])).field("X-Real-IP"), Some(CLIENT));
+    }
+}
+
 /// Of each connection nginx says who it is for, `HAProxy` puts that into a field.
 #[test]
 fn nginx_and_haproxy_learn_whom_a_connection_is_for() {
