@@ -113,16 +113,16 @@ fn what_is_polled_for_arrives_as_far_as_it_was_said() {
     }
 }
 
-/// Silence of an answer may last 200 ms, that of a stream as long as is said here; `/own` has a limit of its own.
+/// Silence of an answer may last 500 ms, that of a stream as long as is said here; `/own` has a limit of its own.
 fn silent(service: &Fake, stream_idle: &str) -> Gateway {
     Gateway::start(&format!(
-        "upstreams: {{ app: {{ endpoints: \"{}\", timeouts: {{ idle: 200ms, stream_idle: {stream_idle} }} }} }}\n\
-         routes:\n  app: {{ upstream: app }}\n  own: {{ match: /own, upstream: app, timeouts: {{ stream_idle: 200ms }} }}\n",
+        "upstreams: {{ app: {{ endpoints: \"{}\", timeouts: {{ idle: 500ms, stream_idle: {stream_idle} }} }} }}\n\
+         routes:\n  app: {{ upstream: app }}\n  own: {{ match: /own, upstream: app, timeouts: {{ stream_idle: 500ms }} }}\n",
         service.url()
     ))
 }
 
-const LEAST: Duration = Duration::from_millis(150);
+const LEAST: Duration = Duration::from_millis(400);
 const MOST: Duration = Duration::from_secs(10);
 
 #[test]
@@ -147,7 +147,7 @@ fn events_may_be_silent_for_longer_than_other_answers() {
 #[test]
 fn events_that_are_silent_for_too_long_end() {
     let (service, say) = told("text/event-stream; charset=utf-8");
-    for (gateway, path) in [(silent(&service, "200ms"), "/"), (silent(&service, "20s"), "/own")] {
+    for (gateway, path) in [(silent(&service, "500ms"), "/"), (silent(&service, "20s"), "/own")] {
         for (version, cut_off) in VERSIONS.into_iter().zip([18, 92]) {
             say.send("data: 1\n").unwrap();
             let answer = within(LEAST, MOST, || gateway.curl(path, &[version]));
@@ -161,7 +161,7 @@ fn events_that_are_silent_for_too_long_end() {
 #[test]
 fn tunnels_that_are_silent_for_too_long_end() {
     let service = websocket_echo();
-    let gateway = silent(&service, "200ms");
+    let gateway = silent(&service, "500ms");
     let before = gateway.traces();
     within(LEAST, MOST, || assert!(open_websocket(&gateway).read().is_err()));
     // A stream of HTTP/2 that became a tunnel (RFC 8441).
@@ -181,7 +181,7 @@ fn tunnels_are_not_held_to_the_silence_of_answers() {
     let gateway = silent(&service, "20s");
     let mut socket = open_websocket(&gateway);
     // As long as it takes another one to be cut off.
-    let other = silent(&service, "200ms");
+    let other = silent(&service, "500ms");
     assert!(open_websocket(&other).read().is_err());
     socket.send(tungstenite::Message::text("still there")).unwrap();
     assert_eq!(socket.read().unwrap().to_text().unwrap(), "still there");

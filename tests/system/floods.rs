@@ -301,9 +301,8 @@ fn bodies_that_do_not_come() {
 #[test]
 fn a_handshake_that_does_not_end() {
     // The preface is bound to the time of a head, and what should follow it to that of a request.
-    let gateway = Gateway::start(
-        "limits: { head_timeout: 300ms, idle_timeout: 300ms }\nroutes: { app: { respond: OK } }\n",
-    );
+    let gateway =
+        Gateway::start("limits: { head_timeout: 1s, idle_timeout: 1s }\nroutes: { app: { respond: OK } }\n");
     let before = gateway.traces();
     let crowd: Vec<_> = (0..50)
         .map(|number| {
