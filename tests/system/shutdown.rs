@@ -2,8 +2,10 @@
 
 use std::net::TcpStream;
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
-use maitred_tests::{Fake, Gateway, PATIENCE, Wire, eventually};
+use maitred_tests::frames::{ACK, Frame, NO_ERROR, PING, RawHttp2, SETTINGS};
+use maitred_tests::{Authority, Fake, Gateway, PATIENCE, Wire, eventually, within};
 
 /// A service that says when a request has come, and answers when it is told to.
 fn held() -> (Fake, std::sync::mpsc::Receiver<()>, std::sync::mpsc::Sender<()>) {
@@ -47,6 +49,55 @@ fn what_is_under_way_ends_and_nothing_new_begins() {
     assert_eq!(status.code(), Some(0));
     // The last line of the access log is not lost.
     assert_eq!(gateway.access_to("/busy").number("status"), 200);
+}
+
+#[test]
+fn clients_of_http2_that_have_asked_for_nothing_hold_nothing_up() {
+    let mut gateway = Gateway::start(
+        "listeners: { web: { address: \"127.0.0.1:PORT_web\", protocols: h2 } }\nroutes: { a: { respond: OK } }\n",
+    );
+    // Browsers open connections ahead of what they may ask for.
+    let mut silent = gateway.connect();
+    let mut begun = gateway.connect();
+    begun.send("PRI * HTTP/2.0\r\n");
+    let mut idle = RawHttp2::begin(gateway.connect(), &[]);
+    idle.find("the settings", |frame| frame.kind == SETTINGS && frame.flags & ACK != 0);
+    let connections = || gateway.metrics().sum("maitred_connections", &[("listener", "web")]);
+    eventually("all are there", || (connections() == 3).then_some(()));
+    within(Duration::ZERO, Duration::from_secs(5), || {
+        gateway.signal("TERM");
+        silent.rest_to_any_end();
+        begun.rest_to_any_end();
+        let ping = idle.find("a PING behind the GOAWAY", |frame| frame.kind == PING);
+        idle.send(&[Frame::new(PING, ACK, 0, &ping.payload)]);
+        assert_eq!(idle.goaway(), Some(NO_ERROR));
+        drop(idle);
+        assert_eq!(gateway.wait().code(), Some(0));
+    });
+}
+
+#[test]
+fn greetings_that_have_not_ended_hold_nothing_up() {
+    let shop = Authority::default().server(&["shop.test"]);
+    let mut gateway = Gateway::start_with(
+        &[("shop.pem", &shop.certificate), ("shop.key", &shop.key)],
+        "listeners:\n  web: { address: \"127.0.0.1:PORT_web\", tls: { certificates: { cert: shop.pem, key: shop.key } } }\n  \
+         proxied: { address: \"127.0.0.1:PORT_proxied\", proxy_protocol: 127.0.0.1 }\nroutes: { a: { respond: OK } }\n",
+    );
+    let mut waiting: Vec<Wire> =
+        ["web", "web", "proxied", "proxied"].map(|listener| Wire::connect(gateway.port(listener))).into();
+    // The beginning of a ClientHello, and of a header.
+    waiting[1].send([0x16, 3, 1, 2, 0, 1]);
+    waiting[3].send("PROXY TCP4 203.0.113.7");
+    let connections = || gateway.metrics().sum("maitred_connections", &[]);
+    eventually("all are there", || (connections() >= 4).then_some(()));
+    within(Duration::ZERO, Duration::from_secs(5), || {
+        gateway.signal("TERM");
+        for wire in &mut waiting {
+            wire.rest_to_any_end();
+        }
+        assert_eq!(gateway.wait().code(), Some(0));
+    });
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(crate) async fn greet(worker: Rc<Worker>, settings: Arc<ListenerSettings>, c
     match Box::pin(begin(&worker, &settings, connection, is_proxied)).await {
         Ok(Some((connection, true))) => streams::serve(&worker, *connection, Vec::new()).await,
         Ok(Some((connection, false))) => client::serve(worker, connection).await,
-        Ok(None) => tracing::debug!(client = %peer, listener = %settings.name, "it took too long to begin"),
+        Ok(None) => tracing::debug!(client = %peer, listener = %settings.name, "it did not begin in time"),
         Err(error) => {
             tracing::debug!(client = %peer, listener = %settings.name, "it could not begin: {error}");
         }
@@ -41,7 +41,8 @@ struct Begun {
     agreed: Option<Alpn>,
 }
 
-/// Does what must be done before the first request, within the time of a head. The answer says whether HTTP/2 follows.
+/// Does what must be done before the first request, within the time of a head, and for as long as the listener is there. The
+/// answer says whether HTTP/2 follows.
 async fn begin(
     worker: &Worker,
     settings: &ListenerSettings,
@@ -56,6 +57,10 @@ async fn begin(
         let wait = std::future::poll_fn(|cx| {
             if let Poll::Ready(begun) = steps.as_mut().poll(cx) {
                 return Poll::Ready(Some(begun));
+            }
+            // Nothing was asked for yet: the end of the listener need not wait for it.
+            if !worker.serves(&settings.name) {
+                return Poll::Ready(None);
             }
             timer.poll_fired(cx).map(|()| None)
         });

@@ -8,7 +8,7 @@ mod stream;
 
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use ::h2::Reason;
 use ::h2::server::{Builder, Connection, Handshake};
@@ -61,13 +61,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ServerConnection<S> {
         self.vitals.set_driver(cx.waker());
         loop {
             match &mut self.state {
-                State::Handshake(handshake) => match ready!(Pin::new(handshake).poll(cx)) {
-                    Ok(connection) => {
+                State::Handshake(handshake) => match Pin::new(handshake).poll(cx) {
+                    Poll::Ready(Ok(connection)) => {
                         self.vitals.advance();
                         self.state = State::Open(Box::new(connection));
                         self.end_as_said();
                     }
-                    Err(error) => return self.over(Err(errors::of_connection(error))),
+                    Poll::Ready(Err(error)) => return self.over(Err(errors::of_connection(error))),
+                    // Nothing was asked for yet; browsers open connections ahead of their requests.
+                    Poll::Pending if self.ending == Ending::Drain => return self.over(Ok(None)),
+                    Poll::Pending => return Poll::Pending,
                 },
                 State::Open(connection) => {
                     let came = if self.vitals.has_hands() && !self.vitals.is_closing() {
@@ -105,7 +108,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ServerConnection<S> {
     }
 
     /// Takes no further requests: tells the client so (GOAWAY), lets those that came be answered, and ends then. A request
-    /// that was on its way is still taken, since the client could not know.
+    /// that was on its way is still taken, since the client could not know. A client that has not sent its preface is owed
+    /// nothing.
     pub fn drain(&mut self) {
         if self.ending == Ending::None {
             self.end(Ending::Drain, Reason::NO_ERROR);
