@@ -1,7 +1,7 @@
-//! Peers that are libraries of Python: gRPC's own. `cargo xtask needs tests` installs them; without them their tests are skipped.
+//! Peers that are libraries of Python: gRPC's own, and aioquic. `cargo xtask needs tests` installs them; without them their tests are skipped.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// The service of `tests/peers/grpc_peer.py`. It ends when dropped.
@@ -18,17 +18,17 @@ fn python() -> Option<PathBuf> {
     Some(cache.join("maitred-tests/python/bin/python")).filter(|python| python.is_file())
 }
 
-fn command(arguments: &[&str]) -> Option<Command> {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/grpc_peer.py");
+/// Runs a script of `tests/peers`; none where the libraries are not installed.
+pub(crate) fn command(script: &str, arguments: &[&str]) -> Option<Command> {
     let mut command = Command::new(python()?);
-    command.arg(script).args(arguments);
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(script)).args(arguments);
     Some(command)
 }
 
 impl GrpcPeer {
     /// Starts it; none where the libraries are not installed.
     pub fn start() -> Option<Self> {
-        let mut command = command(&["serve"])?;
+        let mut command = command("grpc_peer.py", &["serve"])?;
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -41,7 +41,8 @@ impl GrpcPeer {
 
     /// Calls every method through whoever listens at this port: what came.
     pub fn call(&self, port: u16) -> serde_json::Value {
-        let output = command(&["call", &port.to_string()]).expect("it was started").output().unwrap();
+        let output =
+            command("grpc_peer.py", &["call", &port.to_string()]).expect("it was started").output().unwrap();
         let (told, errors) =
             (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}{errors}"))

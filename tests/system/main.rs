@@ -11,6 +11,7 @@ mod exhaustion;
 mod forwarded;
 mod grpc;
 mod http2;
+mod http3;
 mod interim;
 mod limits;
 mod proxy_protocol;

@@ -50,7 +50,7 @@ const NEEDS: [Need; 9] = [
 ];
 
 /// Libraries of Python that are peers in tests, in a folder of their own outside the repository.
-const PYTHON_PEERS: [&str; 1] = ["grpcio==1.85.1"];
+const PYTHON_PEERS: [&str; 2] = ["grpcio==1.85.1", "aioquic==1.7.2"];
 
 /// Installs them where that can be; the tests that need them say that they are skipped where it cannot.
 fn install_python_peers() {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use maitred_control::{Operation, Order, Serving, Source, StartError, Stopped, orders_from_signals};
+use maitred_http::Scheme;
 use maitred_net::ListenAddress;
 use maitred_proxy::{Clock, Gateway, GatewayOptions};
 use maitred_telemetry::{LevelFilter, Log, LogFormat, LogOptions, Metrics};
@@ -153,12 +154,12 @@ pub(crate) fn raise_descriptor_limit() {
 
 /// The addresses of a gateway's listeners, by name.
 pub(crate) fn addresses(gateway: &Gateway) -> Vec<(String, String)> {
-    let address = |address: &ListenAddress| match address {
-        ListenAddress::Tcp(address) => format!("http://{address}"),
+    let address = |scheme: Scheme, address: &ListenAddress| match address {
+        ListenAddress::Tcp(address) => format!("{}://{address}", scheme.as_str()),
         ListenAddress::Unix(path) => format!("unix:{}", path.display()),
     };
     let mut addresses: Vec<_> =
-        gateway.addresses().map(|(name, bound)| (name.to_owned(), address(bound))).collect();
+        gateway.addresses().map(|(name, scheme, bound)| (name.to_owned(), address(scheme, bound))).collect();
     addresses.sort();
     addresses
 }

@@ -2,7 +2,7 @@
 //!
 //! Compiled once from bytes that the caller read, shared by all threads, and laid over a [`Stream`](crate::Stream)
 //! that then reads and writes plain bytes. The library behind it shows nowhere: its next version has another face.
-//! TLS 1.2 and 1.3 with forward secrecy and authenticated encryption only; no renegotiation, no early data.
+//! TLS 1.2 and 1.3 with forward secrecy and authenticated encryption only; no renegotiation; early data only in QUIC.
 
 mod by_name;
 mod client;
@@ -21,6 +21,9 @@ pub use problem::{TlsPart, TlsProblem, TlsProblemKind};
 pub use server::{ClientAuth, Handshaken, ServerTls, ServerTlsSettings};
 pub use tickets::TicketKeys;
 pub use trust::SystemRoots;
+
+pub(crate) use server::client_certificate;
+pub(crate) use tickets::NoTickets;
 
 use std::sync::Arc;
 

@@ -35,6 +35,7 @@ use crate::worker::Worker;
 pub(crate) struct Exchange<'a> {
     pub(crate) worker: &'a Worker,
     pub(crate) snapshot: &'a Rc<LocalSnapshot>,
+    pub(crate) listener: &'a ListenerSettings,
     pub(crate) route: &'a LocalRoute,
     pub(crate) facts: Facts,
     /// The request's body and what its head says of the connection.
@@ -99,7 +100,7 @@ pub(crate) async fn serve(
     let mut run = Run::new(&route.pipeline, &snapshot.locals);
     let record = Record::default();
     let mut exchange =
-        Exchange { worker, snapshot, route, facts, announced, started, deadline: None, record };
+        Exchange { worker, snapshot, listener, route, facts, announced, started, deadline: None, record };
 
     // Pipeline down.
     let mut sent = RequestBody::default();

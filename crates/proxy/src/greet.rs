@@ -23,7 +23,7 @@ pub(crate) async fn greet(worker: Rc<Worker>, settings: Arc<ListenerSettings>, c
     let is_proxied = settings.proxied.iter().any(|net| net.contains(&connection.peer));
     let peer = connection.peer;
     match Box::pin(begin(&worker, &settings, connection, is_proxied)).await {
-        Ok(Some((connection, true))) => streams::serve(&worker, *connection, Vec::new()).await,
+        Ok(Some((connection, true))) => streams::serve_http2(&worker, *connection, Vec::new()).await,
         Ok(Some((connection, false))) => client::serve(worker, connection).await,
         Ok(None) => tracing::debug!(client = %peer, listener = %settings.name, "it took too long to begin"),
         Err(error) => {
@@ -93,7 +93,7 @@ async fn steps(
     Ok(Begun { stream: done.stream, peer, arrival, agreed: done.protocol })
 }
 
-fn facts_of(certificate: maitred_net::ClientCertificate) -> CertificateFacts {
+pub(crate) fn facts_of(certificate: maitred_net::ClientCertificate) -> CertificateFacts {
     let maitred_net::ClientCertificate { subject, names, fingerprint, .. } = certificate;
     CertificateFacts { subject, names, fingerprint }
 }

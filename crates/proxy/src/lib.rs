@@ -17,6 +17,7 @@ mod greet;
 mod listener;
 mod local;
 mod pipeline;
+mod quic;
 mod rewrite;
 mod snapshot;
 mod streams;

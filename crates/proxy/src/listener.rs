@@ -3,13 +3,14 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU16;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 
 use ipnet::IpNet;
 use maitred_http::{PathRules, Scheme};
-use maitred_net::{ListenAddress, ServerTls};
+use maitred_net::{ListenAddress, QuicServer, ServerTls};
 use maitred_telemetry::{ConnectionRefusal, ListenerSeries};
 
 /// A listener, compiled.
@@ -26,6 +27,8 @@ pub(crate) struct ListenerSettings {
     pub(crate) http2: bool,
     /// How TLS is spoken, where it is.
     pub(crate) tls: Option<ServerTls>,
+    /// How QUIC is spoken beside it, for HTTP/3.
+    pub(crate) quic: Option<QuicServer>,
     /// Networks whose connections begin with a header of the PROXY protocol.
     pub(crate) proxied: Vec<IpNet>,
     pub(crate) paths: PathRules,
@@ -43,14 +46,21 @@ impl ListenerSettings {
     pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
         self.trusted.iter().any(|net| net.contains(&peer))
     }
+
+    /// The port at which clients may go on with HTTP/3.
+    pub(crate) fn http3_port(&self) -> Option<NonZeroU16> {
+        self.quic.as_ref().and_then(|_| NonZeroU16::new(self.shared.http3_port.load(Ordering::Relaxed)))
+    }
 }
 
 /// What the workers share of a listener: the count of its connections, and of each client's where that is limited.
-/// Touched when connections open and close, never by requests.
+/// Written when sockets are bound and when connections open and close, never by requests.
 #[derive(Debug, Default)]
 pub(crate) struct ListenerShared {
     open: Padded,
     clients: ClientsShared,
+    /// The port that is open for QUIC; 0 where none is. Written when sockets are bound.
+    pub(crate) http3_port: AtomicU16,
 }
 
 #[derive(Debug, Default)]

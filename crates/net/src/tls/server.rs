@@ -62,6 +62,7 @@ struct Compiled {
     config: Arc<ServerConfig>,
     /// What differs for clients that connected to these addresses.
     by_address: HashMap<IpAddr, Arc<ServerConfig>>,
+    asks_clients: bool,
     certificates: Vec<CertificateSummary>,
     warnings: Vec<TlsProblem>,
 }
@@ -110,7 +111,13 @@ impl ServerTls {
         });
         let by_address = by_address.collect();
         let certificates = identities.into_iter().map(|identity| identity.summary).collect();
-        let compiled = Compiled { config: Arc::new(config), by_address, certificates, warnings: problems };
+        let compiled = Compiled {
+            config: Arc::new(config),
+            by_address,
+            asks_clients: settings.client_auth.is_some(),
+            certificates,
+            warnings: problems,
+        };
         Ok(Self { compiled: Arc::new(compiled) })
     }
 
@@ -141,11 +148,18 @@ impl ServerTls {
         Ok(Handshaken {
             protocol: Alpn::of(tls.alpn_protocol()),
             server_name,
-            client: tls.peer_certificates().and_then(<[_]>::first).map(client).transpose()?,
+            client: tls.peer_certificates().and_then(<[_]>::first).map(client_certificate).transpose()?,
             version: TlsVersion::of(tls.protocol_version()),
             is_resumed: tls.handshake_kind() == Some(HandshakeKind::Resumed),
             stream: session.into(),
         })
+    }
+
+    /// What it is made of, for QUIC: the library's form, what of it differs for clients that connected to these addresses, and
+    /// whether clients are asked for certificates.
+    pub(crate) fn parts(&self) -> (&ServerConfig, &HashMap<IpAddr, Arc<ServerConfig>>, bool) {
+        let Compiled { config, by_address, asks_clients, .. } = &*self.compiled;
+        (config, by_address, *asks_clients)
     }
 
     fn config_for(&self, socket: &Socket) -> &Arc<ServerConfig> {
@@ -223,7 +237,7 @@ fn config(
     Ok(config)
 }
 
-fn client(certificate: &CertificateDer<'_>) -> io::Result<ClientCertificate> {
+pub(crate) fn client_certificate(certificate: &CertificateDer<'_>) -> io::Result<ClientCertificate> {
     ClientCertificate::read(certificate).map_err(|error| {
         let cause = TlsCause::Certificate(format!("cannot be read: {error}").into());
         TlsFailure::new(TlsPeer::Client, cause).into()

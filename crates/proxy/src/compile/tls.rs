@@ -9,8 +9,8 @@ use maitred_config::{
     Listener, ListenerTls, NamedEntry, Problem, Problems, Protocol, Span, TlsVersion as Written,
 };
 use maitred_net::{
-    Alpn, CertificatePem, ClientAuth, ClientTls, ClientTlsSettings, ServerTls, ServerTlsSettings,
-    SystemRoots, TicketKeys, TlsPart, TlsProblem, TlsVersion, Trust,
+    Alpn, CertificatePem, ClientAuth, ClientTls, ClientTlsSettings, QuicServer, QuicSettings, ServerTls,
+    ServerTlsSettings, SystemRoots, TicketKeys, TlsPart, TlsProblem, TlsVersion, Trust,
 };
 
 use super::Compiler;
@@ -39,13 +39,6 @@ impl<'a, 'p> TlsCompiler<'a, 'p> {
     /// The TLS of a listener; none where it has none, or where there is a problem with it.
     pub(super) fn listener(&mut self, entry: &NamedEntry<Listener>) -> Option<ServerTls> {
         let listener = &entry.value;
-        if listener.protocols.contains(&Protocol::H3) {
-            self.refuse(
-                "HTTP/3 is not spoken by this version yet",
-                "leave `h3` out of `protocols`",
-                entry.span,
-            );
-        }
         let tls = listener.tls.as_ref()?;
         if tls.acme.is_some() {
             let help = "name the files of a certificate: `certificates: { cert: FILE, key: FILE }`";
@@ -82,6 +75,24 @@ impl<'a, 'p> TlsCompiler<'a, 'p> {
             self.tell(problem, file, entry.span);
         }
         compiled.ok()
+    }
+
+    /// The same for QUIC, where the listener speaks HTTP/3.
+    pub(super) fn quic(
+        &mut self,
+        entry: &NamedEntry<Listener>,
+        tls: &ServerTls,
+        settings: &QuicSettings,
+    ) -> Option<QuicServer> {
+        if !entry.value.protocols.contains(&Protocol::H3) {
+            return None;
+        }
+        let compiled = QuicServer::new(tls, settings);
+        compiled
+            .map_err(|error| {
+                self.problems.push(Problem::error(format!("cannot speak HTTP/3: {error}")).at(entry.span));
+            })
+            .ok()
     }
 
     fn certificates(&mut self, tls: &ListenerTls, at: Span) -> Option<Vec<CertificatePem>> {
