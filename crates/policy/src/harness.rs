@@ -24,6 +24,7 @@ use crate::contract::{self, PolicyKind};
 use crate::erased::{Catalog, DynPolicy, Slot};
 use crate::facts::{Facts, PathParams, RouteFacts, TableRef};
 use crate::fault::Fault;
+use crate::fetched::{FetchError, Service};
 use crate::phase::Phase;
 use crate::request_id::RequestId;
 use crate::verdict::{Step, Verdict};
@@ -120,6 +121,14 @@ impl Harness {
         self.with_facts(|facts| {
             facts.route = TableRef::alone(RouteFacts { methods: Some(methods), ..(*facts.route).clone() });
         })
+    }
+
+    /// Fetches once what the policies have from elsewhere, as the engine does in the background: whether there is something new.
+    pub fn fetch(&self, service: &dyn Service) -> Result<bool, FetchError> {
+        let fetched = self.policies.iter().filter_map(|running| running.policy.fetched());
+        let mut tried =
+            fetched.map(|thing| at_once(thing.renew(service)).inspect_err(|why| thing.fail(why.clone())));
+        tried.try_fold(false, |any, new| Ok(any | new?))
     }
 
     /// A request, `METHOD TARGET`, with these fields.
@@ -414,10 +423,14 @@ fn values(fields: &Fields, name: &str) -> Option<String> {
 fn finish(step: Step<'_, Verdict>) -> Verdict {
     match step {
         Step::Ready(verdict) => verdict,
-        Step::Later(later) => match pin!(later).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(verdict) => verdict,
-            Poll::Pending => panic!("a policy that waits for somebody needs a test with a runtime"),
-        },
+        Step::Later(later) => at_once(later),
+    }
+}
+
+fn at_once<T>(later: impl Future<Output = T>) -> T {
+    match pin!(later).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("a policy that waits for somebody needs a test with a runtime"),
     }
 }
 

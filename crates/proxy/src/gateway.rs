@@ -14,6 +14,7 @@ use maitred_upstream::{Resolve, discover};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::accept::{self, Command};
+use crate::background::Background;
 use crate::clock::Clock;
 use crate::snapshot::Snapshot;
 use crate::worker::{Means, Worker};
@@ -38,7 +39,7 @@ pub struct GatewayOptions {
     pub panics: Arc<SharedCounter>,
 }
 
-/// A running gateway. To be used on the control runtime.
+/// A running gateway. To be used on the control runtime, which runs tasks that stay on its thread (`build_local`).
 pub struct Gateway {
     options: GatewayOptions,
     current: Arc<Snapshot>,
@@ -48,6 +49,7 @@ pub struct Gateway {
     /// What each listener is bound to, by name, with the port that was chosen.
     bound: HashMap<Arc<str>, (ListenAddress, ListenAddress)>,
     writers: HashMap<Arc<str>, LogWriter>,
+    background: Background,
 }
 
 struct Running {
@@ -66,12 +68,14 @@ impl Gateway {
             workers: Vec::new(),
             bound: HashMap::new(),
             writers: HashMap::new(),
+            background: Background::default(),
             options,
         };
         gateway.open_logs(&snapshot)?;
         gateway.find_endpoints(&snapshot).await;
         let (sockets, bound) = gateway.bind_new(&snapshot)?;
         gateway.bound = bound;
+        gateway.background.adopt(&snapshot).await;
         for (index, sockets) in sockets.into_iter().enumerate() {
             let running = gateway.start_worker(index, sockets)?;
             gateway.workers.push(running);
@@ -95,6 +99,7 @@ impl Gateway {
         self.open_logs(&snapshot)?;
         let (sockets, bound) = self.bind_new(&snapshot)?;
         self.find_endpoints(&snapshot).await;
+        self.background.adopt(&snapshot).await;
         for (worker, sockets) in self.workers.iter().zip(sockets) {
             // A worker that is gone has told why in the log.
             let _ = worker.commands.send(Command::Adopt(Arc::clone(&snapshot), sockets));

@@ -8,6 +8,7 @@ use std::sync::mpsc as blocking;
 
 use super::guide::Try;
 use super::*;
+use crate::documents::document;
 use crate::testing::{LIMIT, Running, ask};
 
 /// What the answers to the guide's requests contain, in its order.
@@ -103,6 +104,28 @@ fn every_request_of_the_guide_shows_what_it_promises() {
             assert!(answer.contains(part), "{}\n{}\nhas no {part}:\n{answer}", tried.shows, tried.line);
         }
         assert!(!answer.contains("session=secret"), "{answer}");
+    }
+    demo.stop();
+}
+
+#[test]
+fn the_page_about_grpc_shows_what_the_demo_answers() {
+    if !Command::new("curl").arg("--version").output().is_ok_and(|output| output.status.success()) {
+        writeln!(io::stderr(), "SKIPPED demo_grpc: curl is not installed").unwrap();
+        return;
+    }
+    let page = document("docs/grpc.md");
+    let declared = page.split("\n```proto\n").nth(1).and_then(|rest| rest.split("\n```").next()).unwrap();
+    assert!(INVENTORY.contains(declared), "the page shows what is in the file:\n{declared}");
+    let demo = Demo::start();
+    let web = demo.guide.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
+    let shown = page.split("\n```console\n$ ").skip(1).filter_map(|rest| rest.split("\n```").next());
+    let shown: Vec<&str> = shown.flat_map(|block| block.split("\n$ ")).collect();
+    assert!(shown.len() > 4, "{shown:?}");
+    for example in shown {
+        let (line, answer) = example.split_once('\n').unwrap();
+        let told = shell(&line.replace("http://127.0.0.1:8080", &web)).stdout;
+        assert_eq!(String::from_utf8_lossy(&told).trim_end(), answer, "{line}");
     }
     demo.stop();
 }
