@@ -5,29 +5,30 @@
 //! `Harness::of::<Cors>("{ origins: https://shop.example }").request("GET /x", &[("Origin", "…")]).answer(200, &[])` gives the
 //! [`Outcome`]: what the service got and what the client gets.
 
+mod given;
+
 use std::any::Any;
 use std::cell::RefCell;
-use std::net::{IpAddr, Ipv4Addr};
 use std::pin::pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use maitred_config::{Memory, NoEnvironment, Problems, Style, load_tree};
-use maitred_http::{Fields, Known, Method, PathRules, RequestHead, ResponseHead, Scheme};
+use maitred_http::{Fields, Known, Method, RequestHead, ResponseHead};
 
 use crate::body::{BodyFilter, Filters, RequestBody, ResponseBody, WholeBody};
 use crate::build::Means;
 use crate::contract::{self, PolicyKind};
 use crate::erased::{Catalog, DynPolicy, Slot};
-use crate::facts::{Facts, PathParams, RouteFacts, TableRef};
+use crate::facts::{Facts, RouteFacts, TableRef};
 use crate::fault::Fault;
 use crate::fetched::{FetchError, Service};
 use crate::phase::Phase;
-use crate::request_id::RequestId;
 use crate::verdict::{Step, Verdict};
+
+pub use given::{facts, request};
 
 /// Policies, ready to be run. What they own on a worker lives as long as this.
 pub struct Harness {
@@ -372,42 +373,6 @@ fn compile<K: PolicyKind>(yaml: &str, files: &Memory) -> (Option<Compiled>, Stri
         tree.root.get(K::NAME).and_then(|node| kind.compile(node, &tree.texts, means, &mut problems, None));
     let compiled = compiled.filter(|_| !problems.has_errors());
     (compiled, problems.render(&tree.texts, Style::Plain))
-}
-
-/// A request of HTTP/1.1, `METHOD TARGET`, with these fields.
-pub fn request(line: &str, fields: &[(&str, &str)]) -> RequestHead {
-    let (method, target) = line.split_once(' ').expect("the test gives METHOD TARGET");
-    let method = Method::parse(method.as_bytes()).expect("the test names a method");
-    let mut request = RequestHead { method, ..RequestHead::default() };
-    request.target.parse(target.as_bytes(), PathRules::Raw).expect("the test names a target");
-    for (name, value) in fields {
-        request.fields.append_bytes(name.as_bytes(), value.as_bytes());
-        if name.eq_ignore_ascii_case("host") {
-            request.authority.parse(value.as_bytes()).expect("the test names a host");
-        }
-    }
-    request
-}
-
-/// What is known of a request: from 192.0.2.7 over TLS, on the route `orders`, at 2026-11-21 12:44:05.123 UTC.
-pub fn facts() -> Facts {
-    let client = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
-    Facts {
-        client,
-        peer: client,
-        peer_is_trusted: false,
-        scheme: Scheme::Https,
-        listener: Rc::from("web"),
-        certificate: None,
-        speaks_grpc: false,
-        asked: None,
-        request_id: RequestId::parse(b"the-id").expect("letters and a dash"),
-        received: UNIX_EPOCH + Duration::from_micros(1_795_265_045_123_999),
-        route: TableRef::alone(RouteFacts { name: Arc::from("orders"), ..RouteFacts::default() }),
-        params: PathParams::default(),
-        upstream: None,
-        body_limit: None,
-    }
 }
 
 fn values(fields: &Fields, name: &str) -> Option<String> {
