@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdout, Stdio};
 use serde_json::Value;
 
 use crate::Gateway;
-use crate::python::command;
+use crate::peer::python;
 
 /// Asks a gateway, as if it were `shop.test`, what the script's plan says; none where the library is not installed.
 /// `ca.pem` in the gateway's folder vouches for it.
@@ -25,8 +25,9 @@ impl Http3Client {
     /// Starts it.
     pub fn start(gateway: &Gateway, plan: &Value) -> Option<Self> {
         let (port, ca) = (gateway.port("web").to_string(), gateway.folder().join("ca.pem"));
+        let plan = plan.to_string();
         let mut command =
-            command("h3_client.py", &[&port, ca.to_str().unwrap(), "shop.test", &plan.to_string()])?;
+            python("h3_client.py", "aioquic", &[&port, ca.to_str().unwrap(), "shop.test", &plan])?;
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         Some(Self { child, output })

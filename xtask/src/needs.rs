@@ -1,8 +1,10 @@
 //! Programs from outside that tests and benchmarks run: installs what is missing where it may, else names it.
-//! Debian's packages as root, and libraries of Python in a folder of their own.
+//! Debian's packages as root; what comes from elsewhere is in `peers`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
+
+use crate::peers;
 
 #[derive(Clone, Copy, PartialEq)]
 pub enum Purpose {
@@ -49,37 +51,6 @@ const NEEDS: [Need; 9] = [
     Need { program: "haproxy", package: "haproxy", purpose: Purpose::Bench, why: "is compared with" },
 ];
 
-/// Libraries of Python that are peers in tests, in a folder of their own outside the repository.
-const PYTHON_PEERS: [&str; 2] = ["grpcio==1.85.1", "aioquic==1.7.2"];
-
-/// Installs them where that can be; the tests that need them say that they are skipped where it cannot.
-fn install_python_peers() {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let Some(cache) = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"))) else {
-        return;
-    };
-    let folder = cache.join("maitred-tests/python");
-    let noted = folder.join("installed");
-    let wanted = PYTHON_PEERS.join("\n");
-    if std::fs::read_to_string(&noted).is_ok_and(|installed| installed == wanted) {
-        return;
-    }
-    println!("installing {} for Python into {}", PYTHON_PEERS.join(", "), folder.display());
-    let run = |program: &Path, arguments: &[&str]| {
-        Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success())
-    };
-    let made = run(Path::new("python3"), &["-m", "venv", &folder.display().to_string()])
-        && run(&folder.join("bin/python"), &[&["-m", "pip", "install", "-q"], &PYTHON_PEERS[..]].concat())
-        && std::fs::write(&noted, wanted).is_ok();
-    if !made {
-        println!("they could not be installed: tests that need them will be skipped");
-    }
-}
-
 /// Sees to it that everything for these purposes is installed; the error names what is not.
 pub fn meet(purposes: &[Purpose]) -> Result<(), String> {
     let missing =
@@ -94,7 +65,7 @@ pub fn meet(purposes: &[Purpose]) -> Result<(), String> {
         .map(|need| format!("{} (Debian package {}): {}", need.program, need.package, need.why))
         .collect();
     if left.is_empty() && purposes.contains(&Purpose::Tests) {
-        install_python_peers();
+        peers::install(is_installed);
     }
     if left.is_empty() { Ok(()) } else { Err(format!("missing, please install:\n  {}", left.join("\n  "))) }
 }

@@ -12,7 +12,8 @@ use crate::arguments::{Arguments, CheckArguments};
 use crate::testing::written;
 use crate::{check, workshop};
 
-fn document(path: &str) -> String {
+/// A document of the repository.
+pub(crate) fn document(path: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
@@ -25,14 +26,21 @@ fn configurations(text: &str) -> Vec<&str> {
 
 #[test]
 fn every_configuration_is_fine() {
-    let documents =
-        [("README.md", 2), ("docs/quickstart.md", 2), ("docs/command-line.md", 1), ("docs/operations.md", 1)];
+    let documents = [
+        ("README.md", 2),
+        ("docs/quickstart.md", 2),
+        ("docs/command-line.md", 1),
+        ("docs/operations.md", 1),
+        ("docs/grpc.md", 4),
+    ];
     for (path, least) in documents {
         let text = document(path);
         let found = configurations(&text);
         assert!(found.len() >= least, "{path} has {} configurations", found.len());
         for configuration in found {
-            let files = Memory::new().with("maitred.yaml", configuration);
+            let files = Memory::new()
+                .with("maitred.yaml", configuration)
+                .with("protos/inventory.proto", document("examples/protos/inventory.proto"));
             let environment = |name: &str| Some(format!("value of {name}"));
             let source = Source {
                 path: "maitred.yaml".into(),

@@ -14,7 +14,7 @@ use maitred_net::ListenAddress;
 use maitred_proxy::{Clock, Gateway, GatewayOptions};
 use maitred_telemetry::{LevelFilter, Log, LogFormat, LogOptions, Metrics};
 use maitred_upstream::{Addresses, DnsResolver, Resolve, ResolveError};
-use tokio::runtime::Runtime;
+use tokio::runtime::{LocalOptions, LocalRuntime};
 use tokio::sync::mpsc;
 
 use crate::arguments::RunArguments;
@@ -117,8 +117,11 @@ pub(crate) fn tell_end(
 }
 
 /// The runtime of everything that serves no request.
-pub(crate) fn control_runtime() -> io::Result<Runtime> {
-    tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING_THREADS).build()
+pub(crate) fn control_runtime() -> io::Result<LocalRuntime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build_local(LocalOptions::default())
 }
 
 /// The log of this process, at `info` until the configuration says otherwise.

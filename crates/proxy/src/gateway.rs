@@ -16,6 +16,7 @@ use maitred_upstream::{Resolve, discover};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::accept::{self, Command, Sockets};
+use crate::background::Background;
 use crate::clock::Clock;
 use crate::snapshot::Snapshot;
 use crate::worker::{Means, Worker};
@@ -40,7 +41,7 @@ pub struct GatewayOptions {
     pub panics: Arc<SharedCounter>,
 }
 
-/// A running gateway. To be used on the control runtime.
+/// A running gateway. To be used on the control runtime, which runs tasks that stay on its thread (`build_local`).
 pub struct Gateway {
     options: GatewayOptions,
     current: Arc<Snapshot>,
@@ -50,6 +51,7 @@ pub struct Gateway {
     /// What each listener is bound to, by name.
     bound: AllBound,
     writers: HashMap<Arc<str>, LogWriter>,
+    background: Background,
 }
 
 /// What the listeners are bound to, by their names.
@@ -82,12 +84,14 @@ impl Gateway {
             workers: Vec::new(),
             bound: HashMap::new(),
             writers: HashMap::new(),
+            background: Background::default(),
             options,
         };
         gateway.open_logs(&snapshot)?;
         gateway.find_endpoints(&snapshot).await;
         let (sockets, bound) = gateway.bind_new(&snapshot)?;
         gateway.bound = bound;
+        gateway.background.adopt(&snapshot).await;
         gateway.tell_ports(&snapshot);
         for (index, sockets) in sockets.into_iter().enumerate() {
             let running = gateway.start_worker(index, sockets)?;
@@ -114,6 +118,7 @@ impl Gateway {
         self.open_logs(&snapshot)?;
         let (sockets, bound) = self.bind_new(&snapshot)?;
         self.find_endpoints(&snapshot).await;
+        self.background.adopt(&snapshot).await;
         let before = std::mem::replace(&mut self.bound, bound);
         self.tell_ports(&snapshot);
         for (worker, sockets) in self.workers.iter().zip(sockets) {

@@ -4,6 +4,7 @@
 
 mod accept;
 mod action;
+mod background;
 mod catch_panic;
 mod client;
 mod clock;

@@ -133,6 +133,14 @@ impl Snapshot {
         self.files.iter().map(PathBuf::as_path)
     }
 
+    /// The policies that have something from an upstream which is only known while the gateway runs: each by its name, where it is
+    /// written, and the upstream.
+    pub fn fetching(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        let fetching = self.policies.iter().filter(|instance| instance.policy.fetched().is_some());
+        fetching
+            .filter_map(|instance| Some((&*instance.name, &*instance.place, instance.upstream.as_deref()?)))
+    }
+
     /// The number of the built-in route for what matches no other.
     pub(crate) fn unmatched(&self) -> usize {
         self.routes.len() - 1

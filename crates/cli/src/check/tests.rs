@@ -46,6 +46,22 @@ fn a_good_configuration_is_fine() {
 }
 
 #[test]
+fn what_only_a_running_gateway_knows_is_named() {
+    let text = "
+maitred: 1
+policies: { grpc_json: { reflection: true } }
+routes: { one: { match: /one/*, upstream: grpc://one.example:50051 }, own: { match: /own, respond: OK } }
+";
+    let told = check_text(text, false, true);
+    assert_eq!((told.exit, &*told.err), (Exit::Fine, ""));
+    assert_eq!(
+        told.out,
+        "maitred.yaml is fine: 2 routes, 0 named upstreams, 1 listener\n\
+         not checked: what `grpc_json` (policies) is told by the upstream `grpc://one.example:50051`; nobody is asked here\n"
+    );
+}
+
+#[test]
 fn problems_of_reading_and_of_compiling_are_told_at_once() {
     insta::assert_snapshot!(check_text(BAD, false, false));
 }

@@ -141,7 +141,7 @@ async fn send_stream(
     let mut download = Pump::default();
     let ended = relay(exchange, connection, &mut forwarded, &mut download, &mut filtering).await;
     exchange.record.bytes_out = download.moved;
-    exchange.record.bytes_in = forwarded.upload.pump.moved;
+    exchange.record.bytes_in += forwarded.upload.received();
     let now = exchange.worker.clock.now();
     exchange.record.upstream_ended = Some(now);
     match ended {
