@@ -1,10 +1,13 @@
-"""The load: `wrk`, and our own `loadgen` for what wrk cannot do. Both run on the other core.
+"""The load: `wrk`, `h2load` for HTTP/2, and our own `loadgen` and `tls_clients.py` for what these cannot do. All run on the
+other core.
 
 A run in which one request failed raises `Rejected`: no figure comes out of it."""
 
 import json
+import re
 import shutil
 import subprocess
+import sys
 import time
 
 from process import Broken, Process, pinned, wait_until_it_answers
@@ -26,17 +29,47 @@ class Rejected(Exception):
 
 def missing_tools():
     """What must be installed for anything to be measured."""
-    packages = {"wrk": "wrk", "taskset": "util-linux", "setpriv": "util-linux", "cargo": "rustup or cargo"}
+    packages = {"wrk": "wrk", "h2load": "nghttp2-client", "openssl": "openssl", "taskset": "util-linux", "setpriv": "util-linux", "cargo": "rustup or cargo"}
     return [f"{tool} is not installed ({package})" for tool, package in packages.items() if not shutil.which(tool)]
 
 
-def wrk(port, path, seconds, connections=CONNECTIONS):
+def make_certificate(folder):
+    """A certificate of P-256 that signs itself: `cert.pem`, `key.pem`, and `both.pem` as HAProxy wants it."""
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"]
+    command += ["-subj", "/CN=localhost", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode != 0:
+        raise Broken(f"openssl: {done.stdout[-800:]}")
+    (folder / "both.pem").write_text((folder / "cert.pem").read_text() + (folder / "key.pem").read_text())
+
+
+def h2load(port, path, seconds, secure, connections=8, streams=32):
+    """Requests over HTTP/2 as fast as they are answered: `requests` and `rps`."""
+    command = ["h2load", "-t1", f"-c{connections}", f"-m{streams}", f"--duration={seconds}"]
+    for header in HEADERS:
+        command += ["-H", header]
+    url = f"{'https' if secure else 'http'}://127.0.0.1:{port}{path}"
+    done = subprocess.run(
+        pinned(OTHER_CORE, [*command, url]),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=seconds + 60,
+    )
+    pattern = r"requests: .* (\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout"
+    counted = re.search(pattern, done.stdout)
+    if done.returncode != 0 or not counted:
+        raise Broken(f"h2load ended with {done.returncode}: {done.stdout[-800:]}")
+    requests, succeeded, *failed = map(int, counted.groups())
+    if not requests or succeeded != requests or any(failed):
+        raise Rejected(f"h2load: {counted[0]}")
+    return {"requests": requests, "rps": requests / seconds}
+
+
+def wrk(port, path, seconds, connections=CONNECTIONS, scheme="http"):
     """Requests as fast as they are answered. What wrk counted, `seconds` and `rps` included."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", BENCH / "wrk.lua"]
     for header in HEADERS:
         command += ["-H", header]
     done = subprocess.run(
-        pinned(OTHER_CORE, [*command, f"http://127.0.0.1:{port}{path}"]),
+        pinned(OTHER_CORE, [*command, f"{scheme}://127.0.0.1:{port}{path}"]),
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=seconds + 60,
     )
     line = next((line for line in done.stdout.splitlines() if line.startswith("JSON ")), None)
@@ -74,20 +107,25 @@ class Loadgen:
 
     def load(self, port, seconds, **options):
         """Runs to its end; the counts of `Load.result`."""
-        with Background(self.binary, "load", port, seconds=seconds, **options) as run:
+        with Background([self.binary], "load", port, seconds=seconds, **options) as run:
             return run.result(seconds + 60)
 
     def start(self, subcommand, port, **options):
         """One that runs beside something else."""
-        return Background(self.binary, subcommand, port, **options)
+        return Background([self.binary], subcommand, port, **options)
+
+
+def tls_clients(subcommand, port, **options):
+    """Clients of TLS, running: see `tls_clients.py`."""
+    return Background([sys.executable, BENCH / "tls_clients.py"], subcommand, port, **options)
 
 
 class Background:
     """A generator that is running; use it as a context."""
 
-    def __init__(self, binary, subcommand, port, **options):
-        self.name = f"loadgen {subcommand}"
-        command = [binary, subcommand, "--target", f"127.0.0.1:{port}"]
+    def __init__(self, program, subcommand, port, **options):
+        self.name = f"{program[-1].stem} {subcommand}"
+        command = [*program, subcommand, "--target", f"127.0.0.1:{port}"]
         for name, value in options.items():
             command += [f"--{name.replace('_', '-')}", value]
         self.child = subprocess.Popen(

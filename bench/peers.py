@@ -6,6 +6,7 @@ All of them: one worker, keep-alive to both sides, one header added to the reque
 import dataclasses
 import json
 import os
+import pathlib
 import re
 import resource
 import shutil
@@ -29,6 +30,17 @@ class Site:
     """A table of so many routes; 0: one route for everything."""
     marker: str = ""
     """The answer of `/marker`; empty: there is no such route (maitred only)."""
+    secure: pathlib.Path | None = None
+    """The folder of a certificate: `port` speaks TLS, with HTTP/2 and HTTP/1.1."""
+    http2: bool = False
+    """`port` speaks HTTP/2, in the clear by prior knowledge."""
+    plain: int = 0
+    """A second port, with HTTP/1.1 in the clear, where `port` speaks something else."""
+
+    def ports(self):
+        """`(port, whether it speaks TLS, whether HTTP/2)`, the one that is measured first."""
+        measured = (self.port, self.secure is not None, self.http2 or self.secure is not None)
+        return [measured, (self.plain, False, False)] if self.plain else [measured]
 
 
 def output_of(*command):
@@ -86,7 +98,7 @@ defaults
   timeout server 300s
 {self.http_defaults()}
 frontend front
-  bind 127.0.0.1:{site.port}
+{self.binds(site)}
 {self.header_rules()}
   default_backend back
 backend back
@@ -96,6 +108,9 @@ backend back
 
     def http_defaults(self):
         return ""
+
+    def binds(self, site):
+        return f"  bind 127.0.0.1:{site.port}"
 
     def header_rules(self):
         return ""
@@ -107,6 +122,14 @@ class HaproxyHttp(HaproxyTcp):
 
     def http_defaults(self):
         return "  timeout http-request 10s\n  timeout http-keep-alive 300s\n  http-reuse always"
+
+    def binds(self, site):
+        lines = []
+        for port, secure, http2 in site.ports():
+            clear = " proto h2" if http2 else ""
+            tls = f" ssl crt {site.secure}/both.pem alpn h2,http/1.1"
+            lines.append(f"  bind 127.0.0.1:{port}{tls if secure else clear}")
+        return "\n".join(lines)
 
     def header_rules(self):
         return "  http-request set-header X-Bench 1\n  http-response set-header X-Bench 1"
@@ -157,12 +180,22 @@ http {{
     keepalive_time 1d;
   }}
   server {{
-    listen 127.0.0.1:{site.port} backlog=4096;
+{self.listens(site)}
 {chr(10).join(locations)}
   }}
 }}
 """)
         return ["nginx", "-e", folder / "nginx-error.log", "-c", config, "-g", "daemon off;"]
+
+    def listens(self, site):
+        lines = [
+            f"    listen 127.0.0.1:{port}{' ssl' if secure else ''}{' http2' if http2 else ''} backlog=4096;"
+            for port, secure, http2 in site.ports()
+        ]
+        if site.secure:
+            lines.append(f"    ssl_certificate {site.secure}/cert.pem;\n    ssl_certificate_key {site.secure}/key.pem;")
+            lines.append("    ssl_protocols TLSv1.2 TLSv1.3;")
+        return "\n".join(lines)
 
 
 class Envoy(Program):
@@ -192,11 +225,12 @@ class Envoy(Program):
 
     def command(self, site, folder):
         config = folder / "envoy.json"
-        resources = {"listeners": [self.listener(site)], "clusters": [self.cluster(site)]}
+        listeners = [self.listener(port, site.secure if secure else None) for port, secure, _ in site.ports()]
+        resources = {"listeners": listeners, "clusters": [self.cluster(site)]}
         config.write_text(json.dumps({"static_resources": resources}))
         return [self.binary(), "-c", config, "--concurrency", 1, "--disable-hot-restart", "--log-level", "error"]
 
-    def listener(self, site):
+    def listener(self, port, secure):
         header = [{"header": {"key": "X-Bench", "value": "1"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}]
         router = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
         manager = {
@@ -222,10 +256,19 @@ class Envoy(Program):
                 ],
             },
         }
-        return {
-            "address": address(site.port),
-            "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
-        }
+        chain = {"filters": [{"name": "http", "typed_config": manager}]}
+        if secure:
+            certificate = {name: {"filename": f"{secure}/{file}.pem"} for name, file in (("certificate_chain", "cert"), ("private_key", "key"))}
+            context = {
+                "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+                "common_tls_context": {
+                    "tls_certificates": [certificate],
+                    "alpn_protocols": ["h2", "http/1.1"],
+                    "tls_params": {"tls_maximum_protocol_version": "TLSv1_3"},
+                },
+            }
+            chain["transport_socket"] = {"name": "tls", "typed_config": context}
+        return {"address": address(port), "filter_chains": [chain]}
 
     def cluster(self, site):
         many = 1_000_000
@@ -276,7 +319,8 @@ class Maitred(Program):
         header = f'{{ headers: {{ set: {{ X-Bench: "{site.marker or 1}" }} }} }}'
         return "\n".join([
             "maitred: 1",
-            f"listeners: {{ web: {{ address: 127.0.0.1:{site.port} }} }}",
+            "listeners:",
+            *self.listeners(site),
             f"admin: {{ address: 127.0.0.1:{site.admin} }}",
             "telemetry: { log: { level: warn }, access_log: false }",
             "upstreams:",
@@ -288,6 +332,13 @@ class Maitred(Program):
             *routes,
             "",
         ])
+
+    def listeners(self, site):
+        tls = f", tls: {{ certificates: {{ cert: {site.secure}/cert.pem, key: {site.secure}/key.pem }} }}"
+        return [
+            f"  {'web' if port == site.port else 'plain'}: {{ address: 127.0.0.1:{port}{tls if secure else ''} }}"
+            for port, secure, _ in site.ports()
+        ]
 
 
 class MaitredWithDefaults(Maitred):

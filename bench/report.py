@@ -5,7 +5,7 @@ from machine import NOISE
 METHOD = """\
 1. The program under test runs alone on core 0; the origin, the load generators and the script on core 1. All traffic is on loopback.
 2. Each program has one worker, keep-alive to both sides with pools that never run dry, no access log, and adds one header each way (the TCP relay none).
-3. The origin and `loadgen` are small programs of our own (bench/loadgen); wrk makes the load of “plain” and of the large answers.
+3. The origin and `loadgen` are small programs of our own (bench/loadgen); wrk makes the load of “plain”, of the large answers and of requests over TLS, h2load that of HTTP/2, `tls_clients.py` connections of TLS.
 4. Programs take turns, each started for its turn and ended after it; the order shifts from round to round; there is a second of load before each measurement.
 5. CPU is user and system time from /proc/PID/stat of all processes of the program, over the measured time, ÷ requests.
 6. A run with any failed request (connect, read, write, timeout, status, length) is rejected and taken again; three in a row fail the row. “Reload” counts them.

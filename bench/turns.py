@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 import machine
-from generators import Rejected
+from generators import Rejected, make_certificate
 from peers import Site
 from process import Broken, Ports, Process, wait_until_it_answers
 from settings import PROGRAM_CORE
@@ -35,6 +35,14 @@ class Bench:
         """Those of the named programs that take part."""
         return [program for program in self.programs if program.name in names]
 
+    def certificate(self):
+        """The folder of a certificate of P-256 for all programs, made when it is first asked for."""
+        folder = self.folder / "tls"
+        if not folder.exists():
+            folder.mkdir()
+            make_certificate(folder)
+        return folder
+
     @contextlib.contextmanager
     def origin(self, unsent=None):
         """The origin, for a whole row."""
@@ -46,9 +54,11 @@ class Bench:
     def serving(self, program, origin, **site):
         """A program in front of the origin, alone on its core; has `port` and `site`."""
         site = Site(port=self.ports.take(), admin=self.ports.take(), origin=origin.port, **site)
+        if site.secure or site.http2:
+            site.plain = self.ports.take()
         folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder, prefix=f"{program.name}-"))
         with Process(program.name, program.command(site, folder), PROGRAM_CORE, folder) as process:
-            fields, echoed = wait_until_it_answers(process, site.port, "/echo")
+            fields, echoed = wait_until_it_answers(process, site.plain or site.port, "/echo")
             self.note_additions(program, fields, echoed)
             process.port, process.site, process.folder = site.port, site, folder
             yield process

@@ -3,13 +3,16 @@
 A row has `TITLE`, `ABOUT` (a sentence or two), `COLUMNS` (`(key, heading, digits)`, the first is the one that is
 plotted) and `run(bench)`, which gives `(runs by contestant, labels by contestant, claims)`."""
 
-from rows import big, build, idle, p99, plain, reload, routes, slow
+from rows import big, build, http2, idle, idle_tls, p99, plain, reload, routes, slow, tls
 
 ROWS = {
     "plain": plain,
+    "http2": http2,
+    "tls": tls,
     "big": big,
     "routes": routes,
     "idle": idle,
+    "idle_tls": idle_tls,
     "p99": p99,
     "reload": reload,
     "slow": slow,

@@ -222,6 +222,14 @@ impl Gateway {
             .collect()
     }
 
+    /// The most memory that it has had so far, in bytes (`VmHWM`).
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+        kib << 10
+    }
+
     /// What must be the same again once everything that a test did is over.
     pub fn traces(&self) -> Traces {
         let metrics = self.metrics();

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use crate::installed::cached;
 use crate::patience::eventually;
 use crate::port::Port;
 
@@ -15,13 +16,6 @@ pub struct Peer {
     port: u16,
 }
 
-/// A file among those that were installed; none where it was not.
-fn installed(path: &str) -> Option<PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
-    Some(cache.join("maitred-tests").join(path)).filter(|path| path.exists())
-}
-
 /// A file beside the scripts.
 pub fn peer_file(name: &str) -> PathBuf {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/peers")).join(name)
@@ -30,9 +24,9 @@ pub fn peer_file(name: &str) -> PathBuf {
 /// A script for Python, with these arguments; none where its libraries are not installed, of which `needs` is the last.
 pub(crate) fn python(script: &str, needs: &str, arguments: &[&str]) -> Option<Command> {
     // Noted once all of them are there.
-    let libraries = std::fs::read_to_string(installed("python/installed")?).ok()?;
+    let libraries = std::fs::read_to_string(cached("python/installed")?).ok()?;
     libraries.lines().find(|library| library.split("==").next() == Some(needs))?;
-    let mut command = Command::new(installed("python/bin/python")?);
+    let mut command = Command::new(cached("python/bin/python")?);
     command.arg(peer_file(script)).args(arguments);
     Some(command)
 }
@@ -61,7 +55,7 @@ impl Peer {
     /// The server of gRPC's public interoperability tests, in Go.
     pub fn interop(arguments: &[&str]) -> Option<Self> {
         let port = Port::reserve();
-        let mut command = Command::new(installed("grpc-interop/server")?);
+        let mut command = Command::new(cached("grpc-interop/server")?);
         command
             .arg(format!("--port={}", port.number()))
             .args(arguments)
@@ -96,8 +90,8 @@ pub fn run_python(script: &str, needs: &str, arguments: &[&str]) -> Option<serde
 
 /// The same for Node.
 pub fn run_node(script: &str, arguments: &[&str]) -> Option<serde_json::Value> {
-    let modules = installed("grpc-web/node_modules")?;
-    installed("grpc-web/installed")?;
+    let modules = cached("grpc-web/node_modules")?;
+    cached("grpc-web/installed")?;
     let mut command = Command::new("node");
     command.arg(peer_file(script)).args(arguments).env("NODE_PATH", modules);
     Some(json(&command.output().unwrap()))
@@ -105,7 +99,7 @@ pub fn run_node(script: &str, arguments: &[&str]) -> Option<serde_json::Value> {
 
 /// Runs a case of gRPC's public interoperability tests with its client in Go: what it complains of.
 pub fn run_interop(case: &str, arguments: &[&str]) -> Result<(), String> {
-    let client = installed("grpc-interop/client").expect("it is installed with the server");
+    let client = cached("grpc-interop/client").expect("it is installed with the server");
     let mut command = Command::new(client);
     command.arg(format!("--test_case={case}")).args(arguments);
     let output = command.output().unwrap();

@@ -106,6 +106,14 @@ impl Wire {
         }
     }
 
+    /// The same connection once more, to write to it while somebody else reads.
+    pub(crate) fn writer(&self) -> TcpStream {
+        match &self.end {
+            End::Tcp(stream) => stream.try_clone().unwrap(),
+            End::Unix(_) => panic!("a connection over a Unix socket"),
+        }
+    }
+
     /// Says that nothing more comes, and goes on reading.
     pub fn finish(&self) {
         match &self.end {

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use maitred_tests::frames::{END_STREAM, Frame, HEADERS, REFUSED_STREAM, RST_STREAM, RawHttp2, SETTINGS};
 use maitred_tests::{Echo, Fake, Gateway, Origin, eventually, pattern};
 
 use crate::to;
@@ -70,7 +71,10 @@ fn many_streams_share_a_connection() {
 
 #[test]
 fn a_service_that_breaks_off_resets_the_stream() {
-    let service = Fake::answering("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nnot all");
+    let service = Fake::start(|mut wire, _| {
+        wire.request();
+        wire.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nnot all");
+    });
     let gateway = to(&service.url());
     let answer = gateway.curl("/", &[PRIOR]);
     assert_eq!(answer.exit, 92, "curl: stream was not closed cleanly");
@@ -100,4 +104,61 @@ fn services_are_spoken_to_over_few_connections() {
     let data = format!("@{}", file.display());
     assert_eq!(Echo::of(&gateway.curl("/x", &["--data-binary", &data])).len(), 1_000_000);
     assert!(gateway.curl("/x", &["-H", "X-Ask: bytes 1000000"]).body == body);
+}
+
+#[test]
+fn a_connection_has_so_many_streams() {
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let released = std::sync::Mutex::new(released);
+    let service = Fake::start(move |mut wire, _| {
+        while wire.request().is_some() {
+            released.lock().unwrap().recv_timeout(maitred_tests::PATIENCE).unwrap();
+            wire.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK");
+        }
+    });
+    let gateway = Gateway::start(&format!(
+        "limits: {{ streams: 3 }}\nroutes: {{ app: {{ upstream: \"{}\" }} }}\n",
+        service.url()
+    ));
+    let mut client = RawHttp2::begin(gateway.connect(), &[]);
+    let settings = client.find("the settings", |frame| frame.kind == SETTINGS);
+    let told = settings.payload.chunks(6).find(|setting| setting[..2] == [0, 3]).unwrap();
+    assert_eq!(told[2..], [0, 0, 0, 3]);
+    client.send(&[1, 3, 5, 7].map(|stream| Frame::get(stream, "/held")));
+    let refused = client.find("a reset", |frame| frame.kind == RST_STREAM);
+    assert_eq!((refused.stream, refused.number(0)), (7, REFUSED_STREAM));
+    // The others are answered, and then there is room again, on this connection; there always was on others.
+    for _ in 0..3 {
+        release.send(()).unwrap();
+    }
+    let mut answered = Vec::new();
+    while answered.len() < 3 {
+        let end = client.find("an answer", |frame| frame.flags & END_STREAM != 0 && frame.kind != SETTINGS);
+        answered.push(end.stream);
+    }
+    answered.sort_unstable();
+    assert_eq!(answered, [1, 3, 5]);
+    release.send(()).unwrap();
+    client.send(&[Frame::get(9, "/again")]);
+    client.find("the answer", |frame| frame.kind == HEADERS && frame.stream == 9);
+    // A client that obeys is served all that it asks for.
+    for _ in 0..50 {
+        release.send(()).unwrap();
+    }
+    let output = Command::new("h2load").args(["-n", "50", "-c", "1", "-m", "3", &gateway.url("/x")]).output();
+    let text = String::from_utf8(output.unwrap().stdout).unwrap();
+    assert!(text.contains("50 done, 50 succeeded"), "{text}");
+}
+
+#[test]
+fn a_listener_speaks_only_what_it_is_told_to() {
+    let gateway = Gateway::start(
+        "listeners:\n  web: { address: \"127.0.0.1:PORT_web\", protocols: h2 }\n  old: { address: \"127.0.0.1:PORT_old\", protocols: h1 }\n\
+         routes: { app: { respond: OK } }\n",
+    );
+    let old = format!("http://127.0.0.1:{}/", gateway.port("old"));
+    assert_eq!(gateway.curl("/", &[PRIOR]).text(), "OK");
+    assert_ne!(gateway.curl("/", &["--http1.1"]).exit, 0);
+    assert_eq!(maitred_tests::curl(&["--http1.1", &old]).text(), "OK");
+    assert_ne!(maitred_tests::curl(&[PRIOR, &old]).exit, 0);
 }

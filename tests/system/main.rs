@@ -5,27 +5,34 @@
 
 mod answers;
 mod bodies;
+mod browser;
 mod corpora;
 mod endpoints;
+mod events;
 mod exhaustion;
+mod floods;
 mod forwarded;
 mod grpc;
 mod grpc_interop;
 mod grpc_json;
 mod grpc_reflection;
 mod grpc_web;
+mod h2spec;
 mod http2;
 mod http3;
 mod interim;
 mod limits;
+mod proxies;
 mod proxy_protocol;
 mod proxying;
 mod reload;
 mod routing;
 mod shutdown;
+mod testssl;
 mod tls;
 mod upgrade;
 mod upstream_faults;
+mod websocket_peers;
 
 use maitred_tests::Gateway;
 

@@ -1,6 +1,6 @@
 //! The PROXY protocol: from proxies in front of the gateway, and to services behind it.
 
-use maitred_tests::{Echo, Fake, Gateway, Origin};
+use maitred_tests::{Echo, Fake, Gateway, Origin, Wire};
 
 /// A gateway that takes headers from here.
 fn behind_a_proxy(origin: &Origin) -> Gateway {
@@ -77,4 +77,26 @@ fn services_are_told_whom_a_connection_is_for() {
         assert_eq!(gateway.curl("/", &[]).status(), 200);
     }
     assert_eq!(service.connections(), 2);
+}
+
+#[test]
+fn services_are_told_in_version_2_as_well() {
+    let service = Fake::start(|mut wire, _| {
+        assert_eq!(wire.exactly(12), b"\r\n\r\n\0\r\nQUIT\n");
+        // PROXY, TCP over IPv4, twelve bytes of addresses.
+        assert_eq!(wire.exactly(4), [0x21, 0x11, 0, 12]);
+        let ends = wire.exactly(12);
+        assert_eq!(ends[..8], [127, 0, 0, 7, 127, 0, 0, 1]);
+        let port = u16::from_be_bytes([ends[8], ends[9]]);
+        assert!(wire.head().has("Host"));
+        wire.send(format!("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{port:05}"));
+        wire.rest_to_any_end();
+    });
+    let gateway = Gateway::start(&format!(
+        "upstreams: {{ app: {{ endpoints: \"{}\", proxy_protocol: v2 }} }}\nroutes: {{ app: {{ upstream: app }} }}",
+        service.url()
+    ));
+    let mut wire = Wire::connect_from([127, 0, 0, 7].into(), ([127, 0, 0, 1], gateway.port("web")).into());
+    let answer = wire.ask("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+    assert_eq!(answer.text(), format!("{:05}", wire.local().port()));
 }

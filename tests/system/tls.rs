@@ -1,7 +1,10 @@
 //! TLS: to clients, with the certificate that they ask for, with theirs asked for, and with new ones while it serves; and to
 //! services.
 
-use maitred_tests::{Authority, Curl, Echo, Gateway, Origin, eventually};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use maitred_tests::{Authority, Curl, Echo, Gateway, Origin, WebSocketClient, eventually, websocket_echo};
 
 /// A gateway that speaks TLS as `shop.test`, with `tls` besides, to one service.
 fn serving(authority: &Authority, origin: &Origin, tls: &str) -> Gateway {
@@ -107,6 +110,61 @@ fn a_new_certificate_is_shown_without_a_new_document() {
     gateway.folder().write("shop.key", &authority.server(&["x.test"]).key);
     gateway.log().wait_for("the key is refused", |line| line.contains("shop.pem"));
     assert_eq!(ask(&gateway, "new.test", &[]).exit, 0);
+}
+
+/// Makes load over HTTP/2 until `is_over`, each time on new connections; answers how many requests there were.
+fn load(gateway: &Gateway, is_over: &AtomicBool) -> usize {
+    let url = format!("https://127.0.0.1:{}/x", gateway.port("web"));
+    let mut asked = 0;
+    while !is_over.load(Ordering::SeqCst) {
+        let output = Command::new("h2load").args(["-n", "200", "-c", "4", "-m", "10", &url]).output();
+        let output = output.expect("h2load is installed: `cargo xtask test` sees to it");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains("200 done, 200 succeeded, 0 failed, 0 errored, 0 timeout"), "{text}");
+        asked += 200;
+    }
+    asked
+}
+
+#[test]
+fn new_certificates_under_load_drop_nobody() {
+    let (authority, origin, chat) = (Authority::default(), Origin::start(), websocket_echo());
+    let old = authority.server(&["shop.test"]);
+    let gateway = Gateway::start_with(
+        &[("shop.pem", &old.certificate), ("shop.key", &old.key), ("ca.pem", &authority.certificate())],
+        &format!(
+            "listeners: {{ web: {{ address: \"127.0.0.1:PORT_web\", tls: {{ certificates: {{ cert: shop.pem, key: shop.key }} }} }} }}\n\
+             routes:\n  app: {{ upstream: \"{}\" }}\n  chat: {{ match: /chat, upstream: \"{}\" }}\n",
+            origin.url(),
+            chat.url()
+        ),
+    );
+    let ca = gateway.folder().join("ca.pem");
+    // Where they are not installed the tests of WebSockets say so.
+    let libraries = ["websockets", "h2"];
+    let open = |library| WebSocketClient::open(library, gateway.port("web"), Some(&ca));
+    let mut sockets: Vec<_> = libraries.into_iter().filter_map(open).collect();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let loading = scope.spawn(|| load(&gateway, &is_over));
+        for number in 0..5 {
+            let name = format!("new-{number}.test");
+            let new = authority.server(&["shop.test", &name]);
+            gateway.folder().write("shop.key", &new.key);
+            gateway.folder().write("shop.pem", &new.certificate);
+            eventually("the new certificate is shown", || {
+                (loading.is_finished() || ask(&gateway, &name, &[]).exit == 0).then_some(())
+            });
+            for socket in &mut sockets {
+                assert_eq!(socket.exchange(&name), name);
+            }
+        }
+        is_over.store(true, Ordering::SeqCst);
+        assert!(loading.join().unwrap() > 0);
+    });
+    for socket in sockets {
+        assert_eq!(socket.close(), 1000);
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! WebSocket: a tunnel after the service's 101, and nothing but an answer otherwise.
 
+use maitred_tests::frames::{Frame, HEADERS, RawHttp2, request};
 use maitred_tests::{Echo, Fake, Gateway, Origin, PATIENCE, eventually, open_websocket, websocket_echo};
 use tungstenite::Message;
 use tungstenite::protocol::frame::coding::CloseCode;
@@ -156,6 +157,22 @@ fn other_protocols_may_be_upgraded_to_where_a_route_lists_them() {
     assert_eq!(wire.exactly(7), b"streams");
     // A service that changes to something else than it was asked for is not to be trusted.
     assert_eq!(gateway.connect().ask(request).status(), 502);
+}
+
+#[test]
+fn nothing_may_be_upgraded_to_where_a_route_says_so() {
+    let origin = Origin::start();
+    let gateway =
+        Gateway::start(&format!("routes: {{ app: {{ upstream: \"{}\", upgrades: false }} }}", origin.url()));
+    let mut wire = gateway.connect();
+    let echo = Echo::of(&wire.ask(UPGRADE));
+    assert!(!echo.has("Upgrade") && !echo.has("Connection"));
+    wire.is_open();
+    // Over HTTP/2 any 2xx would open the tunnel, so that the service's answer must not look like one (RFC 8441 section 5).
+    let mut client = RawHttp2::begin(gateway.connect(), &[]);
+    let protocol = [(":protocol", "websocket"), ("sec-websocket-version", "13")];
+    client.send(&[Frame::head(1, 0, &[&request("CONNECT", "/chat")[..], &protocol].concat())]);
+    assert_eq!(client.find("the answer", |frame| frame.kind == HEADERS).status(), 502);
 }
 
 #[test]

@@ -19,7 +19,7 @@ struct Need {
     why: &'static str,
 }
 
-const NEEDS: [Need; 9] = [
+const NEEDS: [Need; 11] = [
     Need { program: "cc", package: "gcc", purpose: Purpose::Tests, why: "compiles the allocator" },
     Need {
         program: "curl",
@@ -49,7 +49,43 @@ const NEEDS: [Need; 9] = [
     Need { program: "wrk", package: "wrk", purpose: Purpose::Bench, why: "makes load" },
     Need { program: "nginx", package: "nginx", purpose: Purpose::Bench, why: "is compared with" },
     Need { program: "haproxy", package: "haproxy", purpose: Purpose::Bench, why: "is compared with" },
+    Need {
+        program: "h2load",
+        package: "nghttp2-client",
+        purpose: Purpose::Bench,
+        why: "makes load over HTTP/2",
+    },
+    Need { program: "openssl", package: "openssl", purpose: Purpose::Bench, why: "makes a certificate" },
 ];
+
+/// Peers in tests without which only those tests are skipped: the program, and its Debian package.
+const PEERS: [(&str, &str); 6] = [
+    ("haproxy", "haproxy"),
+    ("nginx", "nginx"),
+    ("testssl", "testssl.sh"),
+    ("chromium", "chromium"),
+    ("chromedriver", "chromium-driver"),
+    ("go", "golang-go"),
+];
+
+/// Installs them where that can be. One at a time: what one machine does not have must not keep it from the others.
+fn install_peers() {
+    let missing = || PEERS.iter().filter(|(program, _)| !is_installed(program));
+    if missing().next().is_some()
+        && is_root()
+        && is_installed("apt-get")
+        && apt_get(&["update", "-q"]).is_ok()
+    {
+        for (_, package) in missing() {
+            println!("installing {package}");
+            // Told below, where it fails.
+            let _ = apt_get(&["install", "-y", "-q", "--no-install-recommends", package]);
+        }
+    }
+    for (program, package) in missing() {
+        println!("{program} (Debian package {package}) is not installed: tests that need it will be skipped");
+    }
+}
 
 /// Sees to it that everything for these purposes is installed; the error names what is not.
 pub fn meet(purposes: &[Purpose]) -> Result<(), String> {
@@ -65,6 +101,7 @@ pub fn meet(purposes: &[Purpose]) -> Result<(), String> {
         .map(|need| format!("{} (Debian package {}): {}", need.program, need.package, need.why))
         .collect();
     if left.is_empty() && purposes.contains(&Purpose::Tests) {
+        install_peers();
         peers::install(is_installed);
     }
     if left.is_empty() { Ok(()) } else { Err(format!("missing, please install:\n  {}", left.join("\n  "))) }

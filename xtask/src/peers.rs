@@ -1,4 +1,5 @@
-//! Peers of tests that come from the registries of other languages: gRPC's own clients and servers, a client of HTTP/3. They are installed into a
+//! Peers of tests that come from the registries of other languages: clients and servers of gRPC, HTTP/3 and
+//! WebSocket that are not ours. They are installed into a
 //! folder outside the repository, where that can be; the tests that need them say that they are skipped where it cannot.
 
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ struct Peers {
     install: fn(folder: &Path, wanted: &[&str]) -> bool,
 }
 
-const PEERS: [Peers; 3] = [
+const PEERS: [Peers; 4] = [
     Peers {
         folder: "python",
         installer: "python3",
@@ -25,6 +26,10 @@ const PEERS: [Peers; 3] = [
             "grpcio-tools==1.85.1",
             "googleapis-common-protos==1.76.0",
             "aioquic==1.7.2",
+            "websockets==17.4",
+            "h2==4.4.1",
+            "wsproto==1.3.2",
+            "hypercorn==0.18.0",
         ],
         install: install_python,
     },
@@ -35,6 +40,12 @@ const PEERS: [Peers; 3] = [
             "google.golang.org/grpc/interop/client@v1.85.0",
             "google.golang.org/grpc/interop/server@v1.85.0",
         ],
+        install: install_go,
+    },
+    Peers {
+        folder: "h2spec",
+        installer: "go",
+        wanted: &["github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible"],
         install: install_go,
     },
     Peers {
