@@ -156,8 +156,9 @@ fn answers_to_pings_that_nobody_reads() {
     let origins = origins();
     let gateway = in_front_of(&origins, "");
     attack(&gateway, |mut attacker| {
-        // It is ended all the same; only then is it read what came.
+        // Only once the gateway takes no more is it read what came.
         while attacker.send(&[Frame::new(PING, 0, 0, &[0; 8])]) {}
+        assert_eq!(attacker.goaway(), Some(ENHANCE_YOUR_CALM));
     });
 }
 
