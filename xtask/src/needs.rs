@@ -1,5 +1,5 @@
 //! Programs from outside that tests and benchmarks run: installs what is missing where it may, else names it.
-//! Debian's packages as root, and libraries of Python in a folder of their own.
+//! Debian's packages as root, and libraries of Python and programs in Go in folders of their own.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -52,32 +52,44 @@ const NEEDS: [Need; 9] = [
 /// Libraries of Python that are peers in tests, in a folder of their own outside the repository.
 const PYTHON_PEERS: [&str; 1] = ["grpcio==1.85.1"];
 
+/// Programs in Go that are peers in tests, likewise.
+const GO_PEERS: [&str; 2] = [
+    "github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1",
+    "github.com/letsencrypt/pebble/v2/cmd/pebble-challtestsrv@v2.10.1",
+];
+
 /// Installs them where that can be; the tests that need them say that they are skipped where it cannot.
-fn install_python_peers() {
+fn install_peers() {
+    install("python", &PYTHON_PEERS, |folder| {
+        let python = folder.join("bin/python");
+        succeeds(Command::new("python3").args(["-m", "venv"]).arg(folder))
+            && succeeds(Command::new(python).args(["-m", "pip", "install", "-q"]).args(PYTHON_PEERS))
+    });
+    install("pebble", &GO_PEERS, |folder| {
+        succeeds(Command::new("go").arg("install").args(GO_PEERS).env("GOBIN", folder))
+    });
+}
+
+/// Has peers put into a folder of their own, unless it is noted there that they are in it.
+fn install(name: &str, peers: &[&str], put: impl Fn(&Path) -> bool) {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let Some(cache) = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"))) else {
         return;
     };
-    let folder = cache.join("maitred-tests/python");
+    let folder = cache.join("maitred-tests").join(name);
     let noted = folder.join("installed");
-    let wanted = PYTHON_PEERS.join("\n");
+    let wanted = peers.join("\n");
     if std::fs::read_to_string(&noted).is_ok_and(|installed| installed == wanted) {
         return;
     }
-    println!("installing {} for Python into {}", PYTHON_PEERS.join(", "), folder.display());
-    let run = |program: &Path, arguments: &[&str]| {
-        Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success())
-    };
-    let made = run(Path::new("python3"), &["-m", "venv", &folder.display().to_string()])
-        && run(&folder.join("bin/python"), &[&["-m", "pip", "install", "-q"], &PYTHON_PEERS[..]].concat())
-        && std::fs::write(&noted, wanted).is_ok();
-    if !made {
+    println!("installing {} into {}", peers.join(", "), folder.display());
+    if !(put(&folder) && std::fs::write(&noted, wanted).is_ok()) {
         println!("they could not be installed: tests that need them will be skipped");
     }
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    command.stdin(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
 /// Sees to it that everything for these purposes is installed; the error names what is not.
@@ -94,7 +106,7 @@ pub fn meet(purposes: &[Purpose]) -> Result<(), String> {
         .map(|need| format!("{} (Debian package {}): {}", need.program, need.package, need.why))
         .collect();
     if left.is_empty() && purposes.contains(&Purpose::Tests) {
-        install_python_peers();
+        install_peers();
     }
     if left.is_empty() { Ok(()) } else { Err(format!("missing, please install:\n  {}", left.join("\n  "))) }
 }

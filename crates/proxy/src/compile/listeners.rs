@@ -34,6 +34,7 @@ pub(super) fn compile(compiler: &Compiler<'_>, tls: &mut TlsCompiler<'_, '_>) ->
                 http1: listener.protocols.contains(&Protocol::H1),
                 http2: listener.protocols.contains(&Protocol::H2),
                 tls: tls.listener(entry),
+                tokens: tls.tokens(listener),
                 proxied: listener.proxy_protocol_from().to_vec(),
                 paths: match listener.paths {
                     PathHandling::Strict => PathRules::Strict,
