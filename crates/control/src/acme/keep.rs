@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use instant_acme::{Account, CertificateIdentifier, RenewalInfo};
 use maitred_net::{CertificatePem, CertificateSummary, ProofsShared};
 use maitred_proxy::{AcmeAccount, AcmeCertificate, ChallengeKind, Clock, TokensShared};
-use maitred_telemetry::Metrics;
+use maitred_telemetry::{Metrics, TimeText};
 use tokio::sync::watch;
 
 use super::client::{AuthorityClient, Wish};
@@ -99,11 +99,13 @@ impl Keeper {
             match (progress.step(summary.as_ref(), self.clock.wall()), summary) {
                 (Step::Wait(until), _) => return until,
                 (Step::Ask, Some(summary)) => {
+                    let before = progress.renew_at();
                     let answer = self.ask(session, account, &summary).await;
                     progress.told(&summary, answer, self.clock.wall(), self.random.f64());
-                    let hosts = certificate.names();
-                    let renewal = progress.renew_at().map(httpdate::fmt_http_date).unwrap_or_default();
-                    tracing::debug!(hosts, renewal, from_authority = answer.is_some(), "renewal");
+                    if let Some(at) = progress.renew_at().filter(|at| Some(*at) != before) {
+                        let (hosts, at, by_authority) = (certificate.names(), shown(at), answer.is_some());
+                        tracing::info!(hosts, at, by_authority, "the certificate will be renewed");
+                    }
                 }
                 (_, summary) => {
                     let replaces = summary.filter(|_| progress.has_window());
@@ -234,7 +236,7 @@ impl Keeper {
             Ok(summary) => {
                 events.certificates_issued.inc();
                 progress.issued(&summary, now);
-                let until = httpdate::fmt_http_date(summary.not_after);
+                let until = shown(summary.not_after);
                 tracing::info!(hosts, until, issuer = summary.issuer, "certificate issued");
                 return;
             }
@@ -244,10 +246,18 @@ impl Keeper {
         let wish = self.wish.take(now);
         let ways = certificate.challenges.len();
         let next = progress.failed((failure.trouble, ways), wish, now, self.random.f64());
-        let next = httpdate::fmt_http_date(next);
+        let next = shown(next);
         let (directory, listener) = (&*account.directory, certificate.listeners.join(", "));
         tracing::warn!(hosts, listener, directory, next, "no certificate was issued: {failure}");
     }
+}
+
+/// A time for the log (RFC 3339), without fractions of a second.
+fn shown(time: SystemTime) -> String {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let mut text = Vec::new();
+    TimeText::default().push_rfc3339(since.as_secs().saturating_mul(1_000_000), &mut text);
+    String::from_utf8_lossy(&text).replace(".000000", "")
 }
 
 /// How a certificate is named to the authority (RFC 9773 section 4.1); none where it does not say whose key signed it.

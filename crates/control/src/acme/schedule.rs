@@ -56,8 +56,10 @@ pub(super) enum Step {
 pub(super) struct Progress {
     /// How many challenges have failed: says which is next, and after a success, which to begin with.
     challenges: usize,
-    /// How often in a row it was tried in every way.
-    rounds: u32,
+    /// How often in a row the authority refused, or nothing proved a name.
+    refusals: u32,
+    /// How often in a row it could not be reached.
+    unreachable: u32,
     /// Whether the last try failed.
     has_failed: bool,
     /// Nothing is ordered before.
@@ -141,13 +143,14 @@ impl Progress {
         now: SystemTime,
         random: f64,
     ) -> SystemTime {
-        let mut pause = NEXT_CHALLENGE;
         self.challenges += usize::from(trouble == Trouble::Challenge);
-        if trouble != Trouble::Challenge || self.challenge(ways) == 0 {
-            let (first, longest, times) = if trouble == Trouble::Unreachable { UNREACHABLE } else { REFUSED };
-            pause = first.saturating_mul(times.saturating_pow(self.rounds)).min(longest);
-            self.rounds = self.rounds.saturating_add(1);
-        }
+        let is_left = trouble == Trouble::Challenge && self.challenge(ways) > 0;
+        let pause = if trouble == Trouble::Unreachable {
+            grown(UNREACHABLE, &mut self.unreachable)
+        } else {
+            self.unreachable = 0;
+            if is_left { NEXT_CHALLENGE } else { grown(REFUSED, &mut self.refusals) }
+        };
         let pause = pause.mul_f64(0.8 + 0.4 * random).max(wish.unwrap_or_default().min(LONGEST_WISH));
         (self.not_before, self.has_failed) = (Some(now + pause), true);
         now + pause
@@ -160,6 +163,13 @@ impl Progress {
         }
         self.ask_at = None;
     }
+}
+
+/// The pause after so many before it: each is so many times as long, up to the longest.
+fn grown((first, longest, times): (Duration, Duration, u32), before: &mut u32) -> Duration {
+    let pause = first.saturating_mul(times.saturating_pow(*before)).min(longest);
+    *before = before.saturating_add(1);
+    pause
 }
 
 fn life(certificate: &CertificateSummary) -> Duration {

@@ -102,6 +102,21 @@ fn the_other_challenge_is_tried_before_the_long_pause() {
 }
 
 #[test]
+fn an_authority_that_was_not_reached_at_first_is_not_waited_for_longer_when_it_refuses() {
+    let mut progress = Progress::default();
+    let mut pause =
+        |trouble| progress.failed((trouble, 1), None, day(0), 0.5).duration_since(day(0)).unwrap().as_secs();
+    let troubles = [
+        Trouble::Unreachable,
+        Trouble::Unreachable,
+        Trouble::Refused,
+        Trouble::Unreachable,
+        Trouble::Challenge,
+    ];
+    assert_eq!(troubles.map(&mut pause), [10, 20, 900, 10, 3600]);
+}
+
+#[test]
 fn failures_in_an_hour_are_fewer_than_authorities_take() {
     for random in [0.0, 0.5, 1.0] {
         let (mut progress, mut now, mut failures) = (Progress::default(), day(0), 0);

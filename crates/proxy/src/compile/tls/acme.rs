@@ -147,6 +147,7 @@ impl TlsCompiler<'_, '_> {
     fn of_no_use(&mut self, file: &Path, why: &str, at: Span) {
         let message = format!("{}: {why}", shown(file));
         let problem = Problem::warning(message).at(at);
-        self.problems.push(problem.help("another certificate is ordered in its place once the gateway runs"));
+        self.problems
+            .push(problem.help("a gateway that runs with this orders another certificate in its place"));
     }
 }
