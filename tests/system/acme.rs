@@ -291,6 +291,27 @@ fn what_is_damaged_on_disk_is_told_and_replaced() {
 }
 
 #[test]
+fn a_certificate_that_somebody_brings_back_is_not_ordered() {
+    let Some(mut place) = Place::new("a certificate brought back") else { return };
+    let document = place.document("shop.test", "", "");
+    let mut gateway = Gateway::start(&document);
+    is_issued(&gateway, "shop.test");
+    let file = place.kept("shop.test.pem");
+    assert!(gateway.stop().success());
+    let saved = file.with_extension("saved");
+    std::fs::rename(&file, &saved).unwrap();
+    place.pebble.stop();
+    let gateway = Gateway::start(&document);
+    let line = gateway.log().wait_for("why", |line| line.contains("no certificate was issued"));
+    assert!(line.contains("cannot be asked: Connection refused"), "{line}");
+    assert_eq!(place.ask("shop.test", &[]).exit, 35);
+    std::fs::rename(&saved, &file).unwrap();
+    gateway.signal("HUP");
+    eventually("it is shown", || (place.ask("shop.test", &[]).exit == 0).then_some(()));
+    assert_eq!(orders(&gateway, "issued"), 0);
+}
+
+#[test]
 fn an_authority_that_forgot_the_account_is_given_another() {
     let Some(mut place) = Place::new("a forgotten account") else { return };
     let document = place.document("shop.test", "", "");

@@ -84,7 +84,7 @@ impl AcmeCertificate {
     }
 
     /// Whether a certificate for these names is this one.
-    pub(crate) fn is_for(&self, names: &[String]) -> bool {
+    pub fn is_for(&self, names: &[String]) -> bool {
         let mut names: Vec<&String> = names.iter().collect();
         names.sort();
         names.into_iter().eq(&self.hosts)

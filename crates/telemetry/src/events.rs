@@ -19,9 +19,9 @@ pub struct Events {
     /// Reloads that changed nothing because something was wrong.
     pub reloads_failed: SharedCounter,
     /// Orders of certificates that ended with one.
-    pub certificates_issued: SharedCounter,
+    pub orders_issued: SharedCounter,
     /// Those that ended without.
-    pub certificates_refused: SharedCounter,
+    pub orders_failed: SharedCounter,
     /// When the configuration that serves was loaded, in seconds since 1970.
     pub last_reload: SharedGauge,
 }

@@ -87,8 +87,8 @@ pub(crate) fn certificates(to: &mut Exposition<'_>, all: &[CertificateExpiry], e
         to.sample(&labels(&[("listener", listener), ("name", name), ("key", key)]), one.not_after);
     }
     to.family("maitred_acme_orders_total", Kind::Counter, "Orders of certificates that ended, by result.");
-    to.sample_with("", "result", "issued", events.certificates_issued.value());
-    to.sample_with("", "result", "failed", events.certificates_refused.value());
+    to.sample_with("", "result", "issued", events.orders_issued.value());
+    to.sample_with("", "result", "failed", events.orders_failed.value());
 }
 
 pub(crate) fn budget(to: &mut Exposition<'_>, budget: &Budget) {

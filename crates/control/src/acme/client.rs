@@ -129,6 +129,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_an_authority_wishes_is_told_once() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
+        let wish = Wish::default();
+        let mut headers = HeaderMap::new();
+        wish.note(StatusCode::TOO_MANY_REQUESTS, &headers, now);
+        assert_eq!(wish.take(now), None);
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+        // Where nothing was refused, it is about something else.
+        wish.note(StatusCode::OK, &headers, now);
+        assert_eq!(wish.take(now), None);
+        wish.note(StatusCode::SERVICE_UNAVAILABLE, &headers, now);
+        assert_eq!((wish.take(now), wish.take(now)), (Some(Duration::from_mins(1)), None));
+        wish.note(StatusCode::TOO_MANY_REQUESTS, &headers, now);
+        assert_eq!(wish.take(now + Duration::from_mins(2)), None, "it is over");
+    }
+
+    #[test]
     fn both_forms_of_retry_after_are_understood() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
         assert_eq!(retry_after(" 60", now), Some(now + Duration::from_mins(1)));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use instant_acme::{Account, CertificateIdentifier, RenewalInfo};
-use maitred_net::{CertificatePem, CertificateSummary, ProofsShared};
+use maitred_net::{CertificatePem, CertificateSummary, IssuedShared, ProofsShared};
 use maitred_proxy::{AcmeAccount, AcmeCertificate, ChallengeKind, Clock, TokensShared};
 use maitred_telemetry::{Metrics, TimeText};
 use tokio::sync::watch;
@@ -107,6 +107,9 @@ impl Keeper {
                         tracing::info!(hosts, at, by_authority, "the certificate will be renewed");
                     }
                 }
+                (_, None) if self.is_restored(certificate) => {
+                    tracing::info!(hosts = certificate.names(), "the certificate that is kept can be used");
+                }
                 (_, summary) => {
                     let replaces = summary.filter(|_| progress.has_window());
                     let outcome = self.order(session, account, certificate, progress, replaces).await;
@@ -114,6 +117,16 @@ impl Keeper {
                 }
             }
         }
+    }
+
+    /// Whether the file can be used now: the clock may have been wrong at the start, or somebody has brought it back.
+    fn is_restored(&self, certificate: &AcmeCertificate) -> bool {
+        let Ok(bytes) = std::fs::read(&certificate.file) else { return false };
+        let pem = CertificatePem { chain: bytes.clone(), key: bytes, ocsp: None };
+        let (kept, now) = (IssuedShared::default(), self.clock.wall());
+        kept.replace(&pem, now).is_ok()
+            && kept.summary().is_some_and(|summary| certificate.is_for(&summary.names))
+            && certificate.issued.replace(&pem, now).is_ok()
     }
 
     /// When the authority wants this one renewed, and when to ask again; nothing where it says nothing.
@@ -124,11 +137,15 @@ impl Keeper {
         summary: &CertificateSummary,
     ) -> Option<(Window, Duration)> {
         let id = identifier(summary)?;
-        let asked = match self.opened(session, account).await {
-            Ok(session) => session.renewal_info(&id).await.map_err(Failure::from),
-            Err(failure) => Err(failure),
+        let directory = &*account.directory;
+        let opened = match self.opened(session, account).await {
+            Ok(opened) => opened,
+            Err(failure) => {
+                tracing::warn!(directory, "the authority cannot be asked when to renew: {failure}");
+                return None;
+            }
         };
-        match asked {
+        match opened.renewal_info(&id).await.map_err(Failure::from) {
             Ok((RenewalInfo { suggested_window: told, explanation_url }, again)) => {
                 let time = |seconds: i64| {
                     SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
@@ -140,7 +157,6 @@ impl Keeper {
                 Some((Window { start, end }, again))
             }
             Err(failure) => {
-                let directory = &*account.directory;
                 tracing::debug!(directory, "the authority does not say when to renew: {failure}");
                 None
             }
@@ -234,7 +250,7 @@ impl Keeper {
         let (hosts, now) = (certificate.names(), self.clock.wall());
         let failure = match outcome {
             Ok(summary) => {
-                events.certificates_issued.inc();
+                events.orders_issued.inc();
                 progress.issued(&summary, now);
                 let until = shown(summary.not_after);
                 tracing::info!(hosts, until, issuer = summary.issuer, "certificate issued");
@@ -242,13 +258,25 @@ impl Keeper {
             }
             Err(failure) => failure,
         };
-        events.certificates_refused.inc();
+        events.orders_failed.inc();
         let wish = self.wish.take(now);
         let ways = certificate.challenges.len();
         let next = progress.failed((failure.trouble, ways), wish, now, self.random.f64());
         let next = shown(next);
         let (directory, listener) = (&*account.directory, certificate.listeners.join(", "));
-        tracing::warn!(hosts, listener, directory, next, "no certificate was issued: {failure}");
+        if let Some(summary) = certificate.issued.summary() {
+            let until = shown(summary.not_after);
+            tracing::warn!(
+                hosts,
+                listener,
+                directory,
+                next,
+                until,
+                "the certificate was not renewed: {failure}"
+            );
+        } else {
+            tracing::warn!(hosts, listener, directory, next, "no certificate was issued: {failure}");
+        }
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) async fn order(
         new = new.replaces(replaces);
     }
     let mut order = account.new_order(&new).await?;
-    let seen = prove(&mut order, kind, proofs).await?;
+    let seen = prove(&mut order, wanted, kind, proofs).await?;
     let status = order.poll_ready(&PATIENCE).await;
     match status {
         Ok(OrderStatus::Ready) => {}
@@ -64,7 +64,12 @@ pub(super) async fn order(
 }
 
 /// Begins the proofs of all names that the authority wants proved.
-async fn prove(order: &mut Order, kind: ChallengeKind, proofs: &Proofs<'_>) -> Result<Vec<Seen>, Failure> {
+async fn prove(
+    order: &mut Order,
+    wanted: &AcmeCertificate,
+    kind: ChallengeKind,
+    proofs: &Proofs<'_>,
+) -> Result<Vec<Seen>, Failure> {
     let mut seen = Vec::new();
     let mut authorizations = order.authorizations();
     while let Some(authorization) = authorizations.next().await {
@@ -76,6 +81,10 @@ async fn prove(order: &mut Order, kind: ChallengeKind, proofs: &Proofs<'_>) -> R
             _ => return Err(why_not(&authorization, kind)),
         }
         let host = authorization.identifier().to_string();
+        if !wanted.hosts.contains(&host) {
+            let told = format!("the authority wants {host} proved, which was not ordered");
+            return Err(Failure::new(Trouble::Refused, told));
+        }
         let Some(mut challenge) = authorization.challenge(type_of(kind)) else {
             let told = format!("{host}: the authority does not offer {}", kind.as_str());
             return Err(Failure::new(Trouble::Challenge, told));
