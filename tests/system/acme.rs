@@ -173,17 +173,22 @@ fn listeners_share_certificates_and_the_account() {
     let first = place.listener("web", &place.tls, "shop.test, www.shop.test", "", "");
     let gateway = Gateway::start(&place.document_of(std::slice::from_ref(&first)));
     is_issued(&gateway, "shop.test");
-    let account = std::fs::read(place.kept("account.json")).unwrap();
+    let account = || -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(place.kept("account.json")).unwrap()).unwrap()
+    };
+    let before = account();
+    assert_eq!(before["emails"], serde_json::json!([]));
     gateway.reload(&place.document_of(&[
         first,
         place.listener("same", &same, "www.shop.test, shop.test", "", ""),
-        place.listener("other", &other, "other.test", "", ""),
+        place.listener("other", &other, "other.test", ", email: ops@shop.test", ""),
     ]));
     assert_eq!(place.ask_at(&same, "www.shop.test", &[]).text(), "hello", "there is one for these names");
     is_issued(&gateway, "other.test");
     assert_eq!(place.ask_at(&other, "other.test", &[]).text(), "hello");
     assert_eq!((orders(&gateway, "issued"), orders(&gateway, "failed")), (2, 0));
-    assert_eq!(std::fs::read(place.kept("account.json")).unwrap(), account);
+    assert_eq!(account()["credentials"], before["credentials"]);
+    assert_eq!(account()["emails"], serde_json::json!(["ops@shop.test"]));
 }
 
 #[test]

@@ -26,6 +26,11 @@ impl Failure {
     pub(super) fn new(trouble: Trouble, told: impl Into<String>) -> Self {
         Self { trouble, name: None, told: told.into() }
     }
+
+    /// Whether another order may be taken: neither a name nor the number of orders is the reason.
+    pub(super) fn is_about_the_order(&self) -> bool {
+        self.trouble == Trouble::Refused && self.name.as_deref() != Some("rateLimited")
+    }
 }
 
 impl fmt::Display for Failure {

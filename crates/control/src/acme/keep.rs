@@ -178,8 +178,11 @@ impl Keeper {
         let mut replaces = replaces.as_ref().and_then(identifier);
         let run = async {
             for _ in 0..OBSTACLES {
-                let opened = self.opened(session, account).await?;
-                let failure = match order(opened, certificate, kind, replaces.clone(), &proofs).await {
+                let tried = match self.opened(session, account).await {
+                    Ok(opened) => order(opened, certificate, kind, replaces.clone(), &proofs).await,
+                    Err(failure) => Err(failure),
+                };
+                let failure = match tried {
                     Ok(issued) => return Ok(issued),
                     Err(failure) => failure,
                 };
@@ -188,8 +191,8 @@ impl Keeper {
                     *session = None;
                     let removed = state::remove_account(&account.folder);
                     removed.map_err(|error| Failure::new(Trouble::Refused, error.to_string()))?;
-                } else if failure.trouble == Trouble::Refused && replaces.take().is_some() {
-                    // Another order may have said so that did not come to its end.
+                } else if failure.is_about_the_order() && replaces.take().is_some() {
+                    // Another order may have named it that did not come to its end.
                     tracing::debug!("ordered again as one that replaces none: {failure}");
                 } else {
                     return Err(failure);
