@@ -1,5 +1,5 @@
-//! Peers of tests that come from the registries of other languages: clients and servers of gRPC, HTTP/3 and
-//! WebSocket that are not ours. They are installed into a
+//! Peers of tests that come from the registries of other languages: clients and servers of gRPC, HTTP/3,
+//! WebSocket and ACME that are not ours. They are installed into a
 //! folder outside the repository, where that can be; the tests that need them say that they are skipped where it cannot.
 
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ struct Peers {
     install: fn(folder: &Path, wanted: &[&str]) -> bool,
 }
 
-const PEERS: [Peers; 4] = [
+const PEERS: [Peers; 5] = [
     Peers {
         folder: "python",
         installer: "python3",
@@ -39,6 +39,15 @@ const PEERS: [Peers; 4] = [
         wanted: &[
             "google.golang.org/grpc/interop/client@v1.85.0",
             "google.golang.org/grpc/interop/server@v1.85.0",
+        ],
+        install: install_go,
+    },
+    Peers {
+        folder: "pebble",
+        installer: "go",
+        wanted: &[
+            "github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1",
+            "github.com/letsencrypt/pebble/v2/cmd/pebble-challtestsrv@v2.10.1",
         ],
         install: install_go,
     },

@@ -32,13 +32,14 @@ fn every_configuration_is_fine() {
         ("docs/command-line.md", 1),
         ("docs/operations.md", 1),
         ("docs/grpc.md", 4),
+        ("docs/tls.md", 3),
     ];
     for (path, least) in documents {
         let text = document(path);
         let found = configurations(&text);
         assert!(found.len() >= least, "{path} has {} configurations", found.len());
         for configuration in found {
-            let files = Memory::new()
+            let files = certificates()
                 .with("maitred.yaml", configuration)
                 .with("protos/inventory.proto", document("examples/protos/inventory.proto"));
             let environment = |name: &str| Some(format!("value of {name}"));
@@ -54,6 +55,18 @@ fn every_configuration_is_fine() {
             assert_eq!(told.err, "", "{path}:\n{configuration}");
         }
     }
+}
+
+/// The files that configurations name: certificates with their keys.
+fn certificates() -> Memory {
+    let mut files = Memory::new();
+    for name in ["shop", "other", "partners"] {
+        let signed = rcgen::generate_simple_self_signed([format!("{name}.example")]).unwrap();
+        files = files
+            .with(format!("certs/{name}.pem"), signed.cert.pem())
+            .with(format!("certs/{name}.key"), signed.signing_key.serialize_pem());
+    }
+    files
 }
 
 #[test]

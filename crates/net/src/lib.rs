@@ -20,6 +20,6 @@ pub use stream::{PeerAddress, Stream};
 pub use timer::{Timer, Timers};
 pub use tls::{
     Alpn, CertificatePem, CertificateSummary, ClientAuth, ClientCertificate, ClientTls, ClientTlsSettings,
-    Handshaken, ServerTls, ServerTlsSettings, SystemRoots, TicketKeys, TlsPart, TlsProblem, TlsProblemKind,
-    TlsVersion, Trust,
+    Handshaken, Issued, IssuedShared, Proof, ProofError, ProofsShared, ServerTls, ServerTlsSettings,
+    SystemRoots, TicketKeys, TlsPart, TlsProblem, TlsProblemKind, TlsVersion, Trust,
 };

@@ -8,8 +8,10 @@ mod by_name;
 mod client;
 mod facts;
 mod identity;
+mod issued;
 mod ocsp;
 mod problem;
+mod proofs;
 mod server;
 mod tickets;
 mod trust;
@@ -17,8 +19,10 @@ mod trust;
 pub use client::{ClientTls, ClientTlsSettings, Trust};
 pub use facts::{CertificateSummary, ClientCertificate};
 pub use identity::CertificatePem;
+pub use issued::IssuedShared;
 pub use problem::{TlsPart, TlsProblem, TlsProblemKind};
-pub use server::{ClientAuth, Handshaken, ServerTls, ServerTlsSettings};
+pub use proofs::{Proof, ProofError, ProofsShared};
+pub use server::{ClientAuth, Handshaken, Issued, ServerTls, ServerTlsSettings};
 pub use tickets::TicketKeys;
 pub use trust::SystemRoots;
 
@@ -38,6 +42,8 @@ pub enum Alpn {
     H2,
     /// `http/1.1`
     Http11,
+    /// `acme-tls/1`: proves that a name leads here, and carries nothing (RFC 8737).
+    AcmeTls1,
 }
 
 /// A version of TLS.
@@ -56,11 +62,14 @@ impl Alpn {
         match self {
             Self::H2 => "h2",
             Self::Http11 => "http/1.1",
+            Self::AcmeTls1 => "acme-tls/1",
         }
     }
 
     fn of(name: Option<&[u8]>) -> Option<Self> {
-        [Self::H2, Self::Http11].into_iter().find(|known| Some(known.as_str().as_bytes()) == name)
+        [Self::H2, Self::Http11, Self::AcmeTls1]
+            .into_iter()
+            .find(|known| Some(known.as_str().as_bytes()) == name)
     }
 
     /// As rustls takes a list of them.

@@ -24,7 +24,7 @@ use self::choose::Chosen;
 use self::forward::Forwarded;
 use self::forward::tunnel::Tunnel;
 use self::record::Record;
-use crate::action::{Action, to_https};
+use crate::action::Action;
 use crate::connection::Connection;
 use crate::listener::ListenerSettings;
 use crate::local::{Heads, LocalRoute, LocalSnapshot};
@@ -104,8 +104,8 @@ pub(crate) async fn serve(
 
     // Pipeline down.
     let mut sent = RequestBody::default();
-    let verdict = match listener.redirect_https {
-        Some(port) => Verdict::Respond(Box::new(to_https(&heads.request, port))),
+    let verdict = match listener.answer(&heads.request) {
+        Some(reply) => Verdict::Respond(Box::new(reply)),
         None => go_down(&mut run, &mut exchange, connection, heads, &mut sent).await,
     };
 

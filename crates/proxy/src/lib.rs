@@ -3,6 +3,7 @@
 //! Read [`exchange`] first: it is the way of a request. It names no policy; the program brings the catalogue.
 
 mod accept;
+mod acme;
 mod action;
 mod background;
 mod catch_panic;
@@ -25,6 +26,7 @@ mod streams;
 mod tls;
 mod worker;
 
+pub use acme::{Acme, AcmeAccount, AcmeCertificate, ChallengeKind, TokenProof, TokensShared};
 pub use clock::Clock;
 pub use compile::{Compiler, compile};
 pub use explain::{Explained, ExplainedPolicy, ExplainedRoute, explain};

@@ -9,9 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 
 use ipnet::IpNet;
-use maitred_http::{PathRules, Scheme};
+use maitred_http::{PathRules, RequestHead, Scheme};
 use maitred_net::{ListenAddress, QuicServer, ServerTls};
+use maitred_policy::Reply;
 use maitred_telemetry::{ConnectionRefusal, ListenerSeries};
+
+use crate::acme::TokensShared;
+use crate::action::to_https;
 
 /// A listener, compiled.
 #[derive(Debug)]
@@ -29,6 +33,8 @@ pub(crate) struct ListenerSettings {
     pub(crate) tls: Option<ServerTls>,
     /// How QUIC is spoken beside it, for HTTP/3.
     pub(crate) quic: Option<QuicServer>,
+    /// Tokens that are answered before routing, where certificates are ordered.
+    pub(crate) tokens: Option<Arc<TokensShared>>,
     /// Networks whose connections begin with a header of the PROXY protocol.
     pub(crate) proxied: Vec<IpNet>,
     pub(crate) paths: PathRules,
@@ -42,6 +48,13 @@ pub(crate) struct ListenerSettings {
 }
 
 impl ListenerSettings {
+    /// What the listener answers by itself, whatever routes and policies there are: proofs that a name leads here, and
+    /// where to go if it sends everybody elsewhere.
+    pub(crate) fn answer(&self, request: &RequestHead) -> Option<Reply> {
+        let proof = self.tokens.as_ref().and_then(|tokens| tokens.answer(request));
+        proof.or_else(|| Some(to_https(request, self.redirect_https?)))
+    }
+
     /// Whether what this peer says of its clients counts.
     pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
         self.trusted.iter().any(|net| net.contains(&peer))

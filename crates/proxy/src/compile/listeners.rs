@@ -42,6 +42,7 @@ pub(super) fn compile(
                 http2: listener.protocols.contains(&Protocol::H2),
                 tls: server,
                 quic,
+                tokens: tls.tokens(listener),
                 proxied: listener.proxy_protocol_from().to_vec(),
                 paths: match listener.paths {
                     PathHandling::Strict => PathRules::Strict,
