@@ -37,7 +37,10 @@ pub(super) fn of_connection(error: ConnectionError) -> Broken {
         ConnectionError::Remote { 0: error, .. } => match error {
             ConnectionErrorIncoming::ApplicationClose { error_code } => by_peer(error_code, true).into(),
             ConnectionErrorIncoming::Timeout => Broken::Io(ErrorKind::TimedOut.into()),
-            error => Broken::Io(Error::new(ErrorKind::ConnectionAborted, error.to_string())),
+            ConnectionErrorIncoming::Undefined(error) => {
+                Broken::Io(Error::new(ErrorKind::ConnectionAborted, error.to_string()))
+            }
+            ConnectionErrorIncoming::InternalError(error) => Broken::Io(Error::other(error)),
         },
         ConnectionError::Timeout { .. } => Broken::Io(ErrorKind::TimedOut.into()),
         _ => Refusal::Bad("the client broke the rules of HTTP/3").into(),
