@@ -20,8 +20,8 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts one that takes any certificate. None where it is not installed.
-    pub fn start() -> Option<Self> {
+    /// Starts one that takes any certificate, with these arguments besides. None where it is not installed.
+    pub fn start(arguments: &[&str]) -> Option<Self> {
         let (chromium, driver) = (installed("chromium")?, installed("chromedriver")?);
         let profile = Folder::default();
         // A port that was free a moment ago: it takes no socket from others.
@@ -36,8 +36,8 @@ impl Browser {
         let profile_of = format!("--user-data-dir={}", profile.path().display());
         let mut browser = Self { driver, port, session: String::new(), _profile: profile };
         eventually("the driver listens", || TcpStream::connect(("127.0.0.1", port)).ok());
-        let arguments =
-            ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", &profile_of];
+        let own = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", &profile_of];
+        let arguments = [&own, arguments].concat();
         let wanted = json!({ "capabilities": { "alwaysMatch": {
             "acceptInsecureCerts": true,
             "goog:chromeOptions": { "binary": chromium, "args": arguments },

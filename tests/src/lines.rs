@@ -40,7 +40,12 @@ impl Lines {
         let guard = self.seen.0.lock().unwrap();
         let (guard, waited) =
             self.seen.1.wait_timeout_while(guard, PATIENCE, |lines| !enough(lines)).unwrap();
-        assert!(!waited.timed_out(), "no line that tells: {what}\nthere are:\n{}", guard.join("\n"));
+        if waited.timed_out() {
+            let all = guard.join("\n");
+            // Whoever drops the program afterwards reads its lines, too.
+            drop(guard);
+            panic!("no line that tells: {what}\nthere are:\n{all}");
+        }
         guard.iter().filter(|line| is_it(line)).cloned().collect()
     }
 

@@ -86,6 +86,11 @@ impl Echo {
         Self(answer.json())
     }
 
+    /// Reads it from the body of an answer.
+    pub fn parse(body: &str) -> Self {
+        Self(serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}")))
+    }
+
     fn text(&self, key: &str) -> &str {
         self.0[key].as_str().unwrap_or_else(|| panic!("{key} is no text in {}", self.0))
     }

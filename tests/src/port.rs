@@ -1,4 +1,4 @@
-//! A TCP port that is ours: bound, but not listened on, so that nobody else is given it while the program under test,
+//! A port that is ours, over TCP: bound, but not listened on, so that nobody else is given it while the program under test,
 //! which shares its ports among its workers, can still listen there.
 
 use std::net::{Ipv4Addr, SocketAddr};

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Stdio};
 
-use crate::python::script;
+use crate::peer::python;
 
 const SCRIPT: &str = "websocket_peer.py";
 
@@ -18,7 +18,7 @@ pub struct WebSocketService {
 impl WebSocketService {
     /// Starts one with `library`: `websockets` or `hypercorn`. None where it is not installed.
     pub fn start(library: &str) -> Option<Self> {
-        let mut command = script(SCRIPT, library, &["serve", library])?;
+        let mut command = python(SCRIPT, library, &["serve", library])?;
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -53,7 +53,7 @@ impl WebSocketClient {
         let authority = authority.map(|file| file.display().to_string());
         let mut arguments = vec!["chat", library, &port];
         arguments.extend(authority.as_deref());
-        let mut command = script(SCRIPT, library, &arguments)?;
+        let mut command = python(SCRIPT, library, &arguments)?;
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let mut client = Self { child, output };

@@ -1,9 +1,9 @@
 //! gRPC through the gateway, between gRPC's own client and server: all kinds of calls, statuses, deadlines.
 
-use maitred_tests::{Gateway, GrpcPeer, skipped};
+use maitred_tests::{Gateway, Peer, Port, run_python, skipped};
 use serde_json::json;
 
-fn in_front_of(peer: &GrpcPeer) -> Gateway {
+fn in_front_of(peer: &Peer) -> Gateway {
     Gateway::start(&format!(
         "upstreams: {{ peer: \"grpc://127.0.0.1:{}\" }}\nroutes: {{ peer: {{ match: /peer.Echo/*, upstream: peer }} }}",
         peer.port()
@@ -12,12 +12,12 @@ fn in_front_of(peer: &GrpcPeer) -> Gateway {
 
 #[test]
 fn every_kind_of_call_passes() {
-    let Some(peer) = GrpcPeer::start() else {
+    let Some(peer) = Peer::echo() else {
         return skipped("grpc::every_kind_of_call_passes", "the Python library grpcio is not installed");
     };
     let gateway = in_front_of(&peer);
     assert_eq!(
-        peer.call(gateway.port("web")),
+        run_python("grpc_peer.py", "grpcio", &["call", &gateway.port("web").to_string()]).unwrap(),
         json!({
             "unary": ["a", "o", "t"],
             "empty": "",
@@ -42,6 +42,29 @@ fn a_service_that_is_not_there_is_unavailable() {
     let answer = gateway.curl("/peer.Echo/Unary", &["-X", "POST", "-H", "Content-Type: application/grpc"]);
     assert_eq!((answer.status(), answer.head.field("grpc-status")), (200, Some("14")));
     assert_eq!(answer.head.field("Content-Type"), Some("application/grpc"));
+}
+
+#[test]
+fn health_is_told_through_the_gateway() {
+    let Some(peer) = Peer::kinds("kinds.proto", &[]) else {
+        return skipped(
+            "grpc::health_is_told_through_the_gateway",
+            "the Python library grpcio-health-checking is not installed",
+        );
+    };
+    let gateway =
+        Gateway::start(&format!("routes: {{ all: {{ upstream: \"grpc://127.0.0.1:{}\" }} }}", peer.port()));
+    assert_eq!(
+        run_python("health_client.py", "grpcio-health-checking", &[&gateway.port("web").to_string()])
+            .unwrap(),
+        json!({
+            "": "SERVING",
+            "kinds.v1.Kinds": "SERVING",
+            "kinds.v1.Gone": "NOT_SERVING",
+            "kinds.v1.Nobody": "NOT_FOUND",
+            "watched": "SERVING",
+        })
+    );
 }
 
 const PROTO: &str = r#"
@@ -77,7 +100,7 @@ fn a_status_of_the_service_is_told_as_json() {
 
 #[test]
 fn who_asked_in_json_is_answered_in_json_whatever_fails() {
-    let gone = maitred_tests::Port::reserve();
+    let gone = Port::reserve();
     let gateway = json_for(gone.number());
     let answer = gateway.curl("/stock/7", &[]);
     assert_eq!((answer.status(), answer.json()["detail"].as_str()), (502, Some("Bad gateway")));

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test an error is a failure")]
 #![allow(clippy::disallowed_types, reason = "scripts of services share what they saw")]
 
+mod acme;
 mod answers;
 mod bodies;
 mod browser;
@@ -13,8 +14,13 @@ mod exhaustion;
 mod floods;
 mod forwarded;
 mod grpc;
+mod grpc_interop;
+mod grpc_json;
+mod grpc_reflection;
+mod grpc_web;
 mod h2spec;
 mod http2;
+mod http3;
 mod interim;
 mod limits;
 mod proxies;

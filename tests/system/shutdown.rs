@@ -139,8 +139,12 @@ fn an_answer_during_the_end_says_so() {
     let mut busy = gateway.connect();
     busy.send("GET /busy HTTP/1.1\r\nHost: test\r\n\r\n");
     arrived.recv_timeout(PATIENCE).unwrap();
+    let connections = || gateway.metrics().sum("maitred_connections", &[("listener", "web")]);
+    eventually("both are there", || (connections() == 2).then_some(()));
     gateway.signal("TERM");
-    gateway.log().wait_for("that it stops", |line| line.contains("stopping"));
+    // Every worker knows once nobody listens any more.
+    let port = gateway.port("web");
+    eventually("connections are refused", || TcpStream::connect(("127.0.0.1", port)).err().map(|_| ()));
     begun.send("st\r\n\r\n");
     arrived.recv_timeout(PATIENCE).unwrap();
     for _ in 0..2 {

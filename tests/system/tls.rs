@@ -56,6 +56,11 @@ fn clients_are_shown_the_certificate_that_they_ask_for() {
     let (authority, origin) = (Authority::default(), Origin::start());
     let gateway = serving(&authority, &origin, "");
     assert_eq!(ask(&gateway, "a.other.test", &[]).status(), 200);
+    let metrics = gateway.metrics();
+    for name in ["shop.test", "*.other.test"] {
+        let labels = [("listener", "web"), ("name", name), ("key", "ECDSA P-256")];
+        assert!(metrics.sum("maitred_certificate_expiry_timestamp_seconds", &labels) > 0, "{name}");
+    }
     // The first one, which has another name; and a wildcard takes one label.
     assert_eq!(ask(&gateway, "elsewhere.test", &[]).exit, 60);
     assert_eq!(ask(&gateway, "a.b.other.test", &[]).exit, 60);

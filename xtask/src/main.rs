@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 mod generated;
 mod needs;
+mod peers;
 mod test_run;
 mod tidy;
 mod tree;

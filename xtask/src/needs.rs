@@ -1,8 +1,10 @@
 //! Programs from outside that tests and benchmarks run: installs what is missing where it may, else names it.
-//! Debian's packages as root, and libraries of Python and programs in Go in folders of their own.
+//! Debian's packages as root; what comes from elsewhere is in `peers`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
+
+use crate::peers;
 
 #[derive(Clone, Copy, PartialEq)]
 pub enum Purpose {
@@ -85,57 +87,6 @@ fn install_peers() {
     }
 }
 
-/// Where peers are that no package of Debian has: outside the repository.
-fn cache() -> Option<PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
-    Some(cache.join("maitred-tests"))
-}
-
-/// A peer in Go that tests HTTP/2.
-const H2SPEC: &str = "github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible";
-
-fn install_h2spec() {
-    let Some(folder) = cache().map(|cache| cache.join("go/bin")) else { return };
-    if folder.join("h2spec").is_file() {
-        return;
-    }
-    println!("installing {H2SPEC} into {}", folder.display());
-    let mut command = Command::new("go");
-    command.args(["install", H2SPEC]).env("GOBIN", &folder).stdin(Stdio::null());
-    if !command.status().is_ok_and(|status| status.success()) {
-        println!("it could not be installed: tests that need it will be skipped");
-    }
-}
-
-/// Libraries of Python that are peers in tests, in a folder of their own outside the repository.
-const PYTHON_PEERS: [&str; 5] =
-    ["grpcio==1.85.1", "websockets==17.4", "h2==4.4.1", "wsproto==1.3.2", "hypercorn==0.18.0"];
-
-/// Installs them where that can be; the tests that need them say that they are skipped where it cannot.
-fn install_python_peers() {
-    let Some(folder) = cache().map(|cache| cache.join("python")) else { return };
-    let noted = folder.join("installed");
-    let wanted = PYTHON_PEERS.join("\n");
-    if std::fs::read_to_string(&noted).is_ok_and(|installed| installed == wanted) {
-        return;
-    }
-    println!("installing {} for Python into {}", PYTHON_PEERS.join(", "), folder.display());
-    let run = |program: &Path, arguments: &[&str]| {
-        Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success())
-    };
-    let made = run(Path::new("python3"), &["-m", "venv", &folder.display().to_string()])
-        && run(&folder.join("bin/python"), &[&["-m", "pip", "install", "-q"], &PYTHON_PEERS[..]].concat())
-        && std::fs::write(&noted, wanted).is_ok();
-    if !made {
-        println!("they could not be installed: tests that need them will be skipped");
-    }
-}
-
 /// Sees to it that everything for these purposes is installed; the error names what is not.
 pub fn meet(purposes: &[Purpose]) -> Result<(), String> {
     let missing =
@@ -151,8 +102,7 @@ pub fn meet(purposes: &[Purpose]) -> Result<(), String> {
         .collect();
     if left.is_empty() && purposes.contains(&Purpose::Tests) {
         install_peers();
-        install_h2spec();
-        install_python_peers();
+        peers::install(is_installed);
     }
     if left.is_empty() { Ok(()) } else { Err(format!("missing, please install:\n  {}", left.join("\n  "))) }
 }

@@ -26,11 +26,17 @@ pub(crate) fn check(
     }
     let file = source.path.display().to_string();
     console.problems(&loaded, &file)?;
-    let (Some(_), Some(document)) = (compiled, loaded.usable()) else { return Ok(Exit::Problems) };
+    let (Some(snapshot), Some(document)) = (compiled, loaded.usable()) else { return Ok(Exit::Problems) };
     if arguments.expand {
         console.print(&expand(&loaded, &catalog))?;
     } else {
         console.print(&format!("{file} is fine: {}\n", summary(document)))?;
+        for (policy, place, upstream) in snapshot.fetching() {
+            let told = format!(
+                "not checked: what `{policy}` ({place}) is told by the upstream `{upstream}`; nobody is asked here\n"
+            );
+            console.print(&told)?;
+        }
     }
     Ok(Exit::Fine)
 }

@@ -24,6 +24,8 @@ use crate::{run, workshop};
 const SHOP: &str = include_str!("../../../examples/shop.yaml");
 /// Under this name it appears in messages.
 const SHOP_FILE: &str = "examples/shop.yaml";
+/// What the service that speaks gRPC offers, which it names.
+const INVENTORY: &str = include_str!("../../../examples/protos/inventory.proto");
 /// Two, so that what happens between workers can be seen, and a laptop stays cool.
 const WORKERS: usize = 2;
 
@@ -61,7 +63,7 @@ async fn serve(
     orders: mpsc::UnboundedReceiver<Order>,
     tell: &mut dyn FnMut(&Guide),
 ) -> Result<Stopped, StartError> {
-    let files = Memory::new().with(SHOP_FILE, SHOP);
+    let files = Memory::new().with(SHOP_FILE, SHOP).with("examples/protos/inventory.proto", INVENTORY);
     // Only what is set here: the demo does not depend on the environment it is tried in.
     let environment = |name: &str| match name {
         "PORT" => Some(arguments.port.to_string()),

@@ -12,7 +12,8 @@ use crate::arguments::{Arguments, CheckArguments};
 use crate::testing::written;
 use crate::{check, workshop};
 
-fn document(path: &str) -> String {
+/// A document of the repository.
+pub(crate) fn document(path: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
@@ -25,14 +26,22 @@ fn configurations(text: &str) -> Vec<&str> {
 
 #[test]
 fn every_configuration_is_fine() {
-    let documents =
-        [("README.md", 2), ("docs/quickstart.md", 2), ("docs/command-line.md", 1), ("docs/operations.md", 1)];
+    let documents = [
+        ("README.md", 2),
+        ("docs/quickstart.md", 2),
+        ("docs/command-line.md", 1),
+        ("docs/operations.md", 1),
+        ("docs/grpc.md", 4),
+        ("docs/tls.md", 3),
+    ];
     for (path, least) in documents {
         let text = document(path);
         let found = configurations(&text);
         assert!(found.len() >= least, "{path} has {} configurations", found.len());
         for configuration in found {
-            let files = Memory::new().with("maitred.yaml", configuration);
+            let files = certificates()
+                .with("maitred.yaml", configuration)
+                .with("protos/inventory.proto", document("examples/protos/inventory.proto"));
             let environment = |name: &str| Some(format!("value of {name}"));
             let source = Source {
                 path: "maitred.yaml".into(),
@@ -46,6 +55,18 @@ fn every_configuration_is_fine() {
             assert_eq!(told.err, "", "{path}:\n{configuration}");
         }
     }
+}
+
+/// The files that configurations name: certificates with their keys.
+fn certificates() -> Memory {
+    let mut files = Memory::new();
+    for name in ["shop", "other", "partners"] {
+        let signed = rcgen::generate_simple_self_signed([format!("{name}.example")]).unwrap();
+        files = files
+            .with(format!("certs/{name}.pem"), signed.cert.pem())
+            .with(format!("certs/{name}.key"), signed.signing_key.serialize_pem());
+    }
+    files
 }
 
 #[test]

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use maitred_control::{Operation, Order, Serving, Source, StartError, Stopped, orders_from_signals};
+use maitred_http::Scheme;
 use maitred_net::ListenAddress;
 use maitred_proxy::{Clock, Gateway, GatewayOptions};
 use maitred_telemetry::{LevelFilter, Log, LogFormat, LogOptions, Metrics};
 use maitred_upstream::{Addresses, DnsResolver, Resolve, ResolveError};
-use tokio::runtime::Runtime;
+use tokio::runtime::{LocalOptions, LocalRuntime};
 use tokio::sync::mpsc;
 
 use crate::arguments::RunArguments;
@@ -116,8 +117,11 @@ pub(crate) fn tell_end(
 }
 
 /// The runtime of everything that serves no request.
-pub(crate) fn control_runtime() -> io::Result<Runtime> {
-    tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING_THREADS).build()
+pub(crate) fn control_runtime() -> io::Result<LocalRuntime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build_local(LocalOptions::default())
 }
 
 /// The log of this process, at `info` until the configuration says otherwise.
@@ -153,12 +157,12 @@ pub(crate) fn raise_descriptor_limit() {
 
 /// The addresses of a gateway's listeners, by name.
 pub(crate) fn addresses(gateway: &Gateway) -> Vec<(String, String)> {
-    let address = |address: &ListenAddress| match address {
-        ListenAddress::Tcp(address) => format!("http://{address}"),
+    let address = |scheme: Scheme, address: &ListenAddress| match address {
+        ListenAddress::Tcp(address) => format!("{}://{address}", scheme.as_str()),
         ListenAddress::Unix(path) => format!("unix:{}", path.display()),
     };
     let mut addresses: Vec<_> =
-        gateway.addresses().map(|(name, bound)| (name.to_owned(), address(bound))).collect();
+        gateway.addresses().map(|(name, scheme, bound)| (name.to_owned(), address(scheme, bound))).collect();
     addresses.sort();
     addresses
 }

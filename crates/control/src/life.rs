@@ -13,15 +13,17 @@ pub(crate) enum Stage {
 }
 
 /// What the health pages tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Life {
     /// How far the gateway is.
     pub(crate) stage: Stage,
     /// Whether every worker lives.
     pub(crate) is_alive: bool,
+    /// What it lacks that serves already, a line each.
+    pub(crate) missing: Vec<String>,
 }
 
 impl Life {
     /// Before the first configuration serves.
-    pub(crate) const START: Self = Self { stage: Stage::Starting, is_alive: true };
+    pub(crate) const START: Self = Self { stage: Stage::Starting, is_alive: true, missing: Vec::new() };
 }

@@ -4,14 +4,15 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use maitred_config::Loaded;
 use maitred_policy::Catalog;
-use maitred_proxy::{Gateway, GatewayOptions};
-use maitred_telemetry::{Log, Metrics};
+use maitred_proxy::{Gateway, GatewayOptions, Snapshot};
+use maitred_telemetry::{CertificateExpiry, Log, Metrics};
 use tokio::sync::{mpsc, watch};
 
+use crate::acme::{self, Accounts};
 use crate::admin::AdminListener;
 use crate::life::{Life, Stage};
 use crate::orders::{Order, Orders};
@@ -96,12 +97,15 @@ impl Operation<'_> {
             started = Box::pin(self.start(told)) => started?,
         };
         let mut reloader = started;
+        reloader.accounts.adopt(reloader.gateway.current());
+        look_after(&mut reloader, &life);
         life.send_modify(|life| life.stage = Stage::Serving);
         announce(reloader.serving());
         serve(&mut reloader, &mut orders, &life, announce).await;
         life.send_modify(|life| life.stage = Stage::Draining);
-        // The admin listener stays, and tells that this gateway is not ready.
-        let Reloader { gateway, admin: _admin, .. } = reloader;
+        // Nothing more is ordered. The admin listener stays, and tells that this gateway is not ready.
+        let Reloader { gateway, admin: _admin, accounts, .. } = reloader;
+        drop(accounts);
         drain(gateway, &mut orders).await
     }
 
@@ -126,7 +130,8 @@ impl Operation<'_> {
         admin.put(prepared, &document);
         let gateway = Gateway::start(options, snapshot).await.map_err(StartError::System)?;
         workshop.note_loaded();
-        Ok(Reloader::new(workshop, (gateway, admin), (document, loaded.tree), watch))
+        let accounts = Accounts::new(clock, Arc::clone(&workshop.metrics), fastrand::Rng::new());
+        Ok(Reloader::new(workshop, (gateway, admin, accounts), (document, loaded.tree), watch))
     }
 }
 
@@ -159,7 +164,7 @@ async fn serve(
                 continue;
             }
             Next::Tick => {
-                look_after(&mut reloader.gateway, life);
+                look_after(reloader, life);
                 continue;
             }
             Next::Ordered(Order::Reload) => {
@@ -173,7 +178,12 @@ async fn serve(
             () = orders.stop() => return,
             is_new = Box::pin(reloader.reload(cause)) => is_new,
         };
+        if cause == Cause::Order {
+            reloader.accounts.try_now();
+        }
         if is_new {
+            reloader.accounts.adopt(reloader.gateway.current());
+            look_after(reloader, life);
             announce(reloader.serving());
         }
     }
@@ -186,13 +196,29 @@ async fn changed(watch: &mut Option<Watch>) {
     }
 }
 
-fn look_after(gateway: &mut Gateway, life: &watch::Sender<Life>) {
+fn look_after(reloader: &mut Reloader<'_>, life: &watch::Sender<Life>) {
+    let gateway = &mut reloader.gateway;
     gateway.sweep();
+    let snapshot = gateway.current();
+    reloader.workshop.metrics.replace_certificates(expiries(snapshot));
+    let missing = acme::missing(snapshot);
+    life.send_if_modified(|life| std::mem::replace(&mut life.missing, missing.clone()) != missing);
     let is_alive = gateway.is_alive();
     if !is_alive && life.borrow().is_alive {
         tracing::error!("a worker has ended; /healthz answers 503 from now on");
         life.send_modify(|life| life.is_alive = false);
     }
+}
+
+/// Until when certificates are valid, for the metrics.
+fn expiries(snapshot: &Snapshot) -> Vec<CertificateExpiry> {
+    let all = snapshot.certificates().map(|(listener, summary)| CertificateExpiry {
+        listener: Arc::clone(listener),
+        name: summary.names.into_iter().next().unwrap_or(summary.subject),
+        key: summary.key,
+        not_after: summary.not_after.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs(),
+    });
+    all.collect()
 }
 
 async fn drain(gateway: Gateway, orders: &mut Orders) -> Result<Stopped, StartError> {

@@ -12,6 +12,7 @@ use maitred_policy::Catalog;
 use maitred_proxy::{Clock, Gateway, Snapshot};
 use maitred_telemetry::{LevelFilter, Log, Metrics};
 
+use crate::acme::Accounts;
 use crate::admin::AdminListener;
 use crate::changes::RouteChanges;
 use crate::report::log_problems;
@@ -50,6 +51,7 @@ pub(crate) struct Reloader<'a> {
     pub(crate) workshop: Workshop<'a>,
     pub(crate) gateway: Gateway,
     pub(crate) admin: AdminListener,
+    pub(crate) accounts: Accounts,
     pub(crate) watch: Option<Watch>,
     /// What `watch` watches.
     watched: Vec<Watched>,
@@ -93,14 +95,25 @@ impl<'a> Reloader<'a> {
     /// For a gateway that was started with this document.
     pub(crate) fn new(
         workshop: Workshop<'a>,
-        (gateway, admin): (Gateway, AdminListener),
+        (gateway, admin, accounts): (Gateway, AdminListener, Accounts),
         (document, tree): (Document, Tree),
         watch: Option<Watch>,
     ) -> Self {
         let watched = watched(&tree, gateway.current());
         let contents = workshop.contents(&tree, gateway.current());
         let origin = Origin { tree, contents };
-        Self { workshop, gateway, admin, watch, watched, document, origin, refused: None, recheck: true }
+        Self {
+            workshop,
+            gateway,
+            admin,
+            accounts,
+            watch,
+            watched,
+            document,
+            origin,
+            refused: None,
+            recheck: true,
+        }
     }
 
     /// What serves now.

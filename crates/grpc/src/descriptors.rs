@@ -126,6 +126,14 @@ impl Descriptors {
     }
 }
 
+/// Whether they describe the same, file by file.
+impl PartialEq for Descriptors {
+    fn eq(&self, other: &Self) -> bool {
+        self.services == other.services
+            && self.pool.file_descriptor_protos().eq(other.pool.file_descriptor_protos())
+    }
+}
+
 impl fmt::Debug for Descriptors {
     /// The services alone: the library's own form of a message that contains itself has no end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,6 @@
-//! Descriptors by asking a server (`grpc.reflection`): which request to send next, and what its answer means. One call
-//! of the stream `ServerReflectionInfo` is enough; whoever has the connection sends and receives.
+//! Descriptors by asking a server (`grpc.reflection`): which requests to send next, and what their answers mean. One call
+//! of the stream `ServerReflectionInfo` is enough, and so are a few, each with the requests that there are by then; whoever
+//! has the connection sends and receives.
 
 mod messages;
 
@@ -46,9 +47,12 @@ impl ReflectionVersion {
 ///
 /// let mut reflection = Reflection::new(&[]);
 /// let path = ReflectionVersion::V1.rpc_path();
-/// while let Some(request) = reflection.request() {
-///     // Send `request` in a frame on the call of `path`, and read the next message of the answer.
-/// #   let _ = (path, request);
+/// while !reflection.is_complete() {
+///     while let Some(request) = reflection.request() {
+///         // Send `request` in a frame on the call of `path`.
+/// #       let _ = (path, request);
+///     }
+///     // Read the answers, one for each request and in their order.
 ///     let answer: &[u8] = b"\x32\x00";
 ///     reflection.receive(answer)?;
 /// }
@@ -58,15 +62,16 @@ impl ReflectionVersion {
 /// ```
 #[derive(Debug)]
 pub struct Reflection {
-    /// What is still to be asked; the first was sent where `is_waiting`.
+    /// What is still to be asked.
     questions: VecDeque<Question>,
-    is_waiting: bool,
+    /// What was asked and is not answered yet, the oldest first.
+    unanswered: VecDeque<Question>,
     services: Vec<String>,
     /// Encoded files by name.
     files: BTreeMap<String, Vec<u8>>,
     bytes: usize,
-    /// Names of files that were asked for.
-    asked: BTreeSet<String>,
+    /// Names of imports that were met.
+    imports: BTreeSet<String>,
 }
 
 impl Reflection {
@@ -79,28 +84,30 @@ impl Reflection {
         };
         Self {
             questions,
-            is_waiting: false,
+            unanswered: VecDeque::new(),
             services: services.to_vec(),
             files: BTreeMap::new(),
             bytes: 0,
-            asked: BTreeSet::new(),
+            imports: BTreeSet::new(),
         }
     }
 
-    /// The message to send next; none when everything is there. It is the same until it is answered.
+    /// The message to send next; none where nothing can be asked before something was answered.
     pub fn request(&mut self) -> Option<Vec<u8>> {
-        let question = self.questions.front()?;
-        self.is_waiting = true;
-        Some(Request { host: String::new(), question: Some(question.clone()) }.encode_to_vec())
+        let question = self.questions.pop_front()?;
+        self.unanswered.push_back(question.clone());
+        Some(Request { host: String::new(), question: Some(question) }.encode_to_vec())
     }
 
-    /// Takes the message that answers the last request.
+    /// Whether everything was asked and answered.
+    pub fn is_complete(&self) -> bool {
+        self.questions.is_empty() && self.unanswered.is_empty()
+    }
+
+    /// Takes the message that answers the oldest request without an answer.
     pub fn receive(&mut self, message: &[u8]) -> Result<(), ReflectionError> {
         let response = Response::decode(message).map_err(|_| ReflectionError::Malformed)?;
-        if !std::mem::take(&mut self.is_waiting) {
-            return Err(ReflectionError::Unasked);
-        }
-        let question = self.questions.pop_front().ok_or(ReflectionError::Unasked)?;
+        let question = self.unanswered.pop_front().ok_or(ReflectionError::Unasked)?;
         match (question, response.answer.ok_or(ReflectionError::Malformed)?) {
             (Question::ListServices(_), Answer::Services(list)) => self.take_services(list.service),
             (Question::FileContainingSymbol(_) | Question::FileByFilename(_), Answer::Files(files)) => {
@@ -125,7 +132,7 @@ impl Reflection {
 
     /// Puts together what was received. Nothing must be left to ask.
     pub fn finish(self) -> Result<Descriptors, ReflectionError> {
-        if !self.questions.is_empty() {
+        if !self.is_complete() {
             return Err(ReflectionError::Unfinished);
         }
         let files: Vec<Vec<u8>> = self.files.into_values().collect();
@@ -151,12 +158,12 @@ impl Reflection {
             return if *known == encoded { Ok(()) } else { Err(ReflectionError::Contradiction(name)) };
         }
         self.bytes += encoded.len();
-        if self.files.len() >= MAX_FILES || self.bytes > MAX_BYTES || self.asked.len() > MAX_FILES {
+        if self.files.len() >= MAX_FILES || self.bytes > MAX_BYTES || self.imports.len() > MAX_FILES {
             return Err(ReflectionError::TooLarge);
         }
         self.files.insert(name, encoded);
         for import in file.dependency {
-            if !self.files.contains_key(&import) && self.asked.insert(import.clone()) {
+            if !self.files.contains_key(&import) && self.imports.insert(import.clone()) {
                 self.questions.push_back(Question::FileByFilename(import));
             }
         }

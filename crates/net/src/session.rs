@@ -5,6 +5,7 @@
 //! tickets from answers, give its buffers back, and send what is left over whenever it is touched.
 
 mod failure;
+mod hello;
 
 pub use failure::{TlsCause, TlsFailure, TlsPeer};
 

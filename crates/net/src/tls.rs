@@ -2,14 +2,16 @@
 //!
 //! Compiled once from bytes that the caller read, shared by all threads, and laid over a [`Stream`](crate::Stream)
 //! that then reads and writes plain bytes. The library behind it shows nowhere: its next version has another face.
-//! TLS 1.2 and 1.3 with forward secrecy and authenticated encryption only; no renegotiation, no early data.
+//! TLS 1.2 and 1.3 with forward secrecy and authenticated encryption only; no renegotiation; early data only in QUIC.
 
 mod by_name;
 mod client;
 mod facts;
 mod identity;
+mod issued;
 mod ocsp;
 mod problem;
+mod proofs;
 mod server;
 mod tickets;
 mod trust;
@@ -17,10 +19,15 @@ mod trust;
 pub use client::{ClientTls, ClientTlsSettings, Trust};
 pub use facts::{CertificateSummary, ClientCertificate};
 pub use identity::CertificatePem;
+pub use issued::IssuedShared;
 pub use problem::{TlsPart, TlsProblem, TlsProblemKind};
-pub use server::{ClientAuth, Handshaken, ServerTls, ServerTlsSettings};
+pub use proofs::{Proof, ProofError, ProofsShared};
+pub use server::{ClientAuth, Handshaken, Issued, ServerTls, ServerTlsSettings};
 pub use tickets::TicketKeys;
 pub use trust::SystemRoots;
+
+pub(crate) use server::client_certificate;
+pub(crate) use tickets::NoTickets;
 
 use std::sync::Arc;
 
@@ -35,6 +42,8 @@ pub enum Alpn {
     H2,
     /// `http/1.1`
     Http11,
+    /// `acme-tls/1`: proves that a name leads here, and carries nothing (RFC 8737).
+    AcmeTls1,
 }
 
 /// A version of TLS.
@@ -53,11 +62,14 @@ impl Alpn {
         match self {
             Self::H2 => "h2",
             Self::Http11 => "http/1.1",
+            Self::AcmeTls1 => "acme-tls/1",
         }
     }
 
     fn of(name: Option<&[u8]>) -> Option<Self> {
-        [Self::H2, Self::Http11].into_iter().find(|known| Some(known.as_str().as_bytes()) == name)
+        [Self::H2, Self::Http11, Self::AcmeTls1]
+            .into_iter()
+            .find(|known| Some(known.as_str().as_bytes()) == name)
     }
 
     /// As rustls takes a list of them.

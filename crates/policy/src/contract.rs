@@ -1,6 +1,7 @@
 //! What a policy implements: its kind (how it is made) and its hooks (what it does).
 //! Policies see these types; the engine sees them without their types (`erased.rs`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use maitred_config::Read;
@@ -9,6 +10,7 @@ use maitred_http::{RequestHead, ResponseHead};
 use crate::body::{RequestBody, ResponseBody};
 use crate::build::Build;
 use crate::facts::Facts;
+use crate::fetched::Renew;
 use crate::phase::Phase;
 use crate::verdict::{Step, Verdict};
 
@@ -51,6 +53,11 @@ pub trait Policy: Sized + Send + Sync + 'static {
     /// Whether it needs the body of this request, where [`needs`](Self::needs) says that it may.
     fn wants_body(&self, _request: &RequestHead) -> bool {
         true
+    }
+
+    /// What it has from elsewhere, to be fetched in the background from the [upstream](Needs::upstream) that it is made for.
+    fn fetched(&self) -> Option<Arc<dyn Renew>> {
+        None
     }
 
     /// On the way down. Runs unless something before it answered.
@@ -113,6 +120,9 @@ pub struct Needs {
     /// The whole body of the request is read before its request hook runs, if it [wants](Policy::wants_body) that. A body above the limit of buffered bodies, or
     /// above what an earlier policy allows, is refused with 413.
     pub request_body: bool,
+    /// It is made for one upstream: routes that inherit it share it only where they have the same one, and it does not run on
+    /// routes that have none.
+    pub upstream: bool,
 }
 
 /// How an exchange ended.

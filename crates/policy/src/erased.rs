@@ -2,6 +2,7 @@
 //! Nobody implements these traits by hand; they follow from those of `contract.rs`.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use maitred_config::{Node, PolicyShapes, Problems, Read, Reader, Shape, Texts};
 use maitred_http::{RequestHead, ResponseHead};
@@ -10,6 +11,7 @@ use crate::body::{RequestBody, ResponseBody};
 use crate::build::{Build, Means};
 use crate::contract::{Needs, Outcome, Policy, PolicyKind, RequestCx, ResponseCx};
 use crate::facts::Facts;
+use crate::fetched::Renew;
 use crate::phase::Phase;
 use crate::verdict::{Step, Verdict};
 
@@ -32,6 +34,7 @@ impl std::fmt::Debug for Slot<'_> {
 pub trait DynPolicy: Send + Sync + 'static {
     fn needs(&self) -> Needs;
     fn wants_body(&self, request: &RequestHead) -> bool;
+    fn fetched(&self) -> Option<Arc<dyn Renew>>;
     fn new_state(&self) -> Box<dyn Any>;
     fn new_local(&self) -> Box<dyn Any>;
     fn on_request<'a>(
@@ -68,6 +71,10 @@ impl<P: Policy> DynPolicy for P {
 
     fn wants_body(&self, request: &RequestHead) -> bool {
         Policy::wants_body(self, request)
+    }
+
+    fn fetched(&self) -> Option<Arc<dyn Renew>> {
+        Policy::fetched(self)
     }
 
     fn new_state(&self) -> Box<dyn Any> {

@@ -5,28 +5,30 @@
 //! `Harness::of::<Cors>("{ origins: https://shop.example }").request("GET /x", &[("Origin", "…")]).answer(200, &[])` gives the
 //! [`Outcome`]: what the service got and what the client gets.
 
+mod given;
+
 use std::any::Any;
 use std::cell::RefCell;
-use std::net::{IpAddr, Ipv4Addr};
 use std::pin::pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use maitred_config::{Memory, NoEnvironment, Problems, Style, load_tree};
-use maitred_http::{Fields, Known, Method, PathRules, RequestHead, ResponseHead, Scheme};
+use maitred_http::{Fields, Known, Method, RequestHead, ResponseHead};
 
 use crate::body::{BodyFilter, Filters, RequestBody, ResponseBody, WholeBody};
 use crate::build::Means;
 use crate::contract::{self, PolicyKind};
 use crate::erased::{Catalog, DynPolicy, Slot};
-use crate::facts::{Facts, PathParams, RouteFacts, TableRef};
+use crate::facts::{Facts, RouteFacts, TableRef};
 use crate::fault::Fault;
+use crate::fetched::{FetchError, Service};
 use crate::phase::Phase;
-use crate::request_id::RequestId;
 use crate::verdict::{Step, Verdict};
+
+pub use given::{facts, request};
 
 /// Policies, ready to be run. What they own on a worker lives as long as this.
 pub struct Harness {
@@ -120,6 +122,14 @@ impl Harness {
         self.with_facts(|facts| {
             facts.route = TableRef::alone(RouteFacts { methods: Some(methods), ..(*facts.route).clone() });
         })
+    }
+
+    /// Fetches once what the policies have from elsewhere, as the engine does in the background: whether there is something new.
+    pub fn fetch(&self, service: &dyn Service) -> Result<bool, FetchError> {
+        let fetched = self.policies.iter().filter_map(|running| running.policy.fetched());
+        let mut tried =
+            fetched.map(|thing| at_once(thing.renew(service)).inspect_err(|why| thing.fail(why.clone())));
+        tried.try_fold(false, |any, new| Ok(any | new?))
     }
 
     /// A request, `METHOD TARGET`, with these fields.
@@ -365,42 +375,6 @@ fn compile<K: PolicyKind>(yaml: &str, files: &Memory) -> (Option<Compiled>, Stri
     (compiled, problems.render(&tree.texts, Style::Plain))
 }
 
-/// A request of HTTP/1.1, `METHOD TARGET`, with these fields.
-pub fn request(line: &str, fields: &[(&str, &str)]) -> RequestHead {
-    let (method, target) = line.split_once(' ').expect("the test gives METHOD TARGET");
-    let method = Method::parse(method.as_bytes()).expect("the test names a method");
-    let mut request = RequestHead { method, ..RequestHead::default() };
-    request.target.parse(target.as_bytes(), PathRules::Raw).expect("the test names a target");
-    for (name, value) in fields {
-        request.fields.append_bytes(name.as_bytes(), value.as_bytes());
-        if name.eq_ignore_ascii_case("host") {
-            request.authority.parse(value.as_bytes()).expect("the test names a host");
-        }
-    }
-    request
-}
-
-/// What is known of a request: from 192.0.2.7 over TLS, on the route `orders`, at 2026-11-21 12:44:05.123 UTC.
-pub fn facts() -> Facts {
-    let client = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
-    Facts {
-        client,
-        peer: client,
-        peer_is_trusted: false,
-        scheme: Scheme::Https,
-        listener: Rc::from("web"),
-        certificate: None,
-        speaks_grpc: false,
-        asked: None,
-        request_id: RequestId::parse(b"the-id").expect("letters and a dash"),
-        received: UNIX_EPOCH + Duration::from_micros(1_795_265_045_123_999),
-        route: TableRef::alone(RouteFacts { name: Arc::from("orders"), ..RouteFacts::default() }),
-        params: PathParams::default(),
-        upstream: None,
-        body_limit: None,
-    }
-}
-
 fn values(fields: &Fields, name: &str) -> Option<String> {
     let all: Vec<_> = fields
         .iter()
@@ -414,10 +388,14 @@ fn values(fields: &Fields, name: &str) -> Option<String> {
 fn finish(step: Step<'_, Verdict>) -> Verdict {
     match step {
         Step::Ready(verdict) => verdict,
-        Step::Later(later) => match pin!(later).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(verdict) => verdict,
-            Poll::Pending => panic!("a policy that waits for somebody needs a test with a runtime"),
-        },
+        Step::Later(later) => at_once(later),
+    }
+}
+
+fn at_once<T>(later: impl Future<Output = T>) -> T {
+    match pin!(later).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("a policy that waits for somebody needs a test with a runtime"),
     }
 }
 

@@ -11,6 +11,7 @@ mod contract;
 mod erased;
 mod facts;
 mod fault;
+mod fetched;
 #[cfg(any(test, feature = "harness"))]
 pub mod harness;
 mod phase;
@@ -25,6 +26,7 @@ pub use contract::{Needs, Outcome, Policy, PolicyKind, RequestCx, ResponseCx};
 pub use erased::{Catalog, CompiledPolicy, DynKind, DynPolicy, Slot};
 pub use facts::{Asked, CertificateFacts, Facts, PathNames, PathParams, RouteFacts, TableRef};
 pub use fault::{Fault, Retry, Side};
+pub use fetched::{Asking, Fetch, FetchError, FetchedShared, Renew, Service};
 pub use phase::Phase;
 pub use request_id::RequestId;
 pub use verdict::{Reply, Step, Verdict};

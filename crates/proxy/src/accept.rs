@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use maitred_net::Bound;
+use maitred_net::{Bound, QuicSocket};
 use maitred_telemetry::ConnectionRefusal;
 use maitred_wire::ServerSide;
 use tokio::sync::mpsc;
@@ -18,29 +18,40 @@ use crate::connection::Connection;
 use crate::listener::Admitted;
 use crate::snapshot::Snapshot;
 use crate::worker::{Counted, Worker};
-use crate::{client, greet};
+use crate::{client, greet, quic};
 
 /// What a worker is told.
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Serve with this from now on. Sockets are new ones, for listeners by name; listeners that the snapshot
     /// does not have any more are closed.
-    Adopt(Arc<Snapshot>, Vec<(Arc<str>, Bound)>),
+    Adopt(Arc<Snapshot>, Sockets),
     /// Accept nothing more, and end when the last connection has.
     Drain,
 }
 
+/// New sockets of one worker, by the names of their listeners.
+#[derive(Debug, Default)]
+pub(crate) struct Sockets {
+    pub(crate) streams: Vec<(Arc<str>, Bound)>,
+    pub(crate) quic: Vec<(Arc<str>, QuicSocket)>,
+}
+
 /// The tasks that accept, by the name of their listener.
-type Accepting = HashMap<Arc<str>, AbortHandle>;
+#[derive(Debug, Default)]
+struct Accepting {
+    streams: HashMap<Arc<str>, AbortHandle>,
+    quic: HashMap<Arc<str>, AbortHandle>,
+}
 
 /// Runs a worker until it was told to drain and has. To be called on a local runtime.
 pub(crate) async fn run(
     worker: Worker,
-    sockets: Vec<(Arc<str>, Bound)>,
+    sockets: Sockets,
     mut commands: mpsc::UnboundedReceiver<Command>,
 ) -> io::Result<()> {
     let worker = Rc::new(worker);
-    let mut accepting = Accepting::new();
+    let mut accepting = Accepting::default();
     listen(&worker, &mut accepting, sockets)?;
     spawn_local(drive_timers(Rc::clone(&worker)));
     let mut second = tokio::time::interval(Duration::from_secs(1));
@@ -54,9 +65,8 @@ pub(crate) async fn run(
                     listen(&worker, &mut accepting, sockets)?;
                 }
                 Some(Command::Drain) | None => {
-                    for (_, task) in accepting.drain() {
-                        task.abort();
-                    }
+                    let Accepting { streams, quic } = &mut accepting;
+                    streams.drain().chain(quic.drain()).for_each(|(_, task)| task.abort());
                     worker.drain();
                 }
             },
@@ -69,10 +79,21 @@ pub(crate) async fn run(
 }
 
 /// Stops accepting where the snapshot has no listener any more, or where a new socket takes the place of the old one.
-fn stop_gone(worker: &Worker, accepting: &mut Accepting, sockets: &[(Arc<str>, Bound)]) {
+fn stop_gone(worker: &Worker, accepting: &mut Accepting, sockets: &Sockets) {
     let snapshot = worker.snapshot();
-    accepting.retain(|name, task| {
-        let stays = snapshot.listener(name).is_some() && !sockets.iter().any(|(new, _)| new == name);
+    let Sockets { streams, quic } = sockets;
+    retain(&mut accepting.streams, |name| {
+        snapshot.listener(name).is_some() && !streams.iter().any(|(new, _)| new == name)
+    });
+    retain(&mut accepting.quic, |name| {
+        let has_quic = snapshot.listener(name).is_some_and(|listener| listener.quic.is_some());
+        has_quic && !quic.iter().any(|(new, _)| new == name)
+    });
+}
+
+fn retain(tasks: &mut HashMap<Arc<str>, AbortHandle>, stays: impl Fn(&Arc<str>) -> bool) {
+    tasks.retain(|name, task| {
+        let stays = stays(name);
         if !stays {
             task.abort();
         }
@@ -80,10 +101,18 @@ fn stop_gone(worker: &Worker, accepting: &mut Accepting, sockets: &[(Arc<str>, B
     });
 }
 
-fn listen(worker: &Rc<Worker>, accepting: &mut Accepting, sockets: Vec<(Arc<str>, Bound)>) -> io::Result<()> {
-    for (name, bound) in sockets {
+fn listen(worker: &Rc<Worker>, accepting: &mut Accepting, sockets: Sockets) -> io::Result<()> {
+    for (name, bound) in sockets.streams {
         let task = spawn_local(accept(Rc::clone(worker), Rc::from(&*name), bound.listen()?));
-        accepting.insert(name, task.abort_handle());
+        accepting.streams.insert(name, task.abort_handle());
+    }
+    let snapshot = worker.snapshot();
+    for (name, socket) in sockets.quic {
+        let Some(quic) = snapshot.listener(&name).and_then(|listener| listener.quic.as_ref()) else {
+            continue;
+        };
+        let task = spawn_local(quic::accept(Rc::clone(worker), Rc::from(&*name), socket.listen(quic)?));
+        accepting.quic.insert(name, task.abort_handle());
     }
     Ok(())
 }
@@ -94,7 +123,7 @@ async fn accept(worker: Rc<Worker>, name: Rc<str>, listener: maitred_net::Listen
         let accepted = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                refused(&worker, &name, ConnectionRefusal::Descriptors);
+                worker.refused(&name, ConnectionRefusal::Descriptors);
                 tracing::warn!(listener = %name, "cannot accept connections: {error}");
                 // Out of descriptors or memory: trying again at once would only burn time.
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -126,14 +155,8 @@ async fn accept(worker: Rc<Worker>, name: Rc<str>, listener: maitred_net::Listen
                     spawn_local(client::serve(Rc::clone(&worker), connection));
                 }
             }
-            Err(reason) => refused(&worker, &name, reason),
+            Err(reason) => worker.refused(&name, reason),
         }
-    }
-}
-
-fn refused(worker: &Worker, listener: &str, reason: ConnectionRefusal) {
-    if let Some(listener) = worker.snapshot().listener(listener) {
-        listener.series.at(worker.index).refused(reason).inc();
     }
 }
 

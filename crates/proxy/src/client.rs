@@ -31,7 +31,9 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut connection: Box<Connection>) {
             After::Abort => return connection.abort(),
             After::Close => return Box::pin(connection.linger(&worker)).await,
             After::Tunnel(tunnel) => return Box::pin(tunnel.run(&worker, connection)).await,
-            After::Streams(unread) => return Box::pin(streams::serve(&worker, *connection, unread)).await,
+            After::Streams(unread) => {
+                return Box::pin(streams::serve_http2(&worker, *connection, unread)).await;
+            }
         }
     }
 }

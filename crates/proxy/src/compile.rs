@@ -48,7 +48,7 @@ pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapsh
     let document = compiler.document;
     let limits = limits(document);
     let mut tls = tls::TlsCompiler::new(&compiler, problems);
-    let listeners = listeners::compile(&compiler, &mut tls);
+    let listeners = listeners::compile(&compiler, &limits, &mut tls);
     let (upstreams, upstream_numbers) = upstreams::compile(&compiler, &limits, &mut tls);
     let tls = tls.into_kept();
     let mut pipelines = pipelines::Pipelines::new(&compiler);

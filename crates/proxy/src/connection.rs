@@ -155,12 +155,25 @@ impl Connection {
 
     /// Sends what is held back, within `limit`.
     pub(crate) async fn flush(&mut self, until: Instant) -> Result<(), Broken> {
-        self.timer.set(until);
+        let sent = self.until(until, ServerSide::poll_flush).await;
+        sent.unwrap_or_else(|| Err(Broken::Io(std::io::ErrorKind::TimedOut.into())))
+    }
+
+    /// Waits for something of the client; nothing where it did not come in time.
+    pub(crate) async fn until<T>(
+        &mut self,
+        until: Instant,
+        mut poll: impl FnMut(&mut ServerSide<Stream>, &mut Context<'_>) -> Poll<T>,
+    ) -> Option<T> {
+        let mut is_set = false;
         std::future::poll_fn(|cx| {
-            if let Poll::Ready(sent) = self.client.poll_flush(cx) {
-                return Poll::Ready(sent);
+            if let Poll::Ready(came) = poll(&mut self.client, cx) {
+                return Poll::Ready(Some(came));
             }
-            self.timer.poll_fired(cx).map(|()| Err(Broken::Io(std::io::ErrorKind::TimedOut.into())))
+            if !std::mem::replace(&mut is_set, true) {
+                self.timer.set(until);
+            }
+            self.timer.poll_fired(cx).map(|()| None)
         })
         .await
     }

@@ -24,7 +24,7 @@ use self::choose::Chosen;
 use self::forward::Forwarded;
 use self::forward::tunnel::Tunnel;
 use self::record::Record;
-use crate::action::{Action, to_https};
+use crate::action::Action;
 use crate::connection::Connection;
 use crate::listener::ListenerSettings;
 use crate::local::{Heads, LocalRoute, LocalSnapshot};
@@ -35,6 +35,7 @@ use crate::worker::Worker;
 pub(crate) struct Exchange<'a> {
     pub(crate) worker: &'a Worker,
     pub(crate) snapshot: &'a Rc<LocalSnapshot>,
+    pub(crate) listener: &'a ListenerSettings,
     pub(crate) route: &'a LocalRoute,
     pub(crate) facts: Facts,
     /// The request's body and what its head says of the connection.
@@ -99,12 +100,12 @@ pub(crate) async fn serve(
     let mut run = Run::new(&route.pipeline, &snapshot.locals);
     let record = Record::default();
     let mut exchange =
-        Exchange { worker, snapshot, route, facts, announced, started, deadline: None, record };
+        Exchange { worker, snapshot, listener, route, facts, announced, started, deadline: None, record };
 
     // Pipeline down.
     let mut sent = RequestBody::default();
-    let verdict = match listener.redirect_https {
-        Some(port) => Verdict::Respond(Box::new(to_https(&heads.request, port))),
+    let verdict = match listener.answer(&heads.request) {
+        Some(reply) => Verdict::Respond(Box::new(reply)),
         None => go_down(&mut run, &mut exchange, connection, heads, &mut sent).await,
     };
 

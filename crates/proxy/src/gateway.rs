@@ -5,15 +5,18 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use maitred_net::{Bound, ListenAddress, bind};
+use maitred_http::Scheme;
+use maitred_net::{ListenAddress, QuicSocket, bind};
 use maitred_telemetry::{LogWriter, SharedCounter, Unwritten};
 use maitred_upstream::{Resolve, discover};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::accept::{self, Command};
+use crate::accept::{self, Command, Sockets};
+use crate::background::Background;
 use crate::clock::Clock;
 use crate::snapshot::Snapshot;
 use crate::worker::{Means, Worker};
@@ -38,16 +41,31 @@ pub struct GatewayOptions {
     pub panics: Arc<SharedCounter>,
 }
 
-/// A running gateway. To be used on the control runtime.
+/// A running gateway. To be used on the control runtime, which runs tasks that stay on its thread (`build_local`).
 pub struct Gateway {
     options: GatewayOptions,
     current: Arc<Snapshot>,
     /// Snapshots that some exchange may still use. They are dropped here, where it stalls nobody.
     retired: Vec<Arc<Snapshot>>,
     workers: Vec<Running>,
-    /// What each listener is bound to, by name, with the port that was chosen.
-    bound: HashMap<Arc<str>, (ListenAddress, ListenAddress)>,
+    /// What each listener is bound to, by name.
+    bound: AllBound,
     writers: HashMap<Arc<str>, LogWriter>,
+    background: Background,
+}
+
+/// What the listeners are bound to, by their names.
+type AllBound = HashMap<Arc<str>, BoundTo>;
+
+/// What a listener is bound to.
+#[derive(Clone, Debug)]
+struct BoundTo {
+    /// As the document has it.
+    wanted: ListenAddress,
+    /// With the port that was chosen.
+    actual: ListenAddress,
+    /// Whether the port is open for QUIC too.
+    quic: bool,
 }
 
 struct Running {
@@ -66,12 +84,15 @@ impl Gateway {
             workers: Vec::new(),
             bound: HashMap::new(),
             writers: HashMap::new(),
+            background: Background::default(),
             options,
         };
         gateway.open_logs(&snapshot)?;
         gateway.find_endpoints(&snapshot).await;
         let (sockets, bound) = gateway.bind_new(&snapshot)?;
         gateway.bound = bound;
+        gateway.background.adopt(&snapshot).await;
+        gateway.tell_ports(&snapshot);
         for (index, sockets) in sockets.into_iter().enumerate() {
             let running = gateway.start_worker(index, sockets)?;
             gateway.workers.push(running);
@@ -84,9 +105,11 @@ impl Gateway {
         &self.current
     }
 
-    /// The addresses that listeners are bound to, by name.
-    pub fn addresses(&self) -> impl Iterator<Item = (&str, &ListenAddress)> {
-        self.bound.iter().map(|(name, (_, actual))| (&**name, actual))
+    /// The listeners: their names, what their clients speak, and the addresses that they are bound to.
+    pub fn addresses(&self) -> impl Iterator<Item = (&str, Scheme, &ListenAddress)> {
+        let bound = |name: &str| self.bound.get(name).map(|bound| &bound.actual);
+        let listeners = self.current.listeners.iter();
+        listeners.filter_map(move |listener| Some((&*listener.name, listener.scheme, bound(&listener.name)?)))
     }
 
     /// Puts another snapshot in place. If an address cannot be bound or a log not opened, nothing changes.
@@ -95,12 +118,14 @@ impl Gateway {
         self.open_logs(&snapshot)?;
         let (sockets, bound) = self.bind_new(&snapshot)?;
         self.find_endpoints(&snapshot).await;
+        self.background.adopt(&snapshot).await;
+        let before = std::mem::replace(&mut self.bound, bound);
+        self.tell_ports(&snapshot);
         for (worker, sockets) in self.workers.iter().zip(sockets) {
             // A worker that is gone has told why in the log.
             let _ = worker.commands.send(Command::Adopt(Arc::clone(&snapshot), sockets));
         }
-        let before = std::mem::replace(&mut self.bound, bound);
-        unlink(before.values().filter(|old| !self.bound.values().any(|new| new.1 == old.1)));
+        unlink(before.values().filter(|old| !self.bound.values().any(|new| new.actual == old.actual)));
         let old = std::mem::replace(&mut self.current, snapshot);
         self.retired.push(old);
         self.sweep();
@@ -153,7 +178,18 @@ impl Gateway {
         in_time
     }
 
-    fn start_worker(&self, index: usize, sockets: Vec<(Arc<str>, Bound)>) -> io::Result<Running> {
+    /// Lets listeners tell their clients where HTTP/3 is spoken.
+    fn tell_ports(&self, snapshot: &Snapshot) {
+        for listener in &snapshot.listeners {
+            let port = match self.bound.get(&listener.name) {
+                Some(BoundTo { actual: ListenAddress::Tcp(address), quic: true, .. }) => address.port(),
+                _ => 0,
+            };
+            listener.shared.http3_port.store(port, Ordering::Relaxed);
+        }
+    }
+
+    fn start_worker(&self, index: usize, sockets: Sockets) -> io::Result<Running> {
         let (commands, received) = mpsc::unbounded_channel();
         let (end, ended) = oneshot::channel::<()>();
         let (count, first) = (self.options.workers, Arc::clone(&self.current));
@@ -178,36 +214,47 @@ impl Gateway {
     }
 
     /// Binds the listeners that are new or have moved: the sockets for each worker, and what is bound then.
-    #[expect(clippy::type_complexity, reason = "the two halves of one answer, used in two places")]
-    fn bind_new(
-        &self,
-        snapshot: &Snapshot,
-    ) -> io::Result<(Vec<Vec<(Arc<str>, Bound)>>, HashMap<Arc<str>, (ListenAddress, ListenAddress)>)> {
-        let mut sockets: Vec<Vec<_>> = (0..self.options.workers).map(|_| Vec::new()).collect();
+    fn bind_new(&self, snapshot: &Snapshot) -> io::Result<(Vec<Sockets>, AllBound)> {
+        let mut sockets: Vec<Sockets> = (0..self.options.workers).map(|_| Sockets::default()).collect();
         let mut bound = HashMap::new();
         for listener in &snapshot.listeners {
-            let name = Arc::clone(&listener.name);
-            if let Some((wanted, actual)) = self.bound.get(&name)
-                && *wanted == listener.address
+            let name = &listener.name;
+            let said =
+                |error: io::Error| io::Error::new(error.kind(), cannot_bind(name, &listener.address, &error));
+            let before = self.bound.get(name).filter(|before| before.wanted == listener.address);
+            let actual = match before {
+                Some(before) => before.actual.clone(),
+                None => self.bind(&listener.address, name, &mut sockets).map_err(said)?,
+            };
+            let had_quic = before.is_some_and(|before| before.quic);
+            if let ListenAddress::Tcp(address) = &actual
+                && listener.quic.is_some()
+                && !had_quic
             {
-                bound.insert(name, (wanted.clone(), actual.clone()));
-                continue;
+                let socket = QuicSocket::bind(*address).map_err(said)?;
+                let worker = usize::from(listener.number) % self.options.workers;
+                sockets[worker].quic.push((Arc::clone(name), socket));
             }
-            let holds = self
-                .bound
-                .values()
-                .any(|(wanted, actual)| *wanted == listener.address || *actual == listener.address);
-            let new = bind(&listener.address, self.options.workers, holds).map_err(|error| {
-                io::Error::new(error.kind(), cannot_bind(&listener.name, &listener.address, &error))
-            })?;
-            if let Some(first) = new.first() {
-                bound.insert(Arc::clone(&name), (listener.address.clone(), first.address().clone()));
-            }
-            for (worker, socket) in sockets.iter_mut().zip(new) {
-                worker.push((Arc::clone(&name), socket));
-            }
+            let quic = listener.quic.is_some();
+            bound.insert(Arc::clone(name), BoundTo { wanted: listener.address.clone(), actual, quic });
         }
         Ok((sockets, bound))
+    }
+
+    /// Binds one listener, and answers with the port that was chosen.
+    fn bind(
+        &self,
+        address: &ListenAddress,
+        name: &Arc<str>,
+        sockets: &mut [Sockets],
+    ) -> io::Result<ListenAddress> {
+        let holds = self.bound.values().any(|held| held.wanted == *address || held.actual == *address);
+        let new = bind(address, self.options.workers, holds)?;
+        let actual = new.first().map_or_else(|| address.clone(), |first| first.address().clone());
+        for (worker, socket) in sockets.iter_mut().zip(new) {
+            worker.streams.push((Arc::clone(name), socket));
+        }
+        Ok(actual)
     }
 
     fn open_logs(&mut self, snapshot: &Snapshot) -> io::Result<()> {
@@ -255,9 +302,9 @@ impl Gateway {
 }
 
 /// Removes the files of Unix sockets that nobody listens on any more, so that clients see it at once.
-fn unlink<'a>(bound: impl Iterator<Item = &'a (ListenAddress, ListenAddress)>) {
-    for (_, address) in bound {
-        if let ListenAddress::Unix(path) = address
+fn unlink<'a>(bound: impl Iterator<Item = &'a BoundTo>) {
+    for bound in bound {
+        if let ListenAddress::Unix(path) = &bound.actual
             && let Err(error) = std::fs::remove_file(path)
         {
             tracing::warn!(path = %path.display(), "cannot remove the socket: {error}");

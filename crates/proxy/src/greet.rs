@@ -11,7 +11,7 @@ use maitred_net::{Alpn, Stream};
 use maitred_policy::CertificateFacts;
 use maitred_wire::ServerSide;
 use maitred_wire::proxy_protocol::{self, Addresses, Progress};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::connection::{Arrival, Connection};
 use crate::listener::ListenerSettings;
@@ -23,9 +23,9 @@ pub(crate) async fn greet(worker: Rc<Worker>, settings: Arc<ListenerSettings>, c
     let is_proxied = settings.proxied.iter().any(|net| net.contains(&connection.peer));
     let peer = connection.peer;
     match Box::pin(begin(&worker, &settings, connection, is_proxied)).await {
-        Ok(Some((connection, true))) => streams::serve(&worker, *connection, Vec::new()).await,
+        Ok(Some((connection, true))) => streams::serve_http2(&worker, *connection, Vec::new()).await,
         Ok(Some((connection, false))) => client::serve(worker, connection).await,
-        Ok(None) => tracing::debug!(client = %peer, listener = %settings.name, "it did not begin in time"),
+        Ok(None) => tracing::debug!(client = %peer, listener = %settings.name, "a name was proved"),
         Err(error) => {
             tracing::debug!(client = %peer, listener = %settings.name, "it could not begin: {error}");
         }
@@ -41,8 +41,8 @@ struct Begun {
     agreed: Option<Alpn>,
 }
 
-/// Does what must be done before the first request, within the time of a head, and for as long as the listener is there. The
-/// answer says whether HTTP/2 follows.
+/// Does what must be done before the first request, within the time of a head and for as long as the listener is there. The
+/// answer says whether HTTP/2 follows; there is none after a connection that carries no requests.
 async fn begin(
     worker: &Worker,
     settings: &ListenerSettings,
@@ -56,15 +56,15 @@ async fn begin(
         let mut steps = std::pin::pin!(steps(settings, stream, peer, is_proxied));
         let wait = std::future::poll_fn(|cx| {
             if let Poll::Ready(begun) = steps.as_mut().poll(cx) {
-                return Poll::Ready(Some(begun));
+                return Poll::Ready(begun);
             }
             // Nothing was asked for yet: the end of the listener need not wait for it.
             if !worker.serves(&settings.name) {
-                return Poll::Ready(None);
+                return Poll::Ready(Err(io::Error::other("its listener ends")));
             }
-            timer.poll_fired(cx).map(|()| None)
+            timer.poll_fired(cx).map(|()| Err(io::Error::other("it took too long")))
         });
-        wait.await.transpose()?
+        wait.await?
     };
     let Some(Begun { stream, peer, arrival, agreed }) = begun else { return Ok(None) };
     let is_http2 = agreed.map_or(!settings.http1, |agreed| agreed == Alpn::H2);
@@ -87,18 +87,25 @@ async fn steps(
     mut stream: Stream,
     mut peer: IpAddr,
     is_proxied: bool,
-) -> io::Result<Begun> {
+) -> io::Result<Option<Begun>> {
     let mut arrival = Arrival { certificate: None, ends: stream.ends() };
     if is_proxied && let Some(ends) = read_header(&mut stream).await? {
         (peer, arrival.ends) = (ends.0.ip().to_canonical(), Some(ends));
     }
-    let Some(tls) = &settings.tls else { return Ok(Begun { stream, peer, arrival, agreed: None }) };
-    let done = tls.accept(stream).await?;
+    let Some(tls) = &settings.tls else {
+        return Ok(Some(Begun { stream, peer, arrival, agreed: None }));
+    };
+    let mut done = tls.accept(stream).await?;
+    if done.protocol == Some(Alpn::AcmeTls1) {
+        // The handshake was all (RFC 8737 section 3).
+        done.stream.shutdown().await?;
+        return Ok(None);
+    }
     arrival.certificate = done.client.map(|shown| Rc::new(facts_of(shown)));
-    Ok(Begun { stream: done.stream, peer, arrival, agreed: done.protocol })
+    Ok(Some(Begun { stream: done.stream, peer, arrival, agreed: done.protocol }))
 }
 
-fn facts_of(certificate: maitred_net::ClientCertificate) -> CertificateFacts {
+pub(crate) fn facts_of(certificate: maitred_net::ClientCertificate) -> CertificateFacts {
     let maitred_net::ClientCertificate { subject, names, fingerprint, .. } = certificate;
     CertificateFacts { subject, names, fingerprint }
 }

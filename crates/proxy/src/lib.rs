@@ -3,7 +3,9 @@
 //! Read [`exchange`] first: it is the way of a request. It names no policy; the program brings the catalogue.
 
 mod accept;
+mod acme;
 mod action;
+mod background;
 mod catch_panic;
 mod client;
 mod clock;
@@ -17,12 +19,14 @@ mod greet;
 mod listener;
 mod local;
 mod pipeline;
+mod quic;
 mod rewrite;
 mod snapshot;
 mod streams;
 mod tls;
 mod worker;
 
+pub use acme::{Acme, AcmeAccount, AcmeCertificate, ChallengeKind, TokenProof, TokensShared};
 pub use clock::Clock;
 pub use compile::{Compiler, compile};
 pub use explain::{Explained, ExplainedPolicy, ExplainedRoute, explain};

@@ -3,14 +3,19 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU16;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 
 use ipnet::IpNet;
-use maitred_http::{PathRules, Scheme};
-use maitred_net::{ListenAddress, ServerTls};
+use maitred_http::{PathRules, RequestHead, Scheme};
+use maitred_net::{ListenAddress, QuicServer, ServerTls};
+use maitred_policy::Reply;
 use maitred_telemetry::{ConnectionRefusal, ListenerSeries};
+
+use crate::acme::TokensShared;
+use crate::action::to_https;
 
 /// A listener, compiled.
 #[derive(Debug)]
@@ -26,6 +31,10 @@ pub(crate) struct ListenerSettings {
     pub(crate) http2: bool,
     /// How TLS is spoken, where it is.
     pub(crate) tls: Option<ServerTls>,
+    /// How QUIC is spoken beside it, for HTTP/3.
+    pub(crate) quic: Option<QuicServer>,
+    /// Tokens that are answered before routing, where certificates are ordered.
+    pub(crate) tokens: Option<Arc<TokensShared>>,
     /// Networks whose connections begin with a header of the PROXY protocol.
     pub(crate) proxied: Vec<IpNet>,
     pub(crate) paths: PathRules,
@@ -39,18 +48,32 @@ pub(crate) struct ListenerSettings {
 }
 
 impl ListenerSettings {
+    /// What the listener answers by itself, whatever routes and policies there are: proofs that a name leads here, and
+    /// where to go if it sends everybody elsewhere.
+    pub(crate) fn answer(&self, request: &RequestHead) -> Option<Reply> {
+        let proof = self.tokens.as_ref().and_then(|tokens| tokens.answer(request));
+        proof.or_else(|| Some(to_https(request, self.redirect_https?)))
+    }
+
     /// Whether what this peer says of its clients counts.
     pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
         self.trusted.iter().any(|net| net.contains(&peer))
     }
+
+    /// The port at which clients may go on with HTTP/3.
+    pub(crate) fn http3_port(&self) -> Option<NonZeroU16> {
+        self.quic.as_ref().and_then(|_| NonZeroU16::new(self.shared.http3_port.load(Ordering::Relaxed)))
+    }
 }
 
 /// What the workers share of a listener: the count of its connections, and of each client's where that is limited.
-/// Touched when connections open and close, never by requests.
+/// Written when sockets are bound and when connections open and close, never by requests.
 #[derive(Debug, Default)]
 pub(crate) struct ListenerShared {
     open: Padded,
     clients: ClientsShared,
+    /// The port that is open for QUIC; 0 where none is. Written when sockets are bound.
+    pub(crate) http3_port: AtomicU16,
 }
 
 #[derive(Debug, Default)]

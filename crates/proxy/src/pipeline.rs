@@ -7,7 +7,9 @@ use std::any::Any;
 use std::sync::Arc;
 
 use maitred_http::{RequestHead, ResponseHead};
-use maitred_policy::{DynPolicy, Facts, Outcome, Phase, RequestBody, ResponseBody, Slot, Step, Verdict};
+use maitred_policy::{
+    CompiledPolicy, DynPolicy, Facts, Outcome, Phase, RequestBody, ResponseBody, Slot, Step, Verdict,
+};
 use smallvec::SmallVec;
 
 /// A policy where it is written: shared by all routes that inherit it.
@@ -16,6 +18,8 @@ pub struct PolicyInstance {
     pub place: Arc<str>,
     /// Its name there, with its label.
     pub name: Arc<str>,
+    /// The upstream that it is made for, where it is made for one.
+    pub upstream: Option<Arc<str>>,
     /// When it runs.
     pub phase: Phase,
     /// Its number in the snapshot, under which workers keep what it owns there.
@@ -28,17 +32,16 @@ pub struct PolicyInstance {
 }
 
 impl PolicyInstance {
-    /// An instance with this number in its snapshot.
+    /// An instance of what is written at `place` under `name`, with this number in its snapshot.
     pub fn new(
-        place: Arc<str>,
-        name: Arc<str>,
-        phase: Phase,
+        (place, name): (&str, &str),
+        upstream: Option<Arc<str>>,
         number: usize,
-        policy: Box<dyn DynPolicy>,
+        (phase, policy): CompiledPolicy,
     ) -> Self {
-        let needs = policy.needs();
+        let (place, name, needs) = (place.into(), name.into(), policy.needs());
         let renders = phase == Phase::Render || needs.every_answer;
-        Self { place, name, phase, number, policy, renders, needs_body: needs.request_body }
+        Self { place, name, upstream, phase, number, policy, renders, needs_body: needs.request_body }
     }
 }
 

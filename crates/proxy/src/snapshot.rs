@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use maitred_http::Method;
+use maitred_net::{CertificateSummary, ServerTls};
 use maitred_policy::values::View;
 use maitred_policy::{Condition, Facts};
 use maitred_router::{PathValues, Predicate, Router, Subject};
@@ -15,6 +16,7 @@ use maitred_telemetry::{
 use maitred_upstream::Cluster;
 use maitred_wire::Limits;
 
+use crate::acme::Acme;
 use crate::action::Action;
 use crate::error_format::ErrorFormat;
 use crate::listener::ListenerSettings;
@@ -131,6 +133,27 @@ impl Snapshot {
     /// Files that were read to compile it, beside those that the document names as such.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.files.iter().map(PathBuf::as_path)
+    }
+
+    /// The policies that have something from an upstream which is only known while the gateway runs: each by its name, where it is
+    /// written, and the upstream.
+    pub fn fetching(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        let fetching = self.policies.iter().filter(|instance| instance.policy.fetched().is_some());
+        fetching
+            .filter_map(|instance| Some((&*instance.name, &*instance.place, instance.upstream.as_deref()?)))
+    }
+
+    /// What it wants of certificate authorities.
+    pub fn acme(&self) -> &Acme {
+        &self.tls.acme
+    }
+
+    /// What the certificates say that listeners show, each with the name of its listener.
+    pub fn certificates(&self) -> impl Iterator<Item = (&Arc<str>, CertificateSummary)> {
+        self.listeners.iter().flat_map(|listener| {
+            let shown = listener.tls.as_ref().map(ServerTls::certificates).unwrap_or_default();
+            shown.into_iter().map(|summary| (&listener.name, summary))
+        })
     }
 
     /// The number of the built-in route for what matches no other.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use maitred_net::Timers;
-use maitred_telemetry::{AccessFormat, AccessLog, AccessRecord, SharedCounter};
+use maitred_telemetry::{AccessFormat, AccessLog, AccessRecord, ConnectionRefusal, SharedCounter};
 
 use tokio::sync::Notify;
 
@@ -79,7 +79,9 @@ impl Worker {
         let previous = self.snapshot();
         let offset = self.random.borrow_mut().u32(..);
         let local = LocalSnapshot::new(snapshot, (self.index, self.count), offset, Some(&previous));
-        let is_gone = |old: &Arc<ListenerSettings>| local.listener(&old.name).is_none();
+        let is_gone = |old: &Arc<ListenerSettings>| {
+            local.listener(&old.name).is_none_or(|new| old.quic.is_some() && new.quic.is_none())
+        };
         let some_are_gone = previous.shared.listeners.iter().any(is_gone);
         *self.snapshot.borrow_mut() = Rc::new(local);
         if some_are_gone {
@@ -128,6 +130,19 @@ impl Worker {
     /// Whether connections of this listener go on: it is still there, and nothing drains.
     pub(crate) fn serves(&self, listener: &str) -> bool {
         !self.is_draining() && self.snapshot.borrow().listener(listener).is_some()
+    }
+
+    /// The same for connections of HTTP/3, which the listener may stop to speak.
+    pub(crate) fn serves_http3(&self, listener: &str) -> bool {
+        let snapshot = self.snapshot.borrow();
+        !self.is_draining() && snapshot.listener(listener).is_some_and(|listener| listener.quic.is_some())
+    }
+
+    /// Counts a connection that was not let in.
+    pub(crate) fn refused(&self, listener: &str, reason: ConnectionRefusal) {
+        if let Some(listener) = self.snapshot.borrow().listener(listener) {
+            listener.series.at(self.index).refused(reason).inc();
+        }
     }
 
     pub(crate) fn idle_timeout(&self) -> Duration {

@@ -113,7 +113,9 @@ fn an_exchange_that_panics_answers_500_and_the_worker_goes_on() {
             panics: Arc::clone(&panics),
         };
         let gateway = Gateway::start(options, snapshot).await.unwrap();
-        let Some((_, ListenAddress::Tcp(address))) = gateway.addresses().next() else { panic!("not bound") };
+        let Some((_, _, ListenAddress::Tcp(address))) = gateway.addresses().next() else {
+            panic!("not bound")
+        };
         let address = *address;
         let answers = tokio::task::spawn_blocking(move || {
             let close = "GET /fine HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";

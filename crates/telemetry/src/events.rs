@@ -18,6 +18,10 @@ pub struct Events {
     pub reloads_succeeded: SharedCounter,
     /// Reloads that changed nothing because something was wrong.
     pub reloads_failed: SharedCounter,
+    /// Orders of certificates that ended with one.
+    pub orders_issued: SharedCounter,
+    /// Those that ended without.
+    pub orders_failed: SharedCounter,
     /// When the configuration that serves was loaded, in seconds since 1970.
     pub last_reload: SharedGauge,
 }

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod certificates;
 mod counter;
 mod escape;
 mod events;
@@ -24,6 +25,7 @@ mod timestamp;
 mod writer;
 
 pub use access::{AccessFormat, AccessLog, AccessRecord, AccessShape, QueryLogging};
+pub use certificates::CertificateExpiry;
 pub use counter::{Counter, Gauge, SharedCounter, SharedGauge};
 pub use events::Events;
 pub use exposition::EXPOSITION_CONTENT_TYPE;

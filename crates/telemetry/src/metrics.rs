@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::certificates::{CertificateExpiry, Certificates};
 use crate::events::Events;
 use crate::exposition::{Exposition, labels};
 use crate::process::ProcessUse;
@@ -54,6 +55,7 @@ pub struct Metrics {
     upstreams: Registry<UpstreamShard>,
     listeners: Registry<ListenerShard>,
     events: Events,
+    certificates: Certificates,
 }
 
 impl Metrics {
@@ -71,6 +73,7 @@ impl Metrics {
             upstreams: Registry::new(workers, room(), &labels(&[("upstream", OTHER)])),
             listeners: Registry::new(workers, room(), &labels(&[("listener", OTHER)])),
             events: Events::default(),
+            certificates: Certificates::default(),
             options,
             budget,
         }
@@ -102,6 +105,11 @@ impl Metrics {
         &self.events
     }
 
+    /// Tells of the certificates that listeners show, in place of those that were told before.
+    pub fn replace_certificates(&self, all: Vec<CertificateExpiry>) {
+        self.certificates.replace(all);
+    }
+
     /// Changes how many lines the series may take. Those in use stay.
     pub fn resize(&self, max_series: u64) {
         self.budget.resize(max_series);
@@ -116,6 +124,7 @@ impl Metrics {
         render::upstreams(to, &self.upstreams.live());
         render::listeners(to, &self.listeners.live());
         render::events(to, &self.events);
+        render::certificates(to, &self.certificates.all(), &self.events);
         render::budget(to, &self.budget);
         render::build(to, self.options.version, self.options.revision, self.options.workers);
         render::process(to, &ProcessUse::read(), self.options.started);

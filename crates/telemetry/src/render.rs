@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::certificates::CertificateExpiry;
 use crate::counter::{Counter, Gauge};
 use crate::events::Events;
 use crate::exposition::{Exposition, Kind, Seconds, labels};
@@ -76,6 +77,18 @@ pub(crate) fn events(to: &mut Exposition<'_>, events: &Events) {
     let help = "When the configuration that serves was loaded.";
     to.family("maitred_last_reload_success_timestamp_seconds", Kind::Gauge, help);
     to.sample("", events.last_reload.value());
+}
+
+pub(crate) fn certificates(to: &mut Exposition<'_>, all: &[CertificateExpiry], events: &Events) {
+    let help = "Until when the certificates are valid that listeners show.";
+    to.family("maitred_certificate_expiry_timestamp_seconds", Kind::Gauge, help);
+    for one in all {
+        let (listener, name, key) = (&*one.listener, &*one.name, &*one.key);
+        to.sample(&labels(&[("listener", listener), ("name", name), ("key", key)]), one.not_after);
+    }
+    to.family("maitred_acme_orders_total", Kind::Counter, "Orders of certificates that ended, by result.");
+    to.sample_with("", "result", "issued", events.orders_issued.value());
+    to.sample_with("", "result", "failed", events.orders_failed.value());
 }
 
 pub(crate) fn budget(to: &mut Exposition<'_>, budget: &Budget) {

@@ -10,6 +10,7 @@ mod discovery;
 mod endpoint;
 mod local;
 mod resolver;
+mod visit;
 
 pub use balance::RoundRobin;
 pub use cluster::{
@@ -19,3 +20,4 @@ pub use discovery::discover;
 pub use endpoint::{Endpoint, Endpoints, Protocol};
 pub use local::{AcquireError, Lease, LocalCluster, LocalEndpoint};
 pub use resolver::{Addresses, DnsResolver, Resolve, ResolveError};
+pub use visit::{Visit, VisitError, Visited};

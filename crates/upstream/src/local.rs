@@ -12,6 +12,7 @@ use std::time::Instant;
 use maitred_telemetry::UpstreamSeries;
 use tokio::sync::Semaphore;
 
+pub(crate) use self::open::{Opened, open};
 pub use self::pool::{AcquireError, Lease};
 use self::pool::{Idle, SharedConnection};
 use crate::balance::RoundRobin;

@@ -60,11 +60,11 @@ pub enum Broken {
     Io(io::Error),
 }
 
-/// A stream of HTTP/2, or its whole connection, was ended before its time. It travels as the source of an [`io::Error`] of the
+/// A stream of HTTP/2 or HTTP/3, or its whole connection, was ended before its time. It travels as the source of an [`io::Error`] of the
 /// kind `ConnectionReset`, so that tunnels can tell it too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reset {
-    /// The error code (RFC 9113 section 7).
+    /// The error code (RFC 9113 section 7; RFC 9114 section 8.1, whose codes are all others).
     pub code: u32,
     /// Who ended it.
     pub by: ResetBy,
@@ -74,6 +74,9 @@ pub struct Reset {
     /// it may be sent again, whatever its method (RFC 9113 section 8.7).
     pub is_unprocessed: bool,
 }
+
+/// All is well, in HTTP/3.
+const H3_NO_ERROR: u32 = 0x100;
 
 /// Who ended a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,10 +94,15 @@ impl Reset {
     pub const CANCEL: u32 = 0x8;
     /// The code for what obeys the rules and wears the other end out.
     pub const ENHANCE_YOUR_CALM: u32 = 0xb;
+    /// The same in HTTP/3.
+    pub const H3_EXCESSIVE_LOAD: u32 = 0x107;
+    /// [`CANCEL`](Self::CANCEL) in HTTP/3.
+    pub const H3_REQUEST_CANCELLED: u32 = 0x10c;
 
     /// Whether the peer merely lost interest: nobody did anything wrong.
     pub fn is_cancel(self) -> bool {
-        self.by == ResetBy::Peer && !self.is_connection && matches!(self.code, 0 | Self::CANCEL)
+        let is_cancel = matches!(self.code, 0 | Self::CANCEL | H3_NO_ERROR | Self::H3_REQUEST_CANCELLED);
+        self.by == ResetBy::Peer && !self.is_connection && is_cancel
     }
 
     /// The name of the error code.
@@ -114,6 +122,23 @@ impl Reset {
             Self::ENHANCE_YOUR_CALM => "ENHANCE_YOUR_CALM",
             0xc => "INADEQUATE_SECURITY",
             0xd => "HTTP_1_1_REQUIRED",
+            H3_NO_ERROR => "H3_NO_ERROR",
+            0x101 => "H3_GENERAL_PROTOCOL_ERROR",
+            0x102 => "H3_INTERNAL_ERROR",
+            0x103 => "H3_STREAM_CREATION_ERROR",
+            0x104 => "H3_CLOSED_CRITICAL_STREAM",
+            0x105 => "H3_FRAME_UNEXPECTED",
+            0x106 => "H3_FRAME_ERROR",
+            Self::H3_EXCESSIVE_LOAD => "H3_EXCESSIVE_LOAD",
+            0x108 => "H3_ID_ERROR",
+            0x109 => "H3_SETTINGS_ERROR",
+            0x10a => "H3_MISSING_SETTINGS",
+            0x10b => "H3_REQUEST_REJECTED",
+            Self::H3_REQUEST_CANCELLED => "H3_REQUEST_CANCELLED",
+            0x10d => "H3_REQUEST_INCOMPLETE",
+            0x10e => "H3_MESSAGE_ERROR",
+            0x10f => "H3_CONNECT_ERROR",
+            0x110 => "H3_VERSION_FALLBACK",
             _ => "an unknown code",
         }
     }

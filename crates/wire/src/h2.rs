@@ -7,15 +7,15 @@
 mod chunk;
 mod client;
 mod errors;
-mod fields;
+pub(crate) mod fields;
 mod frames;
 mod incoming;
 mod outgoing;
-mod request;
-mod response;
+pub(crate) mod request;
+pub(crate) mod response;
 mod server;
 mod transport;
-mod vitals;
+pub(crate) mod vitals;
 
 pub use client::{ClientConnection, ClientDriver, ClientStream};
 pub use server::{ServerConnection, ServerStream};

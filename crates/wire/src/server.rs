@@ -5,15 +5,16 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use maitred_http::{BodyLength, Fields, Method, ResponseHead};
+use maitred_http::{BodyLength, Fields, Method, PathRules, RequestHead, ResponseHead};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::error::Broken;
-use crate::h1;
-use crate::h2::ServerStream;
+use crate::error::{Broken, Refusal};
+use crate::h1::RequestFraming;
+use crate::limits::Limits;
 use crate::stream::{BodySink, BodySource, Piece};
+use crate::{h1, h2, h3};
 
-/// The client's side of an exchange: a connection of HTTP/1, or a stream of HTTP/2. As `AsyncRead` and `AsyncWrite` it is the
+/// The client's side of an exchange: a connection of HTTP/1, or a stream of HTTP/2 or HTTP/3. As `AsyncRead` and `AsyncWrite` it is the
 /// bytes of a tunnel, once it was [switched](Self::switch).
 #[derive(Debug)]
 pub enum ServerSide<S> {
@@ -25,7 +26,9 @@ pub enum ServerSide<S> {
         stream: S,
     },
     /// A stream, which serves one. Boxed, so that connections of HTTP/1, which may be idle, are no larger for it.
-    Http2(Box<ServerStream>),
+    Http2(Box<h2::ServerStream>),
+    /// The same of HTTP/3, which has no tunnels.
+    Http3(Box<h3::ServerStream>),
 }
 
 impl<S> ServerSide<S> {
@@ -39,16 +42,38 @@ impl<S> ServerSide<S> {
     pub fn as_http1(&mut self) -> Option<(&mut h1::Server, &mut S)> {
         match self {
             Self::Http1 { server, stream } => Some((server, stream)),
-            Self::Http2(_) => None,
+            Self::Http2(_) | Self::Http3(_) => None,
         }
     }
 
-    /// The stream of HTTP/2.
-    #[inline]
-    pub fn as_http2(&mut self) -> Option<&mut ServerStream> {
+    /// Waits for the head of a stream's request; after that it can be [read](Self::read_head). A connection of HTTP/1 reads it as
+    /// it comes.
+    pub fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
         match self {
-            Self::Http1 { .. } => None,
-            Self::Http2(stream) => Some(stream),
+            Self::Http1 { .. } | Self::Http2(_) => Poll::Ready(Ok(())),
+            Self::Http3(stream) => stream.poll_head(cx),
+        }
+    }
+
+    /// Reads the head of a stream's request, once. `head` must have been cleared.
+    pub fn read_head(
+        &mut self,
+        limits: &Limits,
+        paths: PathRules,
+        head: &mut RequestHead,
+    ) -> Result<RequestFraming, Refusal> {
+        match self {
+            Self::Http1 { .. } => Err(Refusal::Bad("a connection has more than one head")),
+            Self::Http2(stream) => stream.read_head(limits, paths, head),
+            Self::Http3(stream) => stream.read_head(limits, paths, head),
+        }
+    }
+
+    /// Waits until the client has all of an answer that was sent on a stream of HTTP/3, whose connection may be closed then.
+    pub fn poll_delivered(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Http1 { .. } | Self::Http2(_) => Poll::Ready(()),
+            Self::Http3(stream) => stream.poll_delivered(cx),
         }
     }
 
@@ -57,7 +82,7 @@ impl<S> ServerSide<S> {
     pub fn has_unread(&self) -> bool {
         match self {
             Self::Http1 { server, .. } => server.has_unread(),
-            Self::Http2(_) => false,
+            Self::Http2(_) | Self::Http3(_) => false,
         }
     }
 
@@ -67,6 +92,7 @@ impl<S> ServerSide<S> {
         match self {
             Self::Http1 { server, .. } => server.request_method(),
             Self::Http2(stream) => stream.request_method(),
+            Self::Http3(stream) => stream.request_method(),
         }
     }
 
@@ -76,6 +102,7 @@ impl<S> ServerSide<S> {
         match self {
             Self::Http1 { server, .. } => server.has_responded(),
             Self::Http2(stream) => stream.has_responded(),
+            Self::Http3(stream) => stream.has_responded(),
         }
     }
 
@@ -85,6 +112,7 @@ impl<S> ServerSide<S> {
         match self {
             Self::Http1 { server, .. } => server.drop_body(),
             Self::Http2(stream) => stream.drop_body(),
+            Self::Http3(stream) => stream.drop_body(),
         }
     }
 
@@ -98,6 +126,10 @@ impl<S> ServerSide<S> {
                 stream.respond(head, length);
                 true
             }
+            Self::Http3(stream) => {
+                stream.respond(head, length);
+                true
+            }
         }
     }
 
@@ -107,6 +139,7 @@ impl<S> ServerSide<S> {
         match self {
             Self::Http1 { server, .. } => server.inform(head),
             Self::Http2(stream) => stream.inform(head),
+            Self::Http3(stream) => stream.inform(head),
         }
     }
 
@@ -116,6 +149,8 @@ impl<S> ServerSide<S> {
         match self {
             Self::Http1 { server, .. } => server.switch(fields, protocol),
             Self::Http2(stream) => stream.switch(fields),
+            // No request of it has asked for that.
+            Self::Http3(_) => {}
         }
     }
 
@@ -125,7 +160,7 @@ impl<S> ServerSide<S> {
     pub fn ends_with_connection(&self) -> bool {
         match self {
             Self::Http1 { server, .. } => server.ends_with_connection(),
-            Self::Http2(_) => false,
+            Self::Http2(_) | Self::Http3(_) => false,
         }
     }
 
@@ -136,6 +171,7 @@ impl<S> ServerSide<S> {
         match self {
             Self::Http1 { server, .. } => server.end_exchange(),
             Self::Http2(stream) => stream.end_exchange(),
+            Self::Http3(stream) => stream.end_exchange(),
         }
     }
 
@@ -144,7 +180,7 @@ impl<S> ServerSide<S> {
     pub fn take_unread(&mut self) -> Vec<u8> {
         match self {
             Self::Http1 { server, .. } => server.take_unread(),
-            Self::Http2(_) => Vec::new(),
+            Self::Http2(_) | Self::Http3(_) => Vec::new(),
         }
     }
 
@@ -155,6 +191,7 @@ impl<S> ServerSide<S> {
         match self {
             Self::Http1 { .. } => Poll::Pending,
             Self::Http2(stream) => stream.poll_reset(cx),
+            Self::Http3(stream) => stream.poll_reset(cx),
         }
     }
 
@@ -168,6 +205,7 @@ impl<S> ServerSide<S> {
         match self {
             Self::Http1 { stream, .. } => of_socket(stream, cx),
             Self::Http2(stream) => stream.poll_readable(cx),
+            Self::Http3(_) => no_tunnel(),
         }
     }
 
@@ -177,6 +215,7 @@ impl<S> ServerSide<S> {
         match self {
             Self::Http1 { server, stream } => ServerBody::Http1(server.body(stream)),
             Self::Http2(stream) => ServerBody::Http2(stream),
+            Self::Http3(stream) => ServerBody::Http3(stream),
         }
     }
 }
@@ -189,7 +228,8 @@ impl<S: AsyncWrite + Unpin> ServerSide<S> {
             Self::Http1 { server, stream } => server.poll_flush(cx, stream),
             // Its head is on its way already.
             Self::Http2(stream) if stream.has_responded() => BodySink::poll_flush(&mut **stream, cx),
-            Self::Http2(_) => Poll::Ready(Ok(())),
+            Self::Http3(stream) if stream.has_responded() => BodySink::poll_flush(&mut **stream, cx),
+            Self::Http2(_) | Self::Http3(_) => Poll::Ready(Ok(())),
         }
     }
 }
@@ -200,6 +240,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for ServerSide<S> {
         match self.get_mut() {
             Self::Http1 { stream, .. } => Pin::new(stream).poll_read(cx, room),
             Self::Http2(stream) => Pin::new(&mut **stream).poll_read(cx, room),
+            Self::Http3(_) => no_tunnel(),
         }
     }
 }
@@ -210,6 +251,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ServerSide<S> {
         match self.get_mut() {
             Self::Http1 { stream, .. } => Pin::new(stream).poll_write(cx, bytes),
             Self::Http2(stream) => Pin::new(&mut **stream).poll_write(cx, bytes),
+            Self::Http3(_) => no_tunnel(),
         }
     }
 
@@ -218,6 +260,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ServerSide<S> {
         match self.get_mut() {
             Self::Http1 { stream, .. } => Pin::new(stream).poll_flush(cx),
             Self::Http2(stream) => AsyncWrite::poll_flush(Pin::new(&mut **stream), cx),
+            Self::Http3(_) => no_tunnel(),
         }
     }
 
@@ -226,8 +269,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ServerSide<S> {
         match self.get_mut() {
             Self::Http1 { stream, .. } => Pin::new(stream).poll_shutdown(cx),
             Self::Http2(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
+            Self::Http3(_) => no_tunnel(),
         }
     }
+}
+
+/// HTTP/3 has tunnels too (RFC 9220), and clients are not told that they may open them here: they ask over HTTP/2 then.
+fn no_tunnel<T>() -> Poll<io::Result<T>> {
+    Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
 }
 
 /// The client's side as the source of a request body and the sink of a response body.
@@ -236,7 +285,9 @@ pub enum ServerBody<'a, S> {
     /// Of a connection of HTTP/1.
     Http1(h1::ServerBody<'a, S>),
     /// Of a stream of HTTP/2.
-    Http2(&'a mut ServerStream),
+    Http2(&'a mut h2::ServerStream),
+    /// Of a stream of HTTP/3.
+    Http3(&'a mut h3::ServerStream),
 }
 
 impl<S: AsyncRead + Unpin> BodySource for ServerBody<'_, S> {
@@ -245,6 +296,7 @@ impl<S: AsyncRead + Unpin> BodySource for ServerBody<'_, S> {
         match self {
             Self::Http1(body) => body.poll_piece(cx),
             Self::Http2(stream) => stream.poll_piece(cx),
+            Self::Http3(stream) => stream.poll_piece(cx),
         }
     }
 
@@ -253,6 +305,7 @@ impl<S: AsyncRead + Unpin> BodySource for ServerBody<'_, S> {
         match self {
             Self::Http1(body) => body.bytes(),
             Self::Http2(stream) => stream.bytes(),
+            Self::Http3(stream) => stream.bytes(),
         }
     }
 
@@ -261,6 +314,7 @@ impl<S: AsyncRead + Unpin> BodySource for ServerBody<'_, S> {
         match self {
             Self::Http1(body) => body.consume(n),
             Self::Http2(stream) => stream.consume(n),
+            Self::Http3(stream) => stream.consume(n),
         }
     }
 
@@ -269,6 +323,7 @@ impl<S: AsyncRead + Unpin> BodySource for ServerBody<'_, S> {
         match self {
             Self::Http1(body) => body.trailers(),
             Self::Http2(stream) => stream.trailers(),
+            Self::Http3(stream) => stream.trailers(),
         }
     }
 }
@@ -279,6 +334,7 @@ impl<S: AsyncWrite + Unpin> BodySink for ServerBody<'_, S> {
         match self {
             Self::Http1(body) => body.poll_send(cx, bytes),
             Self::Http2(stream) => stream.poll_send(cx, bytes),
+            Self::Http3(stream) => stream.poll_send(cx, bytes),
         }
     }
 
@@ -287,6 +343,7 @@ impl<S: AsyncWrite + Unpin> BodySink for ServerBody<'_, S> {
         match self {
             Self::Http1(body) => body.poll_flush(cx),
             Self::Http2(stream) => BodySink::poll_flush(*stream, cx),
+            Self::Http3(stream) => BodySink::poll_flush(*stream, cx),
         }
     }
 
@@ -295,6 +352,7 @@ impl<S: AsyncWrite + Unpin> BodySink for ServerBody<'_, S> {
         match self {
             Self::Http1(body) => body.poll_finish(cx, trailers),
             Self::Http2(stream) => stream.poll_finish(cx, trailers),
+            Self::Http3(stream) => stream.poll_finish(cx, trailers),
         }
     }
 }

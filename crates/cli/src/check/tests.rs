@@ -46,6 +46,22 @@ fn a_good_configuration_is_fine() {
 }
 
 #[test]
+fn what_only_a_running_gateway_knows_is_named() {
+    let text = "
+maitred: 1
+policies: { grpc_json: { reflection: true } }
+routes: { one: { match: /one/*, upstream: grpc://one.example:50051 }, own: { match: /own, respond: OK } }
+";
+    let told = check_text(text, false, true);
+    assert_eq!((told.exit, &*told.err), (Exit::Fine, ""));
+    assert_eq!(
+        told.out,
+        "maitred.yaml is fine: 2 routes, 0 named upstreams, 1 listener\n\
+         not checked: what `grpc_json` (policies) is told by the upstream `grpc://one.example:50051`; nobody is asked here\n"
+    );
+}
+
+#[test]
 fn problems_of_reading_and_of_compiling_are_told_at_once() {
     insta::assert_snapshot!(check_text(BAD, false, false));
 }
@@ -61,6 +77,51 @@ fn the_long_form_means_the_same() {
     let told = check_text(GOOD, true, false);
     insta::assert_snapshot!(told);
     assert_eq!(check_text(&told.out, true, true).out, told.out);
+}
+
+const ORDERING: &str = "
+maitred: 1
+listeners:
+  web: { address: 127.0.0.1:8443, tls: { acme: { hosts: [b.example, a.example], agree_terms: true, ca: ca.pem } } }
+  same: { address: 127.0.0.1:8444, tls: { acme: { hosts: [a.example, b.example], agree_terms: true, ca: ca.pem } } }
+routes: { all: { respond: OK } }
+";
+
+/// The places are on users' disks.
+const KEPT: &str = "acme/acme-v02.api.letsencrypt.org_directory/a.example+1-14cec4c8f1046e48.pem";
+
+fn check_ordering(text: &str, kept: Option<&str>) -> Written {
+    let make = |name: &str| rcgen::generate_simple_self_signed([name.to_owned()]).unwrap().cert.pem();
+    let mut files =
+        Memory::new().with("maitred.yaml", text).with("ca.pem", make("ca")).with("other.pem", make("other"));
+    if let Some(kept) = kept {
+        files = files.with(KEPT, kept);
+    }
+    let source =
+        Source { path: "maitred.yaml".into(), files: &files, environment: &NoEnvironment, is_watched: false };
+    let arguments = CheckArguments { file: PathBuf::from("maitred.yaml"), expand: false, strict: true };
+    written(|console| check(&arguments, &source, console))
+}
+
+#[test]
+fn listeners_may_share_a_certificate_that_is_ordered_if_they_agree() {
+    assert_eq!(check_ordering(ORDERING, None).err, "");
+    let (first, second) = ORDERING.rsplit_once("ca: ca.pem").unwrap();
+    let other = |words: &str| check_ordering(&format!("{first}{words}{second}"), None);
+    insta::assert_snapshot!("ordered_by_another_authority", other("ca: other.pem"));
+    insta::assert_snapshot!("ordered_and_proved_otherwise", other("ca: ca.pem, challenge: http-01"));
+    assert_eq!(other("ca: other.pem, state: elsewhere").err, "");
+}
+
+#[test]
+fn what_is_kept_of_a_certificate_and_of_no_use_is_told() {
+    let good = rcgen::generate_simple_self_signed(["b.example".to_owned(), "a.example".to_owned()]).unwrap();
+    let pem = good.cert.pem() + &good.signing_key.serialize_pem();
+    assert_eq!(check_ordering(ORDERING, Some(&pem)).err, "");
+    insta::assert_snapshot!("kept_and_damaged", check_ordering(ORDERING, Some("half a fi")));
+    let other = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
+    let other = other.cert.pem() + &other.signing_key.serialize_pem();
+    insta::assert_snapshot!("kept_for_other_names", check_ordering(ORDERING, Some(&other)));
 }
 
 #[test]

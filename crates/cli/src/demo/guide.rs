@@ -93,6 +93,22 @@ impl Guide {
                 "a service that fails: its answer passes through",
                 format!("curl -i '{web}/api/v1/users/7?status=500'"),
             ),
+            tried(
+                "JSON for a service that speaks gRPC, by the annotations in examples/protos/inventory.proto",
+                format!("curl -i {web}/api/v1/stock/teapot"),
+            ),
+            tried(
+                "the same with a body; the service has no more than 12, and says so",
+                format!("curl -i -d '{{\"count\": 13}}' {web}/api/v1/stock/teapot:reserve"),
+            ),
+            tried(
+                "a stream of messages: a line of JSON for each, as it comes",
+                format!("curl -sN {web}/api/v1/stock/teapot:watch"),
+            ),
+            tried(
+                "the same as events for browsers",
+                format!("curl -sN -H 'Accept: text/event-stream' {web}/api/v1/stock/teapot:watch"),
+            ),
             tried("metrics for Prometheus", format!("curl -s {admin}/metrics")),
         ]
     }

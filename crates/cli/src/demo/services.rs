@@ -1,8 +1,9 @@
-//! The sample services of the demo: five small servers on ports that the system chooses, with an answer for most things
-//! that one would try. They stand for what users have already, and are no part of the gateway.
+//! The sample services of the demo: small servers on ports that the system chooses, with an answer for most things that one
+//! would try. They stand for what users have already, and are no part of the gateway.
 //!
-//! All take `?delay=2s` (answer later) and `?status=500` (fail), and tell on `/echo` below their path what reached them.
+//! All but `inventory`, which speaks gRPC, take `?delay=2s` (answer later) and `?status=500` (fail), and tell on `/echo` below their path what reached them.
 
+mod inventory;
 mod shelves;
 
 use std::io;
@@ -20,6 +21,8 @@ use maitred_config::scalar::duration;
 use maitred_http::query_pairs;
 use serde_json::{Map, Value, json};
 
+/// The service that speaks gRPC.
+const INVENTORY: &str = "inventory";
 /// The longest `?delay=`.
 const LONGEST_DELAY: Duration = Duration::from_mins(1);
 
@@ -33,11 +36,12 @@ impl Services {
     pub(super) fn start() -> io::Result<Self> {
         let mut addresses = Vec::new();
         let mut bound = Vec::new();
-        for (name, router) in shelves::all() {
+        let shelves = shelves::all().into_iter().map(|(name, router)| (name, with_tricks(name, router)));
+        for (name, router) in shelves.chain([(INVENTORY, inventory::router())]) {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
             listener.set_nonblocking(true)?;
             addresses.push((name, listener.local_addr()?));
-            bound.push((listener, with_tricks(name, router)));
+            bound.push((listener, router));
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new()
@@ -53,8 +57,9 @@ impl Services {
 
     /// The URL of the service whose name is this, in capitals.
     pub(super) fn url(&self, capitals: &str) -> Option<String> {
-        let (_, address) = self.addresses.iter().find(|(name, _)| name.eq_ignore_ascii_case(capitals))?;
-        Some(format!("http://{address}"))
+        let (name, address) = self.addresses.iter().find(|(name, _)| name.eq_ignore_ascii_case(capitals))?;
+        let scheme = if *name == INVENTORY { "grpc" } else { "http" };
+        Some(format!("{scheme}://{address}"))
     }
 }
 

@@ -8,10 +8,11 @@ use std::sync::mpsc as blocking;
 
 use super::guide::Try;
 use super::*;
+use crate::documents::document;
 use crate::testing::{LIMIT, Running, ask};
 
 /// What the answers to the guide's requests contain, in its order.
-const ANSWERS: [&[&str]; 14] = [
+const ANSWERS: [&[&str]; 18] = [
     &["HTTP/1.1 200", "Ada Lovelace", "X-Request-ID: "],
     &["HTTP/1.1 200", "Teapot"],
     &["HTTP/1.1 200", "API-Version: v2", "Grace Hopper"],
@@ -30,6 +31,10 @@ const ANSWERS: [&[&str]; 14] = [
     &["HTTP/1.1 200", "Alan Turing"],
     &["HTTP/1.1 504", "Service timeout"],
     &["HTTP/1.1 500", "the service was asked to answer so"],
+    &["HTTP/1.1 200", r#"{"sku":"teapot","inStock":"12","countedAt":"2026-11-20T18:00:00Z"}"#],
+    &["HTTP/1.1 400", "application/problem+json", "FAILED_PRECONDITION", "only 12 of teapot are left"],
+    &["{\"sku\":\"teapot\",\"inStock\":\"12\"", "\n{\"sku\":\"teapot\",\"inStock\":\"9\""],
+    &["data: {\"sku\":\"teapot\",\"inStock\":\"9\""],
     &["maitred_build_info", "maitred_requests_total{route=\"users\""],
 ];
 
@@ -103,6 +108,28 @@ fn every_request_of_the_guide_shows_what_it_promises() {
     demo.stop();
 }
 
+#[test]
+fn the_page_about_grpc_shows_what_the_demo_answers() {
+    if !Command::new("curl").arg("--version").output().is_ok_and(|output| output.status.success()) {
+        writeln!(io::stderr(), "SKIPPED demo_grpc: curl is not installed").unwrap();
+        return;
+    }
+    let page = document("docs/grpc.md");
+    let declared = page.split("\n```proto\n").nth(1).and_then(|rest| rest.split("\n```").next()).unwrap();
+    assert!(INVENTORY.contains(declared), "the page shows what is in the file:\n{declared}");
+    let demo = Demo::start();
+    let web = demo.guide.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
+    let shown = page.split("\n```console\n$ ").skip(1).filter_map(|rest| rest.split("\n```").next());
+    let shown: Vec<&str> = shown.flat_map(|block| block.split("\n$ ")).collect();
+    assert!(shown.len() > 4, "{shown:?}");
+    for example in shown {
+        let (line, answer) = example.split_once('\n').unwrap();
+        let told = shell(&line.replace("http://127.0.0.1:8080", &web)).stdout;
+        assert_eq!(String::from_utf8_lossy(&told).trim_end(), answer, "{line}");
+    }
+    demo.stop();
+}
+
 /// A request to an example, and what its answer contains.
 type Request = (&'static str, &'static [&'static str], &'static str);
 
@@ -137,6 +164,8 @@ const EXAMPLES: [(&str, &str, &[Request]); 4] = [
             ("GET /api/users/7", &[], "Location: /api/v1/users/7"),
             ("GET /api/v1/catalog/42", &[], "the service has no such page"),
             ("GET /api/v1/catalog/42", &["User-Agent: a bot"], "/api/v1/catalog/42 is not for robots"),
+            ("GET /api/v1/stock/tea-100g", &[], r#"{"sku":"tea-100g","inStock":"240""#),
+            ("GET /api/v1/stock/coffee", &[], "there is no coffee"),
         ],
     ),
 ];
@@ -145,10 +174,11 @@ const EXAMPLES: [(&str, &str, &[Request]); 4] = [
 fn every_example_loads_and_serves() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../examples");
     let names = |entry: io::Result<std::fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
-    let there: BTreeSet<String> = std::fs::read_dir(&folder).unwrap().map(names).collect();
+    let mut there: BTreeSet<String> = std::fs::read_dir(&folder).unwrap().map(names).collect();
+    assert!(there.remove("protos"), "what examples name is beside them");
     assert_eq!(there, EXAMPLES.iter().map(|(name, ..)| (*name).to_owned()).collect());
     let services = Services::start().unwrap();
-    let (first, others) = (services.url("USERS").unwrap(), services.url("ORDERS").unwrap());
+    let [first, others, inventory] = ["USERS", "ORDERS", "INVENTORY"].map(|name| services.url(name).unwrap());
     for (name, listener, requests) in EXAMPLES {
         let mut text = std::fs::read_to_string(folder.join(name)).unwrap();
         text = text.replace("http://localhost:3000", &first).replace("to: stdout", "to: /dev/null");
@@ -156,14 +186,16 @@ fn every_example_loads_and_serves() {
             text += "listeners: { default: '127.0.0.1:0' }\nadmin: '127.0.0.1:0'\n";
             text += "telemetry: { access_log: /dev/null }\n";
         }
-        let (first, others) = (first.clone(), others.clone());
+        let (first, others, inventory) = (first.clone(), others.clone(), inventory.clone());
         let environment = move |name: &str| match name {
             "PORT" | "INTERNAL_PORT" | "ADMIN_PORT" => Some("0".to_owned()),
+            "INVENTORY_URL" => Some(inventory.clone()),
             "USERS_URL" | "BLUE_URL" | "WEBSITE_URL" => Some(first.clone()),
             _ if name.ends_with("_URL") => Some(others.clone()),
             _ => None,
         };
-        let running = Running::start(name, Memory::new().with(name, text), environment, false);
+        let files = Memory::new().with(name, text).with("protos/inventory.proto", INVENTORY);
+        let running = Running::start(name, files, environment, false);
         let listening = running.wait();
         for (request, fields, part) in requests {
             let answer = ask(listening.address(listener), request, fields);

@@ -63,19 +63,20 @@ async fn guard(State(pages): State<Pages>, request: Request, next: Next) -> Resp
 
 async fn health(State(pages): State<Pages>) -> Response {
     let is_alive = pages.life.borrow().is_alive;
-    told(if is_alive { Ok("alive\n") } else { Err("a worker has ended\n") })
+    told(if is_alive { Ok("alive\n".to_owned()) } else { Err("a worker has ended\n") })
 }
 
 async fn readiness(State(pages): State<Pages>) -> Response {
-    let stage = pages.life.borrow().stage;
+    let Life { stage, missing, .. } = pages.life.borrow().clone();
     told(match stage {
-        Stage::Serving => Ok("ready\n"),
+        // What is missing is no reason to be sent no one: proofs for a certificate come as requests.
+        Stage::Serving => Ok([&["ready".to_owned()], &missing[..]].concat().join("\n") + "\n"),
         Stage::Starting => Err("starting\n"),
         Stage::Draining => Err("draining\n"),
     })
 }
 
-fn told(state: Result<&'static str, &'static str>) -> Response {
+fn told(state: Result<String, &'static str>) -> Response {
     match state {
         Ok(text) => text.into_response(),
         Err(text) => (StatusCode::SERVICE_UNAVAILABLE, text).into_response(),

@@ -82,7 +82,7 @@ async fn the_health_pages_follow_the_life_of_the_gateway() {
     assert_eq!(both().await, ("200".into(), "200".into()));
     life.send_modify(|life| life.is_alive = false);
     assert_eq!(both().await, ("503".into(), "200".into()), "a worker has ended");
-    life.send_replace(Life { stage: Stage::Draining, is_alive: true });
+    life.send_replace(Life { stage: Stage::Draining, ..Life::START });
     assert_eq!(both().await, ("200".into(), "503".into()));
 }
 

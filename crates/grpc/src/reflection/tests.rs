@@ -74,10 +74,16 @@ impl Server {
 
 fn converse(server: &mut Server, services: &[String]) -> Result<Descriptors, ReflectionError> {
     let mut reflection = Reflection::new(services);
-    while let Some(request) = reflection.request() {
-        assert_eq!(reflection.request().as_ref(), Some(&request), "it is the same until it is answered");
-        reflection.receive(&server.answer(&request))?;
+    let mut rounds = 0;
+    while !reflection.is_complete() {
+        let requests: Vec<_> = std::iter::from_fn(|| reflection.request()).collect();
+        assert!(!requests.is_empty(), "there is something to ask until everything is there");
+        for request in requests {
+            reflection.receive(&server.answer(&request))?;
+        }
+        rounds += 1;
     }
+    assert!(rounds <= 4, "what can be asked at once is asked at once: {rounds} rounds");
     reflection.finish()
 }
 

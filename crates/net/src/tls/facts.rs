@@ -9,8 +9,8 @@ use aws_lc_rs::digest::{SHA256, digest};
 use x509_cert::Certificate;
 use x509_cert::der::asn1::{ObjectIdentifier, UintRef};
 use x509_cert::der::{self, Decode, Reader, SliceReader};
-use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{AuthorityKeyIdentifier, SubjectAltName};
 
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
@@ -43,6 +43,10 @@ pub struct CertificateSummary {
     pub key: String,
     /// SHA-256 of its DER form, in hexadecimal digits.
     pub fingerprint: String,
+    /// Its serial number, as its DER form has it (RFC 9773 section 4.1).
+    pub serial: Vec<u8>,
+    /// Which key of its issuer signed it, if it says so (RFC 5280 section 4.2.1.1).
+    pub authority_key: Option<Vec<u8>>,
 }
 
 /// A client that showed a certificate which was verified.
@@ -63,7 +67,6 @@ pub(super) struct Facts {
     pub(super) summary: CertificateSummary,
     pub(super) hosts: Vec<String>,
     pub(super) addresses: Vec<IpAddr>,
-    pub(super) serial: Vec<u8>,
     pub(super) rsa_bits: Option<usize>,
     pub(super) is_weakly_signed: bool,
 }
@@ -85,10 +88,11 @@ impl Facts {
             not_after: signed.validity().not_after.to_system_time(),
             key: key(&certificate, rsa_bits),
             fingerprint: fingerprint(bytes),
+            serial: signed.serial_number().as_bytes().to_vec(),
+            authority_key: authority_key(&certificate)?,
         };
-        let serial = signed.serial_number().as_bytes().to_vec();
         let is_weakly_signed = WEAK.contains(&certificate.signature_algorithm().oid);
-        Ok(Self { summary, hosts, addresses, serial, rsa_bits, is_weakly_signed })
+        Ok(Self { summary, hosts, addresses, rsa_bits, is_weakly_signed })
     }
 }
 
@@ -108,6 +112,11 @@ impl ClientCertificate {
 fn other_names(certificate: &Certificate) -> der::Result<Vec<GeneralName>> {
     let found = certificate.tbs_certificate().get_extension::<SubjectAltName>()?;
     Ok(found.map_or_else(Vec::new, |(_, names)| names.0))
+}
+
+fn authority_key(certificate: &Certificate) -> der::Result<Option<Vec<u8>>> {
+    let found = certificate.tbs_certificate().get_extension::<AuthorityKeyIdentifier>()?;
+    Ok(found.and_then(|(_, authority)| authority.key_identifier).map(|key| key.as_bytes().to_vec()))
 }
 
 fn host(name: &GeneralName) -> Option<String> {

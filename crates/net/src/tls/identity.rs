@@ -76,7 +76,7 @@ pub(super) fn compile(
     check_match(&chain, &signing, &mut tell);
     let mut certified = CertifiedKey::new(chain, signing);
     if let Some(response) = &pem.ocsp {
-        match ocsp::judge(response, &facts.serial, now) {
+        match ocsp::judge(response, &facts.summary.serial, now) {
             Ok(warning) => {
                 let is_expired = matches!(warning, Some(TlsProblemKind::ExpiredOcsp(_)));
                 certified.ocsp = Some(response.clone()).filter(|_| !is_expired);

@@ -12,18 +12,23 @@ use aws_lc_rs::digest::{Context, SHA256};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::{Connection, HandshakeKind, ServerConfig, ServerConnection};
 
 use super::by_name::{ByName, Names};
 use super::facts::{CertificateSummary, ClientCertificate};
 use super::identity::{self, CertificatePem, Identity};
+use super::issued::{IssuedShared, ShowsIssued};
 use super::problem::{TlsPart, TlsProblem, TlsProblemKind};
+use super::proofs::{self, ProofsShared};
 use super::tickets::{Scope, TicketKeys};
 use super::{Alpn, TlsVersion, provider, trust};
 use crate::session::{Session, TlsCause, TlsFailure, TlsPeer};
 use crate::socket::Socket;
 use crate::stream::Stream;
+
+/// What is said of handshakes before there is a certificate.
+const NOT_ISSUED: &str = "there is no certificate to show yet";
 
 /// What a listener's TLS is made of.
 #[derive(Clone, Debug)]
@@ -51,6 +56,15 @@ pub struct ClientAuth {
     pub required: bool,
 }
 
+/// A certificate that comes and is replaced while connections come in, in place of those in the settings.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// What is shown. While there is none, handshakes are refused.
+    pub certificate: Arc<IssuedShared>,
+    /// The names that are being proved to whoever issues it.
+    pub proofs: Arc<ProofsShared>,
+}
+
 /// The compiled TLS of a listener. Cheap to clone; all threads share it.
 #[derive(Clone, Debug)]
 pub struct ServerTls {
@@ -62,7 +76,10 @@ struct Compiled {
     config: Arc<ServerConfig>,
     /// What differs for clients that connected to these addresses.
     by_address: HashMap<IpAddr, Arc<ServerConfig>>,
+    asks_clients: bool,
     certificates: Vec<CertificateSummary>,
+    /// A certificate that comes from elsewhere, and how its names are proved.
+    issued: Option<(Issued, Arc<ServerConfig>)>,
     warnings: Vec<TlsProblem>,
 }
 
@@ -91,17 +108,13 @@ impl ServerTls {
         let mut problems = Vec::new();
         let identities = identities(&settings.certificates, now, &provider, &mut problems);
         let verifier = verifier(settings.client_auth.as_ref(), &provider, &mut problems);
-        let Some((verifier, scope)) = verifier.filter(|_| problems.iter().all(TlsProblem::is_warning)) else {
+        let Some(verified) = verifier.filter(|_| problems.iter().all(TlsProblem::is_warning)) else {
             return Err(problems);
         };
         let names = Arc::new(Names::of(&identities));
-        let config = match config(settings, provider, verifier, scope, &names) {
+        let config = match config(settings, provider, verified, Arc::new(ByName::or_first(&names))) {
             Ok(config) => config,
-            Err(error) => {
-                let kind = TlsProblemKind::Refused(error.to_string());
-                problems.push(TlsProblem { part: TlsPart::Settings, kind });
-                return Err(problems);
-            }
+            Err(error) => return Err(refused(problems, &error)),
         };
         let by_address = ByName::or_by_address(&names).map(|(address, resolver)| {
             let mut config = config.clone();
@@ -110,7 +123,34 @@ impl ServerTls {
         });
         let by_address = by_address.collect();
         let certificates = identities.into_iter().map(|identity| identity.summary).collect();
-        let compiled = Compiled { config: Arc::new(config), by_address, certificates, warnings: problems };
+        let (config, warnings) = (Arc::new(config), problems);
+        let asks_clients = settings.client_auth.is_some();
+        let compiled = Compiled { config, by_address, asks_clients, certificates, issued: None, warnings };
+        Ok(Self { compiled: Arc::new(compiled) })
+    }
+
+    /// Compiles settings without certificates, for one that is issued while the gateway runs.
+    pub fn with_issued(settings: &ServerTlsSettings, issued: Issued) -> Result<Self, Vec<TlsProblem>> {
+        let provider = provider();
+        let mut problems = Vec::new();
+        let Some(verified) = verifier(settings.client_auth.as_ref(), &provider, &mut problems) else {
+            return Err(problems);
+        };
+        let shown = Arc::new(ShowsIssued(Arc::clone(&issued.certificate)));
+        let configs = config(settings, provider, verified, shown)
+            .and_then(|config| Ok((config, proofs::config(&issued.proofs)?)));
+        let (config, proving) = match configs {
+            Ok((config, proving)) => (Arc::new(config), Arc::new(proving)),
+            Err(error) => return Err(refused(problems, &error)),
+        };
+        let compiled = Compiled {
+            config,
+            by_address: HashMap::new(),
+            asks_clients: settings.client_auth.is_some(),
+            certificates: Vec::new(),
+            issued: Some((issued, proving)),
+            warnings: problems,
+        };
         Ok(Self { compiled: Arc::new(compiled) })
     }
 
@@ -119,20 +159,32 @@ impl ServerTls {
         &self.compiled.warnings
     }
 
-    /// What the certificates say, in the order of the settings.
-    pub fn certificates(&self) -> &[CertificateSummary] {
-        &self.compiled.certificates
+    /// What the certificates say, in the order of the settings; what is issued, as it is now.
+    pub fn certificates(&self) -> Vec<CertificateSummary> {
+        let issued = self.compiled.issued.iter().filter_map(|(issued, _)| issued.certificate.summary());
+        self.compiled.certificates.iter().cloned().chain(issued).collect()
     }
 
     /// Does the handshake with a client that has just connected. Dropping the future closes the connection. An error
-    /// says what failed in words for a log ([`TlsFailure`] is within, unless the socket failed).
+    /// says what failed in words for a log ([`TlsFailure`] is within, unless the socket failed). Where
+    /// [`Alpn::AcmeTls1`] was agreed on, all is done and the connection is to be closed.
     pub async fn accept(&self, stream: Stream) -> io::Result<Handshaken> {
         let socket = stream.into_socket()?;
-        let config = Arc::clone(self.config_for(&socket));
-        let own = |error: rustls::Error| TlsFailure::of(TlsPeer::Client, &error);
-        let connection = ServerConnection::new(config).map_err(own)?;
-        let mut session = Box::new(Session::new(socket, connection.into()));
-        poll_fn(|cx| session.poll_handshake(cx)).await?;
+        let mut session = match &self.compiled.issued {
+            Some((issued, proving)) if issued.proofs.is_any() => {
+                let choose = |socket: &Socket, hello: &ClientHello<'_>| {
+                    Arc::clone(if proofs::is_wanted(hello) { proving } else { self.config_for(socket) })
+                };
+                Box::new(self.explain(Session::after_hello(socket, choose).await)?)
+            }
+            _ => {
+                let config = Arc::clone(self.config_for(&socket));
+                let own = |error: rustls::Error| TlsFailure::of(TlsPeer::Client, &error);
+                let connection = ServerConnection::new(config).map_err(own)?;
+                Box::new(Session::new(socket, connection.into()))
+            }
+        };
+        self.explain(poll_fn(|cx| session.poll_handshake(cx)).await)?;
         let tls = session.tls();
         let server_name = match tls {
             Connection::Server(server) => server.server_name().map(Into::into),
@@ -141,10 +193,30 @@ impl ServerTls {
         Ok(Handshaken {
             protocol: Alpn::of(tls.alpn_protocol()),
             server_name,
-            client: tls.peer_certificates().and_then(<[_]>::first).map(client).transpose()?,
+            client: tls.peer_certificates().and_then(<[_]>::first).map(client_certificate).transpose()?,
             version: TlsVersion::of(tls.protocol_version()),
             is_resumed: tls.handshake_kind() == Some(HandshakeKind::Resumed),
             stream: session.into(),
+        })
+    }
+
+    /// What it is made of, for QUIC: the library's form, what of it differs for clients that connected to these addresses, and
+    /// whether clients are asked for certificates.
+    pub(crate) fn parts(&self) -> (&ServerConfig, &HashMap<IpAddr, Arc<ServerConfig>>, bool) {
+        let Compiled { config, by_address, asks_clients, .. } = &*self.compiled;
+        (config, by_address, *asks_clients)
+    }
+
+    /// Says that there is no certificate where that is why a handshake failed on this side.
+    fn explain<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        result.map_err(|error| {
+            let failure = TlsFailure::in_error(&error);
+            let is_own = failure.is_some_and(|failure| matches!(failure.cause(), TlsCause::Own(_)));
+            let is_missing = |(issued, _): &(Issued, _)| issued.certificate.is_missing();
+            if is_own && self.compiled.issued.as_ref().is_some_and(is_missing) {
+                return TlsFailure::new(TlsPeer::Client, TlsCause::Own(NOT_ISSUED.into())).into();
+            }
+            error
         })
     }
 
@@ -205,14 +277,13 @@ fn verifier(
 fn config(
     settings: &ServerTlsSettings,
     provider: Arc<CryptoProvider>,
-    verifier: Arc<dyn ClientCertVerifier>,
-    scope: Scope,
-    names: &Arc<Names>,
+    (verifier, scope): (Arc<dyn ClientCertVerifier>, Scope),
+    certificates: Arc<dyn ResolvesServerCert>,
 ) -> Result<ServerConfig, rustls::Error> {
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(settings.oldest_version.and_later())?
         .with_client_cert_verifier(verifier)
-        .with_cert_resolver(Arc::new(ByName::or_first(names)));
+        .with_cert_resolver(certificates);
     config.alpn_protocols = Alpn::list(&settings.protocols);
     // All suites are strong, and clients on which one of them is slow have become rare: the order is ours, because
     // scanners call anything else a weakness.
@@ -223,7 +294,14 @@ fn config(
     Ok(config)
 }
 
-fn client(certificate: &CertificateDer<'_>) -> io::Result<ClientCertificate> {
+/// The library's words among the problems.
+fn refused(mut problems: Vec<TlsProblem>, error: &rustls::Error) -> Vec<TlsProblem> {
+    let kind = TlsProblemKind::Refused(error.to_string());
+    problems.push(TlsProblem { part: TlsPart::Settings, kind });
+    problems
+}
+
+pub(crate) fn client_certificate(certificate: &CertificateDer<'_>) -> io::Result<ClientCertificate> {
     ClientCertificate::read(certificate).map_err(|error| {
         let cause = TlsCause::Certificate(format!("cannot be read: {error}").into());
         TlsFailure::new(TlsPeer::Client, cause).into()

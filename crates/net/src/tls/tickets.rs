@@ -31,6 +31,29 @@ impl TicketKeys {
     }
 }
 
+/// No tickets that hold a session: where sessions are to be used once only, as early data demands (RFC 8446 section 8), they
+/// are kept here.
+#[derive(Debug)]
+pub(crate) struct NoTickets;
+
+impl ProducesTickets for NoTickets {
+    fn enabled(&self) -> bool {
+        false
+    }
+
+    fn lifetime(&self) -> u32 {
+        0
+    }
+
+    fn encrypt(&self, _: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn decrypt(&self, _: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+}
+
 #[derive(Debug)]
 struct ScopedTickets {
     keys: Arc<TicketKeys>,

@@ -78,7 +78,7 @@ fn of_several_keys_the_one_that_the_client_understands_is_taken() {
     let rsa = Wanted { key: &rcgen::PKCS_RSA_SHA256, ..wanted(&["shop.example"]) };
     let certificates = vec![authority.sign(rsa, ServerAuth), authority.issue(&["shop.example"])];
     let server = server(&showing(certificates));
-    let kinds: Vec<&str> = server.certificates().iter().map(|summary| summary.key.as_str()).collect();
+    let kinds: Vec<String> = server.certificates().into_iter().map(|summary| summary.key).collect();
     assert_eq!(kinds, ["RSA 2048", "ECDSA P-256"]);
     run(async {
         let both = [SignatureScheme::RSA_PSS_SHA256, SignatureScheme::ECDSA_NISTP256_SHA256];

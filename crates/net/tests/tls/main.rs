@@ -5,6 +5,7 @@
 
 mod authority;
 mod choice;
+mod issued;
 mod link;
 mod memory;
 mod mutual;

@@ -38,7 +38,7 @@ impl Drop for Folder {
 }
 
 /// Whether a program is there; says that the test is skipped where it is not.
-fn has(program: &str, test: &str) -> bool {
+pub fn has(program: &str, test: &str) -> bool {
     let argument = if program == "openssl" { "version" } else { "--version" };
     let is_there = Command::new(program).arg(argument).stdout(Stdio::null()).status().is_ok();
     if !is_there {

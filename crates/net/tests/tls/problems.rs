@@ -151,7 +151,7 @@ fn a_certificate_says_what_it_is() {
     let names = ["Shop.example", "*.shop.example", "10.0.0.1", "::1"];
     let wanted = Wanted { key: &rcgen::PKCS_ED25519, common_name: "a \"quoted\" name", ..wanted(&names) };
     let server = server(&showing(vec![authority.sign(wanted, ServerAuth)]));
-    let [summary] = server.certificates() else { panic!("one certificate was given") };
+    let [summary] = &server.certificates()[..] else { panic!("one certificate was given") };
     assert_eq!(summary.names, ["shop.example", "*.shop.example", "10.0.0.1", "::1"]);
     assert_eq!(summary.subject, r#"CN=a \"quoted\" name,O=Example\, Inc."#);
     assert!(summary.issuer.starts_with("CN=root"), "{}", summary.issuer);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use maitred_grpc::{Binding, EventFormat, FrameReader, Status, Transcoder};
+use maitred_grpc::{Binding, Code, EventFormat, FrameReader, Status, Transcoder};
 use maitred_http::{Fields, Known, ResponseHead};
 use maitred_policy::{BodyFilter, Facts, Fault, Reply, ResponseBody, WholeBody};
 
@@ -13,53 +13,58 @@ const MAX_MESSAGE: usize = 64 << 20;
 /// A call that is under way.
 #[derive(Debug)]
 pub(crate) struct Call {
-    binding: Binding,
-    format: EventFormat,
+    /// What it was made with: its answer is read with the same, whatever was fetched since.
+    pub(super) transcoder: Arc<Transcoder>,
+    pub(super) binding: Binding,
+    pub(super) format: EventFormat,
+}
+
+/// What becomes of an answer.
+pub(super) enum Answered {
+    /// It goes on, as the answer to the request.
+    Goes,
+    /// The service refused: this goes in its place.
+    Refused(Code, Reply),
 }
 
 impl Call {
-    pub(super) fn new(binding: Binding, format: EventFormat) -> Self {
-        Self { binding, format }
-    }
-
-    /// Makes an answer to the call one to the request. The answer is another one where the service refused.
+    /// Makes an answer to the call one to the request.
     pub(super) fn answer(
         self,
-        transcoder: &Arc<Transcoder>,
         response: &mut ResponseHead,
         body: &mut ResponseBody,
         facts: &Facts,
-    ) -> Result<Option<Reply>, Fault> {
+    ) -> Result<Answered, Fault> {
+        let Self { transcoder, binding, format } = self;
         let kind = response.fields.known(Known::ContentType).unwrap_or_default();
         let is_grpc = kind.get(..16).is_some_and(|start| start.eq_ignore_ascii_case(b"application/grpc"));
         if response.status != 200 || !is_grpc {
             // The gateway's own, or something before the service: it is told as it came.
-            return Ok(None);
+            return Ok(Answered::Goes);
         }
+        let refused = |status: &Status| Answered::Refused(status.code, problem(&transcoder, status, facts));
         if let Some(status) = Status::read(&response.fields).filter(|status| status.code.number() != 0) {
-            return Ok(Some(problem(transcoder, &status, facts)));
+            return Ok(refused(&status));
         }
         let whole = body.whole.take();
         remove_grpc_fields(&mut response.fields);
-        if self.binding.is_server_streaming() {
-            response.fields.set_known(Known::ContentType, self.format.content_type().as_bytes());
-            let Self { binding, format } = self;
-            let transcoder = Arc::clone(transcoder);
+        if binding.is_server_streaming() {
+            response.fields.set_known(Known::ContentType, format.content_type().as_bytes());
             let frames = FrameReader::new(MAX_MESSAGE);
             body.filters.add(Box::new(Events { transcoder, binding, format, frames }));
-            return Ok(None);
+            return Ok(Answered::Goes);
         }
         let whole = whole.map(|whole| *whole).unwrap_or_default();
         let status = whole.trailers.as_ref().and_then(Status::read).unwrap_or_else(|| Status::missing(200));
         if status.code.number() != 0 {
-            return Ok(Some(problem(transcoder, &status, facts)));
+            return Ok(refused(&status));
         }
         let mut json = Vec::new();
         let message = only_message(&whole.bytes)?;
-        transcoder.response(&self.binding, &message, &mut json).map_err(broken)?;
+        transcoder.response(&binding, &message, &mut json).map_err(broken)?;
         response.fields.set_known(Known::ContentType, b"application/json");
         body.whole = Some(Box::new(WholeBody { bytes: json, trailers: None }));
-        Ok(None)
+        Ok(Answered::Goes)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where the descriptors of services come from: a file of them, or `.proto` sources.
+//! Where the descriptors of services come from: a file of them, `.proto` sources, or the service.
 //! What is wrong with them is told with the file that it is in.
 
 use std::collections::BTreeMap;
@@ -11,15 +11,24 @@ use maitred_policy::Build;
 
 use super::GrpcJsonConfig;
 
-/// Reads the descriptors.
-pub(super) fn descriptors(config: &GrpcJsonConfig, build: &mut Build<'_>) -> Option<Descriptors> {
-    match (&config.descriptors, &config.protos) {
-        (Some(set), None) => {
+/// Where they come from.
+pub(super) enum Source {
+    /// They were read.
+    Files(Box<Descriptors>),
+    /// The service is to be asked.
+    Reflection,
+}
+
+/// Reads the descriptors, where they are in files.
+pub(super) fn source(config: &GrpcJsonConfig, build: &mut Build<'_>) -> Option<Source> {
+    let descriptors = match (&config.descriptors, &config.protos, config.reflection) {
+        (None, None, true) => return Some(Source::Reflection),
+        (Some(set), None, false) => {
             let bytes = build.read(set.as_path())?;
             let read = Descriptors::from_set(&bytes);
             read.map_err(|error| told(&format!("`{}`: {error}", set.as_path().display()), build)).ok()
         }
-        (None, Some(protos)) => {
+        (None, Some(protos), false) => {
             let mut files = Vec::new();
             for pattern in protos.iter().map(FilePath::as_path) {
                 let found = files_of(pattern, build);
@@ -31,16 +40,19 @@ pub(super) fn descriptors(config: &GrpcJsonConfig, build: &mut Build<'_>) -> Opt
             }
             from_sources(&files, build)
         }
-        (one, _) => {
-            let message = match one {
-                Some(_) => "services come from `descriptors` or from `protos`, not from both",
-                None => "it is not said where the services are described",
-            };
-            let help = "write `descriptors: FILE` for a set of descriptors, or `protos: FILE` for sources";
+        (None, None, false) => {
+            let message = "it is not said where the services are described";
+            let help = "write `descriptors: FILE` for a set of descriptors, `protos: FILE` for sources, or `reflection: true` to ask the service";
             build.report(Problem::error(message).at(build.span()).help(help));
             None
         }
-    }
+        _ => {
+            let message = "services are described by one of `descriptors`, `protos` and `reflection`";
+            build.report(Problem::error(message).at(build.span()));
+            None
+        }
+    };
+    descriptors.map(|descriptors| Source::Files(Box::new(descriptors)))
 }
 
 /// Compiles the annotations. Everything that is wrong with them is told.

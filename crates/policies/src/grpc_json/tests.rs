@@ -2,7 +2,9 @@
 
 use maitred_config::Memory;
 use maitred_grpc::{Code, Status};
+use maitred_http::{Fields, ResponseHead};
 use maitred_policy::harness::{Exchange, Harness, Outcome, problems_of};
+use maitred_policy::{Asking, Service, WholeBody};
 
 use super::*;
 
@@ -187,10 +189,87 @@ fn what_it_does_is_told() {
     }
 }
 
+/// Answers calls of one path with one message each, and those of others as a service that does not have them.
+struct Reflects {
+    path: &'static str,
+    answers: &'static [&'static [u8]],
+}
+
+impl Service for Reflects {
+    fn ask<'a>(
+        &'a self,
+        request: RequestHead,
+        _: &'a [u8],
+        _: usize,
+    ) -> Asking<'a, (ResponseHead, WholeBody)> {
+        let mut trailers = Fields::default();
+        let mut bytes = Vec::new();
+        if request.target.path() == self.path {
+            trailers.append_bytes(b"grpc-status", b"0");
+            for answer in self.answers {
+                push_frame(&mut bytes, answer).unwrap();
+            }
+        } else {
+            trailers.append_bytes(b"grpc-status", b"12");
+        }
+        let head = ResponseHead { status: 200, ..ResponseHead::default() };
+        Box::pin(async move { Ok((head, WholeBody { bytes, trailers: Some(trailers) })) })
+    }
+}
+
+const V1: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+const V1_ALPHA: &str = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo";
+/// The answer to the first question: there are no services.
+const NONE: &[u8] = b"\x32\x00";
+
+#[test]
+fn requests_wait_for_nobody_while_the_service_has_not_described_itself() {
+    let harness = harness_of("{ reflection: true }");
+    let early = answered(harness.request("GET /api/v1/stock/A-7", &[]));
+    assert_eq!((early.response.status, early.cause()), (503, Some("grpc_reflection")));
+    let said = harness.request("GET /api/v1/stock/A-7", &[]).explain();
+    assert!(said[0].contains("only known while the gateway runs"), "{said:?}");
+    // Calls of gRPC need no description.
+    let call = harness.request("POST /shop.v1.Stock/Get", &[("Content-Type", "application/grpc")]);
+    assert_eq!(answered(call).response.status, 200);
+    for path in [V1, V1_ALPHA] {
+        let harness = harness_of("{ reflection: true }");
+        let service = Reflects { path, answers: &[NONE] };
+        assert_eq!(harness.fetch(&service), Ok(true), "{path}");
+        assert_eq!(harness.fetch(&service), Ok(false), "it is the same");
+        let known = answered(harness.request("GET /api/v1/stock/A-7", &[]));
+        assert_eq!((known.response.status, known.cause()), (404, Some("grpc_call_not_found")));
+    }
+}
+
+#[test]
+fn what_a_service_says_of_itself_and_cannot_be_used_is_told_in_the_log() {
+    let harness = harness_of("{ reflection: true, services: a.B }");
+    for (service, says) in [
+        (Reflects { path: "/elsewhere", answers: &[] }, "the service does not offer reflection"),
+        (Reflects { path: V1, answers: &[] }, "left questions of reflection without an answer"),
+        (Reflects { path: V1, answers: &[NONE] }, "the server's answer is not one of reflection"),
+        (
+            Reflects { path: V1, answers: &[b"\x3a\x06\x08\x05\x12\x02no"] },
+            "the file with a.B: NOT_FOUND: no",
+        ),
+    ] {
+        let error = harness.fetch(&service).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+        let early = answered(harness.request("GET /x", &[]));
+        let Outcome { answered: maitred_policy::harness::Answered::Fault(fault), .. } = early else {
+            panic!("it is refused")
+        };
+        assert!(fault.to_string().contains(says), "the log says it: {fault}");
+        assert!(!fault.detail().contains(says), "and the client is not told: {}", fault.detail());
+    }
+}
+
 #[test]
 fn what_is_wrong_with_the_sources_is_told() {
     insta::assert_snapshot!(problems_of::<GrpcJson>("{ names: json }"));
     insta::assert_snapshot!(problems_of::<GrpcJson>("{ protos: a.proto, descriptors: b.binpb }"));
     insta::assert_snapshot!(problems_of::<GrpcJson>("{ descriptors: b.binpb }"));
     insta::assert_snapshot!(problems_of::<GrpcJson>("{ protos: [a.proto, 'b*.proto'] }"));
+    insta::assert_snapshot!(problems_of::<GrpcJson>("{ protos: a.proto, reflection: true }"));
 }

@@ -1,5 +1,5 @@
-//! Policies into pipelines. A policy is compiled once for the place where it is written; routes that inherit it share it,
-//! and routes with the same policies share the pipeline.
+//! Policies into pipelines. A policy is compiled once for the place where it is written, or once for each upstream there where it
+//! is made for one; routes that inherit it share it, and routes with the same policies share the pipeline.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,11 +15,19 @@ use crate::pipeline::{Pipeline, PolicyInstance};
 pub(super) struct Pipelines<'a> {
     compiler: &'a Compiler<'a>,
     instances: Vec<Arc<PolicyInstance>>,
-    /// By where they are written and their name; none where the policy was no good.
-    known: HashMap<(String, String), Option<Arc<PolicyInstance>>>,
+    /// None where the policy was no good.
+    known: HashMap<Key, Option<Arc<PolicyInstance>>>,
     /// By the numbers of their instances.
     pipelines: HashMap<Vec<usize>, Arc<Pipeline>>,
-    old: HashMap<(&'a str, &'a str), &'a PolicyInstance>,
+    old: HashMap<Key, &'a PolicyInstance>,
+}
+
+/// What tells instances apart: where they are written, their name there, and the upstream where they are made for one.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    place: String,
+    name: String,
+    upstream: Option<Arc<str>>,
 }
 
 impl<'a> Pipelines<'a> {
@@ -28,20 +36,25 @@ impl<'a> Pipelines<'a> {
             .previous
             .iter()
             .flat_map(|snapshot| &snapshot.policies)
-            .map(|instance| ((&*instance.place, &*instance.name), &**instance))
+            .map(|instance| (Key::of(instance), &**instance))
             .collect();
         Self { compiler, instances: Vec::new(), known: HashMap::new(), pipelines: HashMap::new(), old }
     }
 
-    /// The pipeline of a route; without one, that of what no route takes.
-    pub(super) fn of(&mut self, route: Option<&NamedEntry<Route>>, problems: &mut Problems) -> Arc<Pipeline> {
+    /// The pipeline of a route, with the upstream that it has; without a route, that of what no route takes.
+    pub(super) fn of(
+        &mut self,
+        route: Option<&NamedEntry<Route>>,
+        upstream: Option<&Arc<str>>,
+        problems: &mut Problems,
+    ) -> Arc<Pipeline> {
         let document = self.compiler.document;
         let mut instances = Vec::new();
         if route.is_none_or(|route| !route.value.policies.none) {
-            instances.extend(self.defaults(document, route, problems));
+            instances.extend(self.defaults(document, route, upstream, problems));
         }
         for policy in document.effective_policies(route, self.compiler.catalog) {
-            instances.extend(self.instance(&policy, problems));
+            instances.extend(self.instance(&policy, upstream, problems));
         }
         let key: Vec<usize> = instances.iter().map(|instance| instance.number).collect();
         Arc::clone(self.pipelines.entry(key).or_insert_with(|| Arc::new(Pipeline::new(instances))))
@@ -52,6 +65,7 @@ impl<'a> Pipelines<'a> {
         &mut self,
         document: &Document,
         route: Option<&NamedEntry<Route>>,
+        upstream: Option<&Arc<str>>,
         problems: &mut Problems,
     ) -> Vec<Arc<PolicyInstance>> {
         let catalog = self.compiler.catalog;
@@ -59,15 +73,22 @@ impl<'a> Pipelines<'a> {
         let unnamed = defaults.filter(|kind| !names_policy(document, route, kind.name()));
         let mut instances = Vec::new();
         for kind in unnamed {
-            let key = (DEFAULT_PLACE.to_owned(), kind.name().to_owned());
+            let (place, name) = (DEFAULT_PLACE.to_owned(), kind.name().to_owned());
+            let key = Key { place, name, upstream: upstream.cloned() };
             instances.extend(self.make(key, kind.name(), &Node::bool(true), problems));
         }
         instances
     }
 
-    fn instance(&mut self, policy: &EffectivePolicy, problems: &mut Problems) -> Option<Arc<PolicyInstance>> {
-        let key = (policy.written_at.to_string(), policy.name());
-        if let Some(known) = self.known.get(&key) {
+    fn instance(
+        &mut self,
+        policy: &EffectivePolicy,
+        upstream: Option<&Arc<str>>,
+        problems: &mut Problems,
+    ) -> Option<Arc<PolicyInstance>> {
+        let (place, name) = (policy.written_at.to_string(), policy.name());
+        let key = Key { place, name, upstream: upstream.cloned() };
+        if let Some(known) = self.known(&key) {
             return known.clone();
         }
         if self.compiler.catalog.find(&policy.kind).is_none() {
@@ -78,28 +99,41 @@ impl<'a> Pipelines<'a> {
             );
             let problem = Problem::error(format!("there is no policy `{}`", policy.kind)).at(policy.span);
             problems.push(problem.help(help));
-            self.known.insert(key, None);
+            self.known.insert(key.for_any(), None);
             return None;
         }
         self.make(key, &policy.kind, &policy.node, problems)
     }
 
+    /// The instance that is there already, be it made for this upstream or for any.
+    fn known(&self, key: &Key) -> Option<&Option<Arc<PolicyInstance>>> {
+        self.known.get(&key.clone().for_any()).or_else(|| self.known.get(key))
+    }
+
+    /// Compiles a policy for the upstream of `key`. Where it needs none, it is the one for all.
     fn make(
         &mut self,
-        key: (String, String),
+        key: Key,
         kind: &str,
         node: &Node,
         problems: &mut Problems,
     ) -> Option<Arc<PolicyInstance>> {
-        if let Some(known) = self.known.get(&key) {
+        if let Some(known) = self.known(&key) {
             return known.clone();
         }
         let kind = self.compiler.catalog.find(kind)?;
-        let previous = self.old.get(&(&*key.0, &*key.1)).map(|old| &*old.policy);
+        let old = self.old.get(&key.clone().for_any()).or_else(|| self.old.get(&key));
+        let previous = old.map(|old| &*old.policy);
         let compiled = kind.compile(node, self.compiler.texts, self.compiler.means, problems, previous);
-        let instance = compiled.map(|(phase, policy)| {
-            let (place, name) = (Arc::from(&*key.0), Arc::from(&*key.1));
-            Arc::new(PolicyInstance::new(place, name, phase, self.instances.len(), policy))
+        let is_for_one = compiled.as_ref().is_some_and(|(_, policy)| policy.needs().upstream);
+        if is_for_one && key.upstream.is_none() {
+            // The route has none. Others, which have one, get their own.
+            return None;
+        }
+        let key = if is_for_one { key } else { key.for_any() };
+        let instance = compiled.map(|compiled| {
+            let (written, upstream) = ((&*key.place, &*key.name), key.upstream.clone());
+            Arc::new(PolicyInstance::new(written, upstream, self.instances.len(), compiled))
         });
         self.instances.extend(instance.clone());
         self.known.insert(key, instance.clone());
@@ -108,6 +142,18 @@ impl<'a> Pipelines<'a> {
 
     pub(super) fn into_instances(self) -> Vec<Arc<PolicyInstance>> {
         self.instances
+    }
+}
+
+impl Key {
+    fn of(instance: &PolicyInstance) -> Self {
+        let (place, name) = (instance.place.to_string(), instance.name.to_string());
+        Self { place, name, upstream: instance.upstream.clone() }
+    }
+
+    /// The key of the instance that is the same for all upstreams.
+    fn for_any(self) -> Self {
+        Self { upstream: None, ..self }
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) fn compile(
         specs.push(spec);
         routes.push(route);
     }
-    routes.push(Some(unmatched(compiler, around, errors, pipelines.of(None, problems))));
+    routes.push(Some(unmatched(compiler, around, errors, pipelines.of(None, None, problems))));
     let router = match Router::compile(specs) {
         Ok(router) => router,
         Err(ambiguities) => {
@@ -148,15 +148,12 @@ impl One<'_> {
             conditions: self.conditions(matching),
             priority: written.priority,
         };
-        let pipeline = pipelines.of(Some(self.entry), self.problems);
+        let upstream = self.upstream_name();
+        let pipeline = pipelines.of(Some(self.entry), upstream.as_ref(), self.problems);
         let action = self.action();
         let errors = match &written.errors {
             None => Arc::clone(errors),
             Some(own) => Arc::new(error_format(own.on(), self.problems)),
-        };
-        let upstream = match action.as_deref() {
-            Some(Action::Forward(..)) => self.upstream_name(),
-            _ => None,
         };
         let path = matching.path.iter().map(|path| path.value.text.as_str()).collect::<Vec<_>>().join(" ");
         let route = action.map(|action| Route {

@@ -1,6 +1,8 @@
 //! TLS on listeners and to services: the files that the document names, read and compiled.
 //! What is wrong with them is told where they are named. What has not changed since the last snapshot goes on.
 
+mod acme;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,11 +11,13 @@ use maitred_config::{
     Listener, ListenerTls, NamedEntry, Problem, Problems, Protocol, Span, TlsVersion as Written,
 };
 use maitred_net::{
-    Alpn, CertificatePem, ClientAuth, ClientTls, ClientTlsSettings, ServerTls, ServerTlsSettings,
-    SystemRoots, TicketKeys, TlsPart, TlsProblem, TlsVersion, Trust,
+    Alpn, CertificatePem, ClientAuth, ClientTls, ClientTlsSettings, QuicServer, QuicSettings, ServerTls,
+    ServerTlsSettings, SystemRoots, TicketKeys, TlsPart, TlsProblem, TlsVersion, Trust,
 };
 
+use self::acme::Compiling;
 use super::Compiler;
+use crate::acme::{Acme, TokensShared};
 use crate::tls::{ServiceTls, TlsKept};
 
 /// Compiles TLS, and keeps what the next snapshot needs.
@@ -22,36 +26,45 @@ pub(super) struct TlsCompiler<'a, 'p> {
     problems: &'p mut Problems,
     before: TlsKept,
     kept: TlsKept,
+    /// Accounts with authorities, as far as listeners were gone through.
+    accounts: Vec<Compiling>,
 }
 
 impl<'a, 'p> TlsCompiler<'a, 'p> {
     pub(super) fn new(compiler: &'a Compiler<'a>, problems: &'p mut Problems) -> Self {
         let before = compiler.previous.map(|snapshot| snapshot.tls.clone()).unwrap_or_default();
-        let kept =
-            TlsKept { tickets: before.tickets.clone(), roots: before.roots.clone(), services: Vec::new() };
-        Self { compiler, problems, before, kept }
+        let kept = TlsKept {
+            tickets: before.tickets.clone(),
+            roots: before.roots.clone(),
+            services: Vec::new(),
+            // Proofs that are going on stay known.
+            acme: Acme { accounts: Vec::new(), ..before.acme.clone() },
+        };
+        Self { compiler, problems, before, kept, accounts: Vec::new() }
     }
 
-    pub(super) fn into_kept(self) -> TlsKept {
+    pub(super) fn into_kept(mut self) -> TlsKept {
+        let accounts = self.accounts.into_iter().map(|compiled| Arc::new(compiled.account));
+        self.kept.acme.accounts = accounts.collect();
         self.kept
+    }
+
+    /// The tokens that a listener in the clear answers, where some listener proves its names.
+    pub(super) fn tokens(&self, listener: &Listener) -> Option<Arc<TokensShared>> {
+        let proves =
+            |entry: &NamedEntry<Listener>| entry.value.tls.as_ref().is_some_and(|tls| tls.acme.is_some());
+        let is_asked = listener.tls.is_none() && self.compiler.document.listeners.iter().any(proves);
+        is_asked.then(|| Arc::clone(&self.kept.acme.tokens))
     }
 
     /// The TLS of a listener; none where it has none, or where there is a problem with it.
     pub(super) fn listener(&mut self, entry: &NamedEntry<Listener>) -> Option<ServerTls> {
         let listener = &entry.value;
-        if listener.protocols.contains(&Protocol::H3) {
-            self.refuse(
-                "HTTP/3 is not spoken by this version yet",
-                "leave `h3` out of `protocols`",
-                entry.span,
-            );
-        }
         let tls = listener.tls.as_ref()?;
-        if tls.acme.is_some() {
-            let help = "name the files of a certificate: `certificates: { cert: FILE, key: FILE }`";
-            self.refuse("this version does not get certificates by ACME yet", help, entry.span);
-            return None;
-        }
+        let issued = match &tls.acme {
+            Some(acme) => Some(self.issued(entry, acme)?),
+            None => None,
+        };
         let certificates = self.certificates(tls, entry.span)?;
         let client_auth = match &tls.client_auth {
             None => None,
@@ -67,7 +80,10 @@ impl<'a, 'p> TlsCompiler<'a, 'p> {
             oldest_version: version(tls.min_version),
             tickets: self.tickets(entry.span)?,
         };
-        let compiled = ServerTls::new(&settings, self.compiler.now);
+        let compiled = match issued {
+            Some(issued) => ServerTls::with_issued(&settings, issued),
+            None => ServerTls::new(&settings, self.compiler.now),
+        };
         let found = match &compiled {
             Ok(compiled) => compiled.warnings(),
             Err(problems) => problems,
@@ -82,6 +98,24 @@ impl<'a, 'p> TlsCompiler<'a, 'p> {
             self.tell(problem, file, entry.span);
         }
         compiled.ok()
+    }
+
+    /// The same for QUIC, where the listener speaks HTTP/3.
+    pub(super) fn quic(
+        &mut self,
+        entry: &NamedEntry<Listener>,
+        tls: &ServerTls,
+        settings: &QuicSettings,
+    ) -> Option<QuicServer> {
+        if !entry.value.protocols.contains(&Protocol::H3) {
+            return None;
+        }
+        let compiled = QuicServer::new(tls, settings);
+        compiled
+            .map_err(|error| {
+                self.problems.push(Problem::error(format!("cannot speak HTTP/3: {error}")).at(entry.span));
+            })
+            .ok()
     }
 
     fn certificates(&mut self, tls: &ListenerTls, at: Span) -> Option<Vec<CertificatePem>> {
@@ -133,6 +167,17 @@ impl<'a, 'p> TlsCompiler<'a, 'p> {
                 None => vec![Alpn::H2, Alpn::Http11],
             },
         };
+        self.client_tls(made_of, tls.cert.as_ref(), tls.ca.as_ref(), at)
+    }
+
+    /// How a service is met, the same as before where nothing changed. The files are those that problems are told of.
+    fn client_tls(
+        &mut self,
+        made_of: ServiceTls,
+        cert: Option<&FilePath>,
+        ca: Option<&FilePath>,
+        at: Span,
+    ) -> Option<ClientTls> {
         let same = |(known, _): &&(Arc<ServiceTls>, ClientTls)| **known == made_of;
         if let Some((_, client)) = self.kept.services.iter().find(same) {
             return Some(client.clone());
@@ -141,10 +186,16 @@ impl<'a, 'p> TlsCompiler<'a, 'p> {
             self.kept.services.push(kept.clone());
             return Some(kept.1);
         }
-        self.new_service(made_of, tls, at)
+        self.new_client_tls(made_of, cert, ca, at)
     }
 
-    fn new_service(&mut self, made_of: ServiceTls, tls: &UpstreamTls, at: Span) -> Option<ClientTls> {
+    fn new_client_tls(
+        &mut self,
+        made_of: ServiceTls,
+        cert: Option<&FilePath>,
+        ca: Option<&FilePath>,
+        at: Span,
+    ) -> Option<ClientTls> {
         let trust = match &made_of.authorities {
             _ if !made_of.verify => Trust::Unverified,
             Some(bundle) => Trust::Bundle(bundle.clone()),
@@ -166,8 +217,8 @@ impl<'a, 'p> TlsCompiler<'a, 'p> {
         for problem in found.iter().filter(|problem| problem.kind != maitred_net::TlsProblemKind::Unverified)
         {
             let file = match problem.part {
-                TlsPart::OwnCertificate => tls.cert.as_ref(),
-                TlsPart::ServiceAuthorities => tls.ca.as_ref(),
+                TlsPart::OwnCertificate => cert,
+                TlsPart::ServiceAuthorities => ca,
                 _ => None,
             };
             self.tell(problem, file, at);

@@ -19,7 +19,7 @@ use crate::local::Heads;
 
 /// Reads the whole body of the request, at the rate that a client must keep.
 pub(crate) async fn read_request(
-    exchange: &Exchange<'_>,
+    exchange: &mut Exchange<'_>,
     connection: &mut Connection,
 ) -> Result<WholeBody, Fault> {
     let limits = &exchange.snapshot.shared.limits;
@@ -34,7 +34,7 @@ pub(crate) async fn read_request(
     let mut guard = RateGuard::new(limits.body_rate, limits.body_grace);
     let mut whole = WholeBody::default();
     let mut seen = None;
-    std::future::poll_fn(|cx| {
+    let read = std::future::poll_fn(|cx| {
         let Connection { client, timer, .. } = &mut *connection;
         match gather(cx, &mut client.body(), &mut whole, most) {
             Poll::Ready(Ok(true)) => return Poll::Ready(Ok(())),
@@ -48,8 +48,9 @@ pub(crate) async fn read_request(
         }
         timer.poll_fired(cx).map(|()| Err(Fault::client(408, "request_timeout", "Request timeout")))
     })
-    .await?;
-    Ok(whole)
+    .await;
+    exchange.record.bytes_in = whole.bytes.len() as u64;
+    read.map(|()| whole)
 }
 
 /// Reads the answer of a service to its end, where a policy asked for that.
@@ -118,7 +119,7 @@ async fn read_response(
     })
     .await;
     let now = exchange.worker.clock.now();
-    exchange.record.bytes_in = forwarded.upload.pump.moved;
+    exchange.record.bytes_in += forwarded.upload.received();
     exchange.record.upstream_ended = Some(now);
     let Forwarded { lease, cluster, upload, .. } = *forwarded;
     let (kind, fault) = match read {

@@ -16,6 +16,8 @@ pub(crate) struct Filtering {
     filters: Filters,
     out: Vec<u8>,
     sent: usize,
+    /// Bytes that came from the source.
+    pub(crate) taken: u64,
     trailers: Option<Fields>,
     is_over: bool,
     /// What a filter could not take: then the body breaks off.
@@ -108,6 +110,7 @@ impl<S: BodySource> BodySource for Filtered<'_, S> {
                     let taken = bytes.len().min(PIECE);
                     self.filtering.step(&bytes[..taken])?;
                     self.source.consume(taken);
+                    self.filtering.taken += taken as u64;
                 }
                 Piece::End => self.filtering.end(self.source.trailers().cloned())?,
             }

@@ -52,13 +52,15 @@ impl Upload {
     fn new(exchange: &Exchange<'_>, body: &mut RequestBody) -> Self {
         let limits = &exchange.snapshot.shared.limits;
         let filters = std::mem::take(&mut body.filters);
+        // What was read whole was within the limit, and may have become something else since.
+        let limit = exchange.facts.body_limit.filter(|_| body.whole.is_none());
         let changed = match body.whole.take() {
             Some(whole) => Some(Filtering::of_whole(*whole, filters)),
             None if filters.is_empty() => None,
             None => Some(Filtering::new(filters)),
         };
         Self {
-            pump: Pump { limit: exchange.facts.body_limit, ..Pump::default() },
+            pump: Pump { limit, ..Pump::default() },
             guard: RateGuard::new(limits.body_rate, limits.body_grace),
             changed: changed.map(Box::new),
         }
@@ -70,6 +72,11 @@ impl Upload {
             None => announced,
             Some(filtering) => filtering.length().map_or(BodyLength::Unknown, BodyLength::Known),
         }
+    }
+
+    /// How many bytes of it came from the client since it began; those that were read whole before came earlier.
+    pub(crate) fn received(&self) -> u64 {
+        self.changed.as_ref().map_or(self.pump.moved, |filtering| filtering.taken)
     }
 
     /// Moves what can be moved now.

@@ -1,6 +1,7 @@
 //! Sends an answer to the client, and turns what went wrong into one. The only place where a fault becomes bytes.
 //! Step 5 of an exchange.
 
+use std::io::Write as _;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use maitred_http::{BodyLength, Known, Method, ResponseHead, reason};
 use maitred_policy::values::ErrorView;
 use maitred_policy::{Fault, Filters, Side};
 use maitred_telemetry::UpstreamFailure;
-use maitred_wire::{BodySink, Broken};
+use maitred_wire::{BodySink, Broken, ServerSide};
 
 use super::filtered::{Filtered, Filtering};
 use super::forward::Forwarded;
@@ -52,7 +53,7 @@ async fn send_own(
     // A body of the request that nobody read, and that is not all there, is in the way of the next request.
     let may_keep_alive = connection.client.drop_body() && !connection.is_last(exchange.worker);
     let length = BodyLength::Known(body.len() as u64);
-    add_date(exchange, head);
+    add_fields(exchange, connection, head);
     let keep_alive = connection.client.respond(head, length, may_keep_alive);
     let body = if head.has_no_body(connection.client.request_method()) { Bytes::new() } else { body };
     exchange.record.bytes_out = body.len() as u64;
@@ -66,8 +67,20 @@ async fn send_own(
 }
 
 /// Adds the `Date` that a server with a clock sends (RFC 9110 section 6.6.1) where the answer has none, be it its own or a
-/// service's.
-fn add_date(exchange: &Exchange<'_>, head: &mut ResponseHead) {
+/// service's; and tells clients of another version that HTTP/3 is spoken here, too (RFC 7838 section 3).
+fn add_fields(exchange: &Exchange<'_>, connection: &Connection, head: &mut ResponseHead) {
+    if let Some(port) = exchange.listener.http3_port()
+        && !matches!(connection.client, ServerSide::Http3(_))
+    {
+        // What a service says of itself does not hold here.
+        head.fields.remove_bytes(b"alt-svc");
+        let mut text = [0; 32];
+        let mut rest = &mut text[..];
+        // It has room for any port.
+        let _ = write!(rest, "h3=\":{port}\"; ma=86400");
+        let left = rest.len();
+        head.fields.append_bytes(b"Alt-Svc", &text[..32 - left]);
+    }
     if !head.fields.has(Known::Date) {
         let seconds = unix_micros(exchange.facts.received) / 1_000_000;
         head.fields.append_known(Known::Date, &exchange.worker.date(seconds));
@@ -123,12 +136,12 @@ async fn send_stream(
     let may_keep_alive =
         forwarded.upload.pump.state == PumpState::Done && !connection.is_last(exchange.worker);
     let length = if filtering.is_some() { BodyLength::Unknown } else { forwarded.length };
-    add_date(exchange, head);
+    add_fields(exchange, connection, head);
     let keep_alive = connection.client.respond(head, length, may_keep_alive);
     let mut download = Pump::default();
     let ended = relay(exchange, connection, &mut forwarded, &mut download, &mut filtering).await;
     exchange.record.bytes_out = download.moved;
-    exchange.record.bytes_in = forwarded.upload.pump.moved;
+    exchange.record.bytes_in += forwarded.upload.received();
     let now = exchange.worker.clock.now();
     exchange.record.upstream_ended = Some(now);
     match ended {

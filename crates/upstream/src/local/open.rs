@@ -14,19 +14,19 @@ use crate::cluster::Cluster;
 use crate::endpoint::{Endpoint, Protocol};
 
 /// A connection that was made.
-pub(super) enum Opened {
+pub(crate) enum Opened {
     Http1(Stream),
     Http2(ClientConnection, Box<ClientDriver<Stream>>),
 }
 
 /// What failed.
-pub(super) enum OpenError {
+pub(crate) enum OpenError {
     Connect(io::Error),
     Tls(io::Error),
 }
 
 /// Connects to the first address of the endpoint that answers.
-pub(super) async fn open(
+pub(crate) async fn open(
     cluster: &Cluster,
     endpoint: &Endpoint,
     ends: Option<(SocketAddr, SocketAddr)>,

@@ -7,7 +7,10 @@ use ::http::header::{COOKIE, HOST, HeaderMap, HeaderName, HeaderValue};
 use maitred_http::{Fields, Known, KnownSet, is_token};
 
 use crate::error::Refusal;
-use crate::h1::is_lookalike;
+use crate::h1::{OF_THE_CONNECTION, is_lookalike};
+
+/// What trailers must not say: what only makes sense before the body (RFC 9110 section 6.5.1), and what belongs to a connection.
+pub(crate) const NOT_IN_TRAILERS: KnownSet = OF_THE_CONNECTION.with(Known::Host);
 
 /// The names that we know, as the library wants them, by their number.
 static NAMES: LazyLock<Vec<HeaderName>> = LazyLock::new(|| {
@@ -22,7 +25,7 @@ pub(super) fn name_of(known: Known) -> HeaderName {
 
 /// Copies fields or trailers of at most `most` lines into `fields`, but for `host`, which is the business of who knows
 /// `:authority`. Several cookies become one, as every other version has them (RFC 9113 section 8.2.3).
-pub(super) fn take_fields(map: &HeaderMap, most: usize, fields: &mut Fields) -> Result<(), Refusal> {
+pub(crate) fn take_fields(map: &HeaderMap, most: usize, fields: &mut Fields) -> Result<(), Refusal> {
     if map.len() > most {
         return Err(Refusal::TooManyFields);
     }
@@ -62,7 +65,7 @@ fn check(name: &HeaderName, value: &HeaderValue) -> Result<(), Refusal> {
 }
 
 /// The library's map of `fields` but for those in `but`.
-pub(super) fn header_map(fields: &Fields, but: KnownSet) -> Result<HeaderMap, Refusal> {
+pub(crate) fn header_map(fields: &Fields, but: KnownSet) -> Result<HeaderMap, Refusal> {
     const BAD: Refusal = Refusal::Bad("a field cannot be sent over HTTP/2");
     let mut map = HeaderMap::try_with_capacity(fields.len() + 1).map_err(|_| BAD)?;
     for (known, name, value) in fields.iter_known() {
@@ -80,7 +83,6 @@ pub(super) fn header_map(fields: &Fields, but: KnownSet) -> Result<HeaderMap, Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::h1::OF_THE_CONNECTION;
 
     fn map(lines: &[(&str, &str)]) -> HeaderMap {
         let mut map = HeaderMap::new();

@@ -5,18 +5,14 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
 use ::h2::SendStream;
-use maitred_http::{BodyLength, Fields, Known, KnownSet};
+use maitred_http::{BodyLength, Fields};
 
 use super::chunk::Chunk;
 use super::errors;
-use super::fields::header_map;
+use super::fields::{NOT_IN_TRAILERS, header_map};
 use super::vitals::{Place, Vitals};
 use crate::buffer::{Buffer, FRAME};
 use crate::error::{Broken, Refusal, Reset};
-use crate::h1::OF_THE_CONNECTION;
-
-/// What trailers must not say: what only makes sense before the body (RFC 9110 section 6.5.1), and what belongs to a connection.
-const NOT_IN_TRAILERS: KnownSet = OF_THE_CONNECTION.with(Known::Host);
 
 #[derive(Debug)]
 pub(super) struct Outgoing {

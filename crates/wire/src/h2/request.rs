@@ -19,16 +19,18 @@ use crate::limits::Limits;
 /// The protocol that an extended CONNECT may ask for.
 const WEBSOCKET: &str = "websocket";
 
-/// Reads a request into `head`, which must have been cleared. `is_whole` says that the stream ended with its head.
-pub(super) fn read_request(
+/// Reads a request of this version, HTTP/2 or HTTP/3, into `head`, which must have been cleared. `is_whole` says that the
+/// stream ended with its head.
+pub(crate) fn read_request(
     parts: Parts,
+    version: Version,
     is_whole: bool,
     limits: &Limits,
     paths: PathRules,
     head: &mut RequestHead,
 ) -> Result<RequestFraming, Refusal> {
     let Parts { method, uri, headers, extensions, .. } = parts;
-    head.version = Version::H2;
+    head.version = version;
     let wants_upgrade = match extensions.get::<Protocol>() {
         Some(protocol) if protocol.as_str().eq_ignore_ascii_case(WEBSOCKET) => true,
         Some(_) => return Err(Refusal::Method),

@@ -13,7 +13,7 @@ use crate::limits::Limits;
 
 /// The library's form of a response to a request with `method`, final or interim. Like in HTTP/1.1, `Content-Length` says what
 /// will be sent, or what a GET would have got, where that is known.
-pub(super) fn write_response(
+pub(crate) fn write_response(
     head: &ResponseHead,
     length: BodyLength,
     method: Method,
@@ -78,7 +78,7 @@ pub(super) fn read_response(
 }
 
 /// Whether this response to `method` ends with its head.
-pub(super) fn is_whole(head: &ResponseHead, length: BodyLength, method: Method) -> bool {
+pub(crate) fn is_whole(head: &ResponseHead, length: BodyLength, method: Method) -> bool {
     length.is_empty() || head.has_no_body(method)
 }
 

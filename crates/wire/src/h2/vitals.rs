@@ -14,7 +14,7 @@ const EARNED_BY_REQUEST: u32 = 8;
 const BYTES_PER_FRAME: u64 = 2 << 10;
 
 #[derive(Debug)]
-pub(super) struct Vitals {
+pub(crate) struct Vitals {
     limits: Http2Limits,
     /// Requests that somebody works on.
     in_hand: Cell<usize>,
@@ -38,13 +38,13 @@ pub(super) struct Vitals {
 
 /// A place among those that wait for room.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     round: u64,
     at: usize,
 }
 
 impl Vitals {
-    pub(super) fn new(limits: &Http2Limits) -> Self {
+    pub(crate) fn new(limits: &Http2Limits) -> Self {
         // One stream and one byte at least: with none, nothing would ever move.
         let limits = Http2Limits {
             streams: limits.streams.max(1),
@@ -68,52 +68,52 @@ impl Vitals {
     }
 
     /// A new interval begins: all budgets are full again.
-    pub(super) fn renew(&self) {
+    pub(crate) fn renew(&self) {
         self.cancels.set(self.limits.cancels);
         self.control_frames.set(self.limits.control_frames);
     }
 
     /// Something happened that matters.
-    pub(super) fn advance(&self) {
+    pub(crate) fn advance(&self) {
         self.progress.set(self.progress.get().wrapping_add(1));
     }
 
-    pub(super) fn progress(&self) -> u64 {
+    pub(crate) fn progress(&self) -> u64 {
         self.progress.get()
     }
 
     /// Whether the peer has used up one of its budgets.
-    pub(super) fn is_abused(&self) -> bool {
+    pub(crate) fn is_abused(&self) -> bool {
         self.is_abused.get()
     }
 
     /// Everything was said; the connection is being closed.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.is_closing.set(true);
     }
 
-    pub(super) fn is_closing(&self) -> bool {
+    pub(crate) fn is_closing(&self) -> bool {
         self.is_closing.get()
     }
 
-    pub(super) fn in_hand(&self) -> usize {
+    pub(crate) fn in_hand(&self) -> usize {
         self.in_hand.get()
     }
 
     /// Whether another request may be taken in hand.
-    pub(super) fn has_hands(&self) -> bool {
+    pub(crate) fn has_hands(&self) -> bool {
         self.in_hand.get() < self.limits.streams as usize
     }
 
     /// A request was taken in hand, or sent.
-    pub(super) fn begin(&self) {
+    pub(crate) fn begin(&self) {
         self.in_hand.set(self.in_hand.get() + 1);
         self.earn(EARNED_BY_REQUEST);
         self.advance();
     }
 
     /// A request is no longer in hand.
-    pub(super) fn end(&self) {
+    pub(crate) fn end(&self) {
         let had_hands = self.has_hands();
         self.in_hand.set(self.in_hand.get() - 1);
         self.advance();
@@ -124,12 +124,12 @@ impl Vitals {
     }
 
     /// A client got its whole answer.
-    pub(super) fn answered(&self) {
+    pub(crate) fn answered(&self) {
         self.cancels.set(self.cancels.get().saturating_add(1).min(self.limits.cancels));
     }
 
     /// A client gave its request up.
-    pub(super) fn cancelled(&self) {
+    pub(crate) fn cancelled(&self) {
         match self.cancels.get().checked_sub(1) {
             Some(left) => self.cancels.set(left),
             None => self.is_abused.set(true),
@@ -137,7 +137,7 @@ impl Vitals {
     }
 
     /// So many frames came that bring nothing by themselves.
-    pub(super) fn control_frames(&self, came: usize) {
+    pub(crate) fn control_frames(&self, came: usize) {
         let left = u32::try_from(came).ok().and_then(|came| self.control_frames.get().checked_sub(came));
         match left {
             Some(left) => self.control_frames.set(left),
@@ -151,12 +151,12 @@ impl Vitals {
     }
 
     /// `cost` bytes of memory wait to be written from now on.
-    pub(super) fn hold(&self, cost: usize) {
+    pub(crate) fn hold(&self, cost: usize) {
         self.unsent.set(self.unsent.get() + cost);
     }
 
     /// `cost` bytes of memory no longer wait, `sent` bytes of a body having been written out of them.
-    pub(super) fn let_go(&self, cost: usize, sent: usize) {
+    pub(crate) fn let_go(&self, cost: usize, sent: usize) {
         let before = self.unsent.get();
         let after = before - cost;
         self.unsent.set(after);
@@ -175,12 +175,12 @@ impl Vitals {
     }
 
     #[cfg(test)]
-    pub(super) fn unsent(&self) -> usize {
+    pub(crate) fn unsent(&self) -> usize {
         self.unsent.get()
     }
 
     /// Waits until the connection may hold more. `place` is the caller's, to be passed again with the next call.
-    pub(super) fn poll_room(&self, cx: &mut Context<'_>, place: &mut Option<Place>) -> Poll<()> {
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>, place: &mut Option<Place>) -> Poll<()> {
         if self.unsent.get() < self.limits.connection_unsent {
             return Poll::Ready(());
         }
@@ -197,7 +197,7 @@ impl Vitals {
     }
 
     /// Remembers the connection's task.
-    pub(super) fn set_driver(&self, waker: &Waker) {
+    pub(crate) fn set_driver(&self, waker: &Waker) {
         let mut driver = self.driver.borrow_mut();
         match &mut *driver {
             Some(known) => known.clone_from(waker),

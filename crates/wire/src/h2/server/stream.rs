@@ -10,7 +10,7 @@ use ::h2::server::SendResponse;
 use ::h2::{Reason, RecvStream};
 use ::http::request::Parts;
 use ::http::{Request, Response, StatusCode};
-use maitred_http::{BodyLength, Fields, Method, PathRules, RequestHead, ResponseHead};
+use maitred_http::{BodyLength, Fields, Method, PathRules, RequestHead, ResponseHead, Version};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::error::{Broken, Refusal};
@@ -86,7 +86,7 @@ impl ServerStream {
         head: &mut RequestHead,
     ) -> Result<RequestFraming, Refusal> {
         let parts = self.request.take().ok_or(Refusal::Bad("the head was read already"))?;
-        let announced = read_request(*parts, self.incoming.is_at_end(), limits, paths, head)?;
+        let announced = read_request(*parts, Version::H2, self.incoming.is_at_end(), limits, paths, head)?;
         self.method = head.method;
         self.wants_upgrade = announced.wants_upgrade;
         Ok(announced)
