@@ -49,6 +49,10 @@ fn a_connection_without_a_header_gets_no_answer() {
         wire.send(format!("{start}{REQUEST}"));
         assert!(wire.rest_to_any_end().0.is_empty(), "{start}");
     }
+    assert_eq!(
+        gateway.metrics().sum("maitred_connections_refused_total", &[("reason", "proxy_protocol")]),
+        3
+    );
     // And one that brings a header where none is asked for is no request.
     let gateway = crate::to(origin.url());
     let answer = gateway.connect().ask(&format!("PROXY TCP4 203.0.113.7 192.0.2.1 5000 443\r\n{REQUEST}"));

@@ -73,6 +73,10 @@ fn clients_show_certificates_where_they_are_asked_to() {
     let (authority, origin) = (Authority::default(), Origin::start());
     let gateway = serving(&authority, &origin, ", client_auth: { ca: ca.pem }");
     assert_ne!(ask(&gateway, "shop.test", &[]).exit, 0);
+    let refused = || gateway.metrics().sum("maitred_connections_refused_total", &[("reason", "tls")]);
+    assert_eq!(refused(), 1);
+    // Who looks whether anybody is here is no failure.
+    drop(gateway.connect());
     let joe = authority.client("joe");
     gateway.folder().write("joe.pem", &joe.certificate);
     gateway.folder().write("joe.key", &joe.key);
@@ -84,6 +88,7 @@ fn clients_show_certificates_where_they_are_asked_to() {
     gateway.folder().write("joe.pem", &stranger.certificate);
     gateway.folder().write("joe.key", &stranger.key);
     assert_ne!(ask(&gateway, "shop.test", &shown).exit, 0);
+    assert_eq!(refused(), 2);
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! How a connection begins: the header of the PROXY protocol, TLS, and which version of HTTP is spoken on it.
 //! In the clear and without such a header there is nothing to do, and `client` begins at once.
 
+use std::cell::Cell;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
-use maitred_net::{Alpn, Stream};
+use maitred_net::{Alpn, Stream, TlsCause, TlsFailure};
 use maitred_policy::CertificateFacts;
+use maitred_telemetry::ConnectionRefusal;
 use maitred_wire::ServerSide;
 use maitred_wire::proxy_protocol::{self, Addresses, Progress};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -23,12 +25,32 @@ pub(crate) async fn greet(worker: Rc<Worker>, settings: Arc<ListenerSettings>, c
     let is_proxied = settings.proxied.iter().any(|net| net.contains(&connection.peer));
     let peer = connection.peer;
     match Box::pin(begin(&worker, &settings, connection, is_proxied)).await {
-        Ok(Some((connection, true))) => streams::serve_http2(&worker, *connection, Vec::new()).await,
-        Ok(Some((connection, false))) => client::serve(worker, connection).await,
-        Ok(None) => tracing::debug!(client = %peer, listener = %settings.name, "a name was proved"),
-        Err(error) => {
+        Ok((connection, true)) => streams::serve_http2(&worker, *connection, Vec::new()).await,
+        Ok((connection, false)) => client::serve(worker, connection).await,
+        Err(NotBegun::Over(why)) => tracing::debug!(client = %peer, listener = %settings.name, "{why}"),
+        Err(NotBegun::Failed(step, error)) => {
+            worker.refused(&settings.name, step);
             tracing::debug!(client = %peer, listener = %settings.name, "it could not begin: {error}");
         }
+    }
+}
+
+/// Why a connection carries no requests.
+enum NotBegun {
+    /// Nothing is wrong with that.
+    Over(&'static str),
+    /// This step failed.
+    Failed(ConnectionRefusal, io::Error),
+}
+
+impl NotBegun {
+    /// Whoever connects and leaves without a word only looked whether anybody is here.
+    fn of(step: ConnectionRefusal, error: io::Error) -> Self {
+        let left = TlsFailure::in_error(&error).is_some_and(|failure| *failure.cause() == TlsCause::Closed);
+        if left || error.kind() == io::ErrorKind::UnexpectedEof {
+            return Self::Over("the client left before it had begun");
+        }
+        Self::Failed(step, error)
     }
 }
 
@@ -42,31 +64,34 @@ struct Begun {
 }
 
 /// Does what must be done before the first request, within the time of a head and for as long as the listener is there. The
-/// answer says whether HTTP/2 follows; there is none after a connection that carries no requests.
+/// answer says whether HTTP/2 follows.
 async fn begin(
     worker: &Worker,
     settings: &ListenerSettings,
     connection: Box<Connection>,
     is_proxied: bool,
-) -> io::Result<Option<(Box<Connection>, bool)>> {
+) -> Result<(Box<Connection>, bool), NotBegun> {
     let Connection { client, timer, peer, since, admitted, counted, .. } = *connection;
-    let ServerSide::Http1 { stream, .. } = client else { return Ok(None) };
+    let ServerSide::Http1 { stream, .. } = client else {
+        return Err(NotBegun::Over("it had begun before"));
+    };
     timer.set(worker.clock.now() + worker.snapshot().shared.limits.head_timeout);
-    let begun = {
-        let mut steps = std::pin::pin!(steps(settings, stream, peer, is_proxied));
+    let step = Cell::new(ConnectionRefusal::ProxyProtocol);
+    let Begun { stream, peer, arrival, agreed } = {
+        let mut steps = std::pin::pin!(steps(settings, stream, peer, is_proxied, &step));
         let wait = std::future::poll_fn(|cx| {
             if let Poll::Ready(begun) = steps.as_mut().poll(cx) {
                 return Poll::Ready(begun);
             }
             // Nothing was asked for yet: the end of the listener need not wait for it.
             if !worker.serves(&settings.name) {
-                return Poll::Ready(Err(io::Error::other("its listener ends")));
+                return Poll::Ready(Err(NotBegun::Over("its listener ends")));
             }
-            timer.poll_fired(cx).map(|()| Err(io::Error::other("it took too long")))
+            let late = || NotBegun::Failed(step.get(), io::ErrorKind::TimedOut.into());
+            timer.poll_fired(cx).map(|()| Err(late()))
         });
         wait.await?
     };
-    let Some(Begun { stream, peer, arrival, agreed }) = begun else { return Ok(None) };
     let is_http2 = agreed.map_or(!settings.http1, |agreed| agreed == Alpn::H2);
     let connection = Connection {
         client: ServerSide::http1(stream),
@@ -79,7 +104,7 @@ async fn begin(
         is_new: agreed.is_none(),
         counted,
     };
-    Ok(Some((Box::new(connection), is_http2)))
+    Ok((Box::new(connection), is_http2))
 }
 
 async fn steps(
@@ -87,22 +112,25 @@ async fn steps(
     mut stream: Stream,
     mut peer: IpAddr,
     is_proxied: bool,
-) -> io::Result<Option<Begun>> {
+    step: &Cell<ConnectionRefusal>,
+) -> Result<Begun, NotBegun> {
+    let failed = |error| NotBegun::of(step.get(), error);
     let mut arrival = Arrival { certificate: None, ends: stream.ends() };
-    if is_proxied && let Some(ends) = read_header(&mut stream).await? {
+    if is_proxied && let Some(ends) = read_header(&mut stream).await.map_err(failed)? {
         (peer, arrival.ends) = (ends.0.ip().to_canonical(), Some(ends));
     }
     let Some(tls) = &settings.tls else {
-        return Ok(Some(Begun { stream, peer, arrival, agreed: None }));
+        return Ok(Begun { stream, peer, arrival, agreed: None });
     };
-    let mut done = tls.accept(stream).await?;
+    step.set(ConnectionRefusal::Tls);
+    let mut done = tls.accept(stream).await.map_err(failed)?;
     if done.protocol == Some(Alpn::AcmeTls1) {
         // The handshake was all (RFC 8737 section 3).
-        done.stream.shutdown().await?;
-        return Ok(None);
+        done.stream.shutdown().await.map_err(failed)?;
+        return Err(NotBegun::Over("a name was proved"));
     }
     arrival.certificate = done.client.map(|shown| Rc::new(facts_of(shown)));
-    Ok(Some(Begun { stream: done.stream, peer, arrival, agreed: done.protocol }))
+    Ok(Begun { stream: done.stream, peer, arrival, agreed: done.protocol })
 }
 
 pub(crate) fn facts_of(certificate: maitred_net::ClientCertificate) -> CertificateFacts {

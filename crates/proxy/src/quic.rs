@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use maitred_net::{QuicIncoming, QuicListener};
+use maitred_telemetry::ConnectionRefusal;
 use maitred_wire::h3;
 use tokio::task::spawn_local;
 
@@ -73,9 +74,11 @@ async fn greet(
     let accepted = match accepted {
         Some(Ok(accepted)) => accepted,
         Some(Err(error)) => {
+            worker.refused(&settings.name, ConnectionRefusal::Tls);
             return tracing::debug!(client = %peer, listener = %settings.name, "it could not begin: {error}");
         }
         None => {
+            worker.refused(&settings.name, ConnectionRefusal::Tls);
             return tracing::debug!(client = %peer, listener = %settings.name, "it took too long to begin");
         }
     };
