@@ -80,7 +80,7 @@ fn json_for(port: u16) -> Gateway {
     Gateway::start_with(
         &[("shop.proto", PROTO)],
         &format!(
-            "upstreams: {{ stock: \"grpc://127.0.0.1:{port}\" }}\npolicies: {{ request_id: false, grpc_json: {{ protos: shop.proto }} }}\n\
+            "upstreams: {{ stock: \"grpc://127.0.0.1:{port}\" }}\npolicies: {{ request_id: false, security_headers: true, grpc_json: {{ protos: shop.proto }} }}\n\
              routes: {{ stock: {{ match: /stock/*, upstream: stock }} }}"
         ),
     )
@@ -95,6 +95,8 @@ fn a_status_of_the_service_is_told_as_json() {
     assert_eq!((answer.status(), answer.head.field("Content-Type")), (501, Some("application/problem+json")));
     let problem = answer.json();
     assert_eq!((&problem["code"], &problem["detail"]), (&json!("UNIMPLEMENTED"), &json!("Route not found")));
+    // It is an answer like others, with what is put on all of them.
+    assert_eq!(answer.head.field("X-Frame-Options"), Some("SAMEORIGIN"));
     assert_eq!(gateway.access_to("/stock/7").text("method"), "GET");
 }
 

@@ -299,15 +299,25 @@ impl Outcome {
         request: &RequestHead,
         body: &mut ResponseBody,
     ) {
-        for (index, running) in policies.iter().enumerate().rev() {
-            if index >= ran && running.phase != Phase::Render && !running.policy.needs().every_answer {
+        let (mut risen, mut answered, mut index) = (policies.len(), Vec::new(), policies.len());
+        while index > 0 {
+            index -= 1;
+            let running = &policies[index];
+            let renders = running.phase == Phase::Render || running.policy.needs().every_answer;
+            let had_its_turn = index >= risen;
+            if (had_its_turn || index >= ran) && !renders || had_its_turn && answered.contains(&index) {
                 continue;
             }
+            risen = risen.min(index);
             let slot = Slot { state: &mut *states[index], local: &*running.local };
             let verdict = {
                 let step = running.policy.on_response(&mut self.response, request, &self.facts, body, slot);
                 finish(step)
             };
+            if !matches!(verdict, Verdict::Continue) {
+                answered.push(index);
+                index = policies.len();
+            }
             self.take(verdict, body);
         }
     }

@@ -126,13 +126,10 @@ pub(crate) async fn serve(
     if sent.wants_whole_response {
         body = bodies::read_answer(&mut exchange, connection, heads, body, &mut answer).await;
     }
-    let mut from = run.top();
-    while from > 0 {
-        let (verdict, at) =
-            run.up(from, &mut heads.response, &heads.request, &exchange.facts, &mut answer).await;
+    loop {
         // What takes the place of an answer has neither its body nor its filters.
-        match verdict {
-            Verdict::Continue => {}
+        match run.up(&mut heads.response, &heads.request, &exchange.facts, &mut answer).await {
+            Verdict::Continue => break,
             Verdict::Respond(reply) => {
                 (body, answer) = (Body::of(*reply, &mut heads.response), ResponseBody::default());
             }
@@ -141,7 +138,6 @@ pub(crate) async fn serve(
                 answer = ResponseBody::default();
             }
         }
-        from = at;
     }
 
     // Respond.

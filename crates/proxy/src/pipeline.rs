@@ -1,7 +1,7 @@
 //! The ordered policies of a route, and one run of them: down to the action, up with the response, and to the end.
 //!
-//! Response hooks run for the policies whose request hook ran, last first, and for those that render every answer. The
-//! end hook runs once for each policy that ran, whatever becomes of the exchange: it hangs on the drop of the run.
+//! Response hooks run for the policies whose request hook ran, last first, and for those that render every answer: again, where
+//! another answer takes the place of the one that they have seen. The end hook runs once for each policy that ran, whatever becomes of the exchange: it hangs on the drop of the run.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -87,6 +87,10 @@ pub(crate) struct Run<'a> {
     states: SmallVec<[Box<dyn Any>; 8]>,
     /// How many request hooks ran.
     ran: usize,
+    /// The first policy whose turn has been on the way up.
+    risen: usize,
+    /// The policies whose answers took the place of others on the way up.
+    answered: SmallVec<[usize; 2]>,
     /// What the end hooks are told; set when it is known.
     pub(crate) outcome: Outcome,
 }
@@ -95,7 +99,8 @@ impl<'a> Run<'a> {
     pub(crate) fn new(pipeline: &'a Pipeline, locals: &'a [Box<dyn Any>]) -> Self {
         let states = pipeline.policies.iter().map(|instance| instance.policy.new_state()).collect();
         let outcome = Outcome { status: 0, complete: false, duration: std::time::Duration::ZERO };
-        Self { pipeline, locals, states, ran: 0, outcome }
+        let risen = pipeline.policies.len();
+        Self { pipeline, locals, states, ran: 0, risen, answered: SmallVec::new(), outcome }
     }
 
     /// Runs the request hooks, from where it stopped the last time, until one answers or fails.
@@ -123,36 +128,35 @@ impl<'a> Run<'a> {
         Down::Decided(Verdict::Continue)
     }
 
-    /// Runs the response hooks from policy `from` upwards, until one answers or fails; then the answer tells from where
-    /// to go on with the new response.
+    /// Runs the response hooks upwards until one answers or fails: with that answer this is to be called again. Policies that
+    /// have had their turn then stay out, but for those that render every answer; who answered has said all it has to say.
     pub(crate) async fn up(
         &mut self,
-        from: usize,
         response: &mut ResponseHead,
         request: &RequestHead,
         facts: &Facts,
         body: &mut ResponseBody,
-    ) -> (Verdict, usize) {
-        for index in (0..from).rev() {
+    ) -> Verdict {
+        for index in (0..self.pipeline.policies.len()).rev() {
             let instance = &self.pipeline.policies[index];
-            if index >= self.ran && !instance.renders {
+            let had_its_turn = index >= self.risen;
+            if (had_its_turn || index >= self.ran) && !instance.renders
+                || had_its_turn && self.answered.contains(&index)
+            {
                 continue;
             }
+            self.risen = self.risen.min(index);
             let slot = Slot { state: &mut *self.states[index], local: &*self.locals[instance.number] };
             let verdict = match instance.policy.on_response(response, request, facts, body, slot) {
                 Step::Ready(verdict) => verdict,
                 Step::Later(later) => later.await,
             };
             if !matches!(verdict, Verdict::Continue) {
-                return (verdict, index);
+                self.answered.push(index);
+                return verdict;
             }
         }
-        (Verdict::Continue, 0)
-    }
-
-    /// From where the first pass upwards starts.
-    pub(crate) fn top(&self) -> usize {
-        self.pipeline.policies.len()
+        Verdict::Continue
     }
 }
 

@@ -19,6 +19,8 @@ config_map! {
         at: String = "admit",
         /// What it does with requests: `go`, `answer` or `fail`.
         down: String = "go",
+        /// What it does with responses: `go` or `answer`.
+        up: String = "go",
         /// Whether its response hook runs on every answer.
         every: bool = false,
     }
@@ -71,7 +73,10 @@ impl Policy for Trace {
     fn on_response<'a>(&'a self, cx: ResponseCx<'a, Self>) -> Step<'a, Verdict> {
         let name = if *cx.state { self.0.name.clone() } else { format!("({})", self.0.name) };
         cx.response.fields.append_bytes(b"Up", name.as_bytes());
-        Step::CONTINUE
+        match self.0.up.as_str() {
+            "answer" => Step::respond(Reply::new(298)),
+            _ => Step::CONTINUE,
+        }
     }
 
     fn on_end(&self, _: &mut bool, (): &(), outcome: &contract::Outcome) {
@@ -110,6 +115,20 @@ fn what_answers_ends_the_way_down_and_rendering_still_runs() {
     assert_eq!(outcome.field("Up").as_deref(), Some("(r) | (every) | stop"));
     assert_eq!(outcome.response.status, 299);
     assert_eq!(ENDED.take(), ["stop 299"]);
+}
+
+#[test]
+fn an_answer_that_takes_the_place_of_another_is_rendered_too() {
+    let harness = Harness::of::<Trace>("{ name: s, at: screen }")
+        .and::<Trace>("{ name: takes, up: answer }")
+        .and::<Trace>("once")
+        .and::<Trace>("{ name: every, every: true }")
+        .and::<Trace>("{ name: r, at: render }")
+        .and::<Trace>("{ name: stubborn, at: render, up: answer }");
+    let outcome = harness.request("GET /", &[]).answer(200, &[]);
+    assert_eq!(outcome.response.status, 298);
+    // Of the last answer: `once` has had its turn, and who answers does so once.
+    assert_eq!(outcome.field("Up").as_deref(), Some("r | every | s"));
 }
 
 #[test]
