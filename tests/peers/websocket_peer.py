@@ -58,21 +58,27 @@ def chat(library, port, authority=None):
 
 
 class OverHttp1:
+    """Not the library's client with threads: over TLS that hangs now and then, whatever the server."""
+
     def __init__(self, socket_, port, tls):
-        from websockets.sync.client import connect
+        from websockets.asyncio.client import connect
 
         secured = {"ssl": tls, "server_hostname": "shop.test"} if tls else {}
-        host = f"shop.test:{port}"
-        url = f"{'wss' if tls else 'ws'}://{host}/chat"
+        url = f"{'wss' if tls else 'ws'}://shop.test:{port}/chat"
+        socket_.setblocking(False)
+        self.loop = asyncio.new_event_loop()
         # It ends with the process.
-        self.connection = connect(url, sock=socket_, **secured).__enter__()
+        self.connection = self.run(connect(url, sock=socket_, max_size=None, ping_interval=None, **secured).__aenter__())
+
+    def run(self, work):
+        return self.loop.run_until_complete(asyncio.wait_for(work, 20))
 
     def exchange(self, text):
-        self.connection.send(text)
-        return self.connection.recv(timeout=20)
+        self.run(self.connection.send(text))
+        return self.run(self.connection.recv())
 
     def close(self):
-        self.connection.close()
+        self.run(self.connection.close())
         return self.connection.close_code
 
 
