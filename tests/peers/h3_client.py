@@ -1,14 +1,18 @@
 """A client of HTTP/3, on aioquic: `h3_client.py PORT CA HOST REQUESTS`, whose answers are printed as JSON.
 
 REQUESTS is JSON: {"requests": [{"method", "host", "path", "headers", "body", "size", "trailers", "save", "give_up",
-"raw"}, ...],
+"raw", "reset", "frames", "raw_body", "say_interim", "moves"}, ...],
 "together", "early", "half_open": NUMBER, "certificate": [FILE, FILE], "say", "until_closed"}. All but the requests may be left out.
 
 - `size` is a body of so many bytes; `save` names a file for the body of the answer.
-- `give_up` gives a request up as soon as the head of its answer is there.
+- `give_up` gives a request up as soon as the head of its answer is there, `reset` as soon as its own head is sent.
+- `frames` is the size of its frames; `raw_body` is what follows its head, in hexadecimal, and the end.
+- `say_interim` prints a line for each interim answer when it is there.
+- `moves` sends it from another address.
 - `together` sends all before any answer is read.
 - `raw` is what is sent on the stream instead, in hexadecimal; the body follows.
 - `half_open` begins so many connections before, and never goes on with them.
+- `abandon` sends the requests, and ends the connection at once.
 - `early` makes a connection first for its ticket, and sends the requests in the early data of a second one.
 - `say` prints a line when the answers are there, while the connection stays open; `until_closed` waits for the gateway
   to end it.
@@ -16,6 +20,7 @@ REQUESTS is JSON: {"requests": [{"method", "host", "path", "headers", "body", "s
 
 import asyncio
 import json
+import socket
 import ssl
 import sys
 
@@ -60,6 +65,8 @@ class Client(QuicConnectionProtocol):
                 answer["trailers"] = dict(fields)
             elif status.startswith("1"):
                 answer.setdefault("interim", []).append(int(status))
+                if answer["say_interim"]:
+                    print(json.dumps({"interim": int(status)}), flush=True)
             else:
                 answer["status"] = int(status)
                 answer["headers"] = {name: value for name, value in fields if not name.startswith(":")}
@@ -89,7 +96,8 @@ class Client(QuicConnectionProtocol):
 
     def send(self, host, request):
         stream = self._quic.get_next_available_stream_id()
-        self.answers[stream] = {"bytes": bytearray(), "save": request.get("save"), "give_up": request.get("give_up")}
+        self.answers[stream] = {"bytes": bytearray()}
+        self.answers[stream].update({key: request.get(key) for key in ("save", "give_up", "say_interim")})
         self.waiting[stream] = asyncio.get_running_loop().create_future()
         body = b"x" * request["size"] if "size" in request else request.get("body", "").encode()
         trailers = request.get("trailers")
@@ -100,15 +108,21 @@ class Client(QuicConnectionProtocol):
             (b":path", request.get("path", "/").encode()),
         ]
         head += [(name.encode(), value.encode()) for name, value in request.get("headers", {}).items()]
-        ends = not body and not trailers
+        ends = not body and not trailers and not {"reset", "raw_body"} & set(request)
         future = self.waiting[stream]
         if raw := request.get("raw"):
             self._quic.send_stream_data(stream, bytes.fromhex(raw) + body)
             self.transmit()
             return future
         self.http.send_headers(stream, head, end_stream=ends)
-        if body:
-            self.http.send_data(stream, body, end_stream=not trailers)
+        if "reset" in request:
+            self._quic.reset_stream(stream, ErrorCode.H3_REQUEST_CANCELLED)
+            self.finish(stream, given_up=True)
+        if raw_body := request.get("raw_body"):
+            self._quic.send_stream_data(stream, bytes.fromhex(raw_body), end_stream=True)
+        size = request.get("frames", len(body)) or 1
+        for at in range(0, len(body), size):
+            self.http.send_data(stream, body[at:at + size], end_stream=not trailers and at + size >= len(body))
         if trailers:
             self.http.send_headers(stream, [(n.encode(), v.encode()) for n, v in trailers.items()], end_stream=True)
         self.transmit()
@@ -156,10 +170,25 @@ async def main():
         answers = []
         if plan.get("together") or plan.get("early"):
             sent = [client.send(host, request) for request in plan["requests"]]
+            if plan.get("abandon"):
+                client._quic.close()
+                client.transmit()
             answers = [await asyncio.wait_for(answer, 20) for answer in sent]
         else:
             for request in plan["requests"]:
+                if request.get("moves"):
+                    # The old socket is left open: nobody answers there any more.
+                    other = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+                    other.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+                    other.bind(("::ffff:127.0.0.2", 0))
+                    await loop.create_datagram_endpoint(lambda: client, sock=other)
                 answers.append(await asyncio.wait_for(client.send(host, request), 20))
+                if request.get("reset"):
+                    # Until the gateway has seen it: it limits how many there may be at once.
+                    try:
+                        await client.ping()
+                    except ConnectionError:
+                        break
         told["answers"] = answers
         told["retried"] = client._quic._retry_source_connection_id is not None
         if plan.get("early"):

@@ -88,6 +88,87 @@ fn trailers_go_both_ways() {
 }
 
 #[test]
+fn bodies_may_come_in_any_frames() {
+    let (authority, origin) = (Authority::default(), Origin::start());
+    let gateway = serving(&authority, origin.url(), "");
+    let told = ask!(gateway, { "requests": [
+        { "path": "/x", "method": "POST", "size": 60_000, "frames": 7 },
+        // Of a GET, whose first bytes come before its length is known.
+        { "path": "/x", "body": "abc", "headers": { "content-length": "3" } },
+        { "path": "/x", "body": "abcd", "headers": { "content-length": "3" } },
+        // With an empty one among them; and one that its stream ends in.
+        { "path": "/x", "method": "POST", "raw_body": "0002616200000000000163" },
+        { "path": "/x", "method": "POST", "raw_body": "000a68656c6c6f" },
+        { "path": "/own" },
+    ] });
+    let answers = &told["answers"];
+    assert_eq!((echo(&answers[0]).len(), echo(&answers[1]).len(), echo(&answers[3]).len()), (60_000, 3, 3));
+    assert_eq!((&answers[2]["status"], &answers[4]["status"]), (&json!(400), &json!(400)), "{told}");
+    assert_eq!(answers[5]["status"], 200);
+    assert_eq!(gateway.metrics().sum("maitred_panics_total", &[]), 0);
+}
+
+#[test]
+fn trailers_frame_nothing() {
+    let (authority, origin) = (Authority::default(), Origin::start());
+    let gateway = serving(&authority, origin.url(), "");
+    let told = ask!(gateway, { "requests": [
+        { "path": "/x", "method": "POST", "body": "a", "trailers": { "x-sum": "7", "content-length": "7", "host": "b" } },
+        { "path": "/x", "method": "POST", "body": "a", "trailers": { "transfer-encoding": "chunked" } },
+    ] });
+    let seen = echo(&told["answers"][0]);
+    assert_eq!(
+        (seen.trailer("X-Sum"), seen.trailer("Content-Length"), seen.trailer("Host")),
+        (Some("7"), None, None)
+    );
+    assert_eq!(told["answers"][1]["status"], 400);
+}
+
+#[test]
+fn interim_answers_come_when_they_are_sent() {
+    let authority = Authority::default();
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let wait = std::sync::Mutex::new(wait);
+    let service = Fake::start(move |mut wire, _| {
+        wire.request();
+        wire.send("HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n");
+        wait.lock().unwrap().recv_timeout(maitred_tests::PATIENCE).unwrap();
+        wire.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        wire.rest_to_any_end();
+    });
+    let gateway = serving(&authority, &service.url(), "");
+    let plan = json!({ "requests": [{ "path": "/", "say_interim": true }] });
+    let Some(mut client) = Http3Client::start(&gateway, &plan) else {
+        return skipped(module_path!(), "the Python library aioquic is not installed");
+    };
+    assert_eq!(client.said()["interim"], 103);
+    go.send(()).unwrap();
+    assert_eq!(client.told()["answers"][0]["body"], "ok");
+}
+
+#[test]
+fn a_client_may_move_and_is_whom_the_handshake_was_done_with() {
+    let (authority, origin) = (Authority::default(), Origin::start());
+    let gateway = serving(&authority, origin.url(), "");
+    let told =
+        ask!(gateway, { "requests": [{ "path": "/a" }, { "path": "/b", "moves": true }, { "path": "/c" }] });
+    for answer in told["answers"].as_array().unwrap() {
+        assert_eq!(echo(answer).field("X-Real-IP"), Some("127.0.0.1"));
+    }
+}
+
+#[test]
+fn who_cancels_all_that_it_asks_for_is_closed() {
+    let (authority, origin) = (Authority::default(), Origin::start());
+    let gateway = serving(&authority, origin.url(), "");
+    let requests: Vec<_> =
+        (0..600).map(|_| json!({ "path": "/x", "method": "POST", "reset": true })).collect();
+    let told = ask!(gateway, { "requests": requests, "until_closed": true });
+    // H3_EXCESSIVE_LOAD, of the connection.
+    assert_eq!(told["closed"], 0x107);
+}
+
+#[test]
 fn clients_of_other_versions_are_told() {
     let (authority, origin) = (Authority::default(), Origin::start());
     let gateway = serving(&authority, origin.url(), "");
@@ -126,6 +207,22 @@ fn what_came_early_is_marked_where_it_may_be_repeated_and_waits_where_not() {
     assert_eq!(told["early_accepted"], true);
     assert_eq!(echo(&told["answers"][0]).all("Early-Data"), ["1"]);
     assert_eq!(echo(&told["answers"][1]).all("Early-Data"), Vec::<&str>::new());
+}
+
+#[test]
+fn what_came_early_on_a_handshake_that_fails_is_not_served_where_it_may_not_be_repeated() {
+    let (authority, origin) = (Authority::default(), Origin::start());
+    let gateway = serving(&authority, origin.url(), "");
+    ask!(gateway, { "early": true, "abandon": true, "requests": [{ "path": "/b", "method": "POST", "body": "b" }] });
+    let told = ask!(gateway, { "requests": [{ "path": "/own" }] });
+    assert_eq!(told["answers"][0]["status"], 200);
+    gateway.access_to("/own");
+    assert!(
+        gateway
+            .access(1, |line| line.text("path") == "/b" || line.text("path") == "/own")
+            .iter()
+            .all(|line| line.text("path") == "/own")
+    );
 }
 
 #[test]
@@ -254,6 +351,31 @@ fn a_reload_keeps_connections_and_one_that_ends_the_protocol_ends_them_gently() 
     gateway.reload(&document("[h1, h2, h3]", origin.url(), ""));
     let told = ask!(gateway, { "requests": [{ "path": "/own" }] });
     assert_eq!(told["answers"][0]["status"], 200);
+}
+
+#[test]
+fn a_listener_may_be_renamed_and_moved() {
+    let (authority, origin) = (Authority::default(), Origin::start());
+    let gateway = serving(&authority, origin.url(), "");
+    let Some(_client) = staying(&gateway) else {
+        return skipped(module_path!(), "the Python library aioquic is not installed");
+    };
+    let document = document("[h1, h2, h3]", origin.url(), "");
+    // Others before it give it another number, and with that another worker.
+    let first = "listeners: { first: { address: \"127.0.0.1:PORT_first\" }, ";
+    for text in [
+        document.replace("listeners: { web: ", "listeners: { shop: "),
+        document.replace("listeners: { web: ", &format!("{first}web: ")),
+        document.replace("127.0.0.1:PORT_web", "0.0.0.0:PORT_web"),
+        document.clone(),
+    ] {
+        gateway.reload(&text);
+        let told = ask!(gateway, { "requests": [{ "path": "/own" }] });
+        assert_eq!(told["answers"][0]["status"], 200, "{text}");
+    }
+    gateway.reload(&document.replace("PORT_web", "PORT_other"));
+    let told = ask!(gateway, { "requests": [{ "path": "/own" }] });
+    assert!(told["error"].is_string(), "the old address refuses: {told}");
 }
 
 #[test]

@@ -13,13 +13,15 @@ use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{Endpoint, EndpointConfig, Incoming, TokioRuntime, TransportConfig};
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
-use rustls::server::ServerSessionMemoryCache;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::tls::{ClientCertificate, NoTickets, ServerTls, client_certificate};
+use crate::tls::{ClientCertificate, NoTickets, ServerTls, TlsParts, client_certificate};
 
 /// What the kernel may hold of packets that nobody has taken yet. It gives as much of this as it is allowed to.
 const RECEIVE_BUFFER: usize = 4 << 20;
+/// Connections that wait to be looked at, which happens at once, and bytes of each.
+const MOST_INCOMING: usize = 1024;
+const INCOMING: u64 = 16 << 10;
 /// Streams that a client may open beside those of requests: control, the two of QPACK, and as many that have no meaning yet.
 const CONTROL_STREAMS: u32 = 8;
 
@@ -54,9 +56,6 @@ impl QuicSettings {
     }
 }
 
-/// Sessions that a listener remembers, so that each is resumed with early data once: some 2 KB each.
-const EARLY_SESSIONS: usize = 2048;
-
 /// How a listener speaks QUIC, compiled. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct QuicServer {
@@ -69,17 +68,16 @@ pub struct QuicServer {
 
 impl QuicServer {
     /// Speaks with the certificates and the demands of a listener's TLS, and agrees on `h3`. Sessions are resumed with early data
-    /// where clients are not asked for certificates: each once, of the last 2048. Fails where the cryptography lacks what QUIC
-    /// needs.
+    /// where clients are not asked for certificates: each once. Fails where the cryptography lacks what QUIC needs.
     pub fn new(tls: &ServerTls, settings: &QuicSettings) -> io::Result<Self> {
-        let (config, by_address, asks_clients) = tls.parts();
-        let (transport, sessions) = (settings.transport(), ServerSessionMemoryCache::new(EARLY_SESSIONS));
+        let TlsParts { config, by_address, asks_clients, sessions } = tls.parts();
+        let transport = settings.transport();
         let of = |config: &ServerConfig| -> io::Result<_> {
             let mut tls = config.clone();
             tls.alpn_protocols = vec![b"h3".to_vec()];
             if !asks_clients {
                 tls.ticketer = Arc::new(NoTickets);
-                tls.session_storage = Arc::clone(&sessions) as _;
+                tls.session_storage = Arc::clone(sessions);
                 // All or nothing: how much, the windows say (RFC 9001 section 4.6.1).
                 tls.max_early_data_size = u32::MAX;
             }
@@ -102,15 +100,18 @@ pub struct QuicSocket {
 }
 
 impl QuicSocket {
-    /// Binds a socket. The unspecified IPv6 address takes IPv4 too, as with TCP.
-    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+    /// Binds a socket. The unspecified IPv6 address takes IPv4 too, as with TCP. No other program may have the port; another
+    /// socket of this process may, at another address, where it `holds` the port already: packets go to the closer of both.
+    pub fn bind(address: SocketAddr, holds: bool) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         if let SocketAddr::V6(v6) = address {
             socket.set_only_v6(!v6.ip().is_unspecified())?;
         }
         socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
         socket.set_nonblocking(true)?;
+        socket.set_reuse_address(holds)?;
         socket.bind(&address.into())?;
+        socket.set_reuse_address(true)?;
         let address = socket.local_addr()?.as_socket().unwrap_or(address);
         Ok(Self { socket, address })
     }
@@ -123,15 +124,21 @@ impl QuicSocket {
     /// Puts the socket into the event loop of the calling worker. `server` serves until each connection is
     /// [accepted](QuicIncoming::accept) with what is in force then.
     pub fn listen(self, server: &QuicServer) -> io::Result<QuicListener> {
-        let config = Some((*server.config).clone());
+        let mut config = (*server.config).clone();
+        // What comes before it is looked at: a packet or two of each.
+        config
+            .max_incoming(MOST_INCOMING)
+            .incoming_buffer_size(INCOMING)
+            .incoming_buffer_size_total(MOST_INCOMING as u64 * INCOMING);
+        let config = Some(config);
         let runtime = Arc::new(TokioRuntime);
         let endpoint = Endpoint::new(EndpointConfig::default(), config, self.socket.into(), runtime)?;
         Ok(QuicListener { endpoint })
     }
 }
 
-/// A socket in a worker's event loop. Dropping it accepts nothing more; connections go on, and the socket is closed with
-/// the last.
+/// A socket in a worker's event loop. Who wants to connect must be told something as long as it is there: a socket whose listener
+/// is gone goes on refusing.
 #[derive(Debug)]
 pub struct QuicListener {
     endpoint: Endpoint,
@@ -173,10 +180,11 @@ impl QuicIncoming {
 
     /// Begins the handshake. Where clients are asked for certificates, or are to be, it is waited for; otherwise what
     /// clients send at once, before it is done, can be served at once: see [`QuicConnection::handshake`].
-    pub async fn accept(self, server: &QuicServer) -> io::Result<QuicConnection> {
+    /// `port` is that of the socket.
+    pub async fn accept(self, server: &QuicServer, port: u16) -> io::Result<QuicConnection> {
         let local = self.0.local_ip().map(|address| address.to_canonical());
         let config = local.and_then(|address| server.by_address.get(&address)).unwrap_or(&server.config);
-        let ends = local.map(|local| (self.peer(), SocketAddr::new(local, 0)));
+        let ends = local.map(|local| (self.peer(), SocketAddr::new(local, port)));
         let connecting = self.0.accept_with(Arc::clone(config))?;
         if !server.asks_clients {
             return match connecting.into_0rtt() {
@@ -207,6 +215,6 @@ pub struct QuicConnection {
     pub handshake: Option<quinn::ZeroRttAccepted>,
     /// Who the client is, if it showed a certificate; it was verified.
     pub client: Option<ClientCertificate>,
-    /// The addresses of both sides, the client's first, where the system tells them; the port of this side is the listener's.
+    /// The addresses of both sides, the client's first, where the system tells them.
     pub ends: Option<(SocketAddr, SocketAddr)>,
 }

@@ -26,7 +26,7 @@ pub use server::{ClientAuth, Handshaken, Issued, ServerTls, ServerTlsSettings};
 pub use tickets::TicketKeys;
 pub use trust::SystemRoots;
 
-pub(crate) use server::client_certificate;
+pub(crate) use server::{TlsParts, client_certificate};
 pub(crate) use tickets::NoTickets;
 
 use std::sync::Arc;

@@ -30,19 +30,17 @@ pub(crate) enum Command {
     Drain,
 }
 
-/// New sockets of one worker, by the names of their listeners.
+/// New sockets of one worker.
 #[derive(Debug, Default)]
 pub(crate) struct Sockets {
+    /// By the names of their listeners.
     pub(crate) streams: Vec<(Arc<str>, Bound)>,
-    pub(crate) quic: Vec<(Arc<str>, QuicSocket)>,
+    /// Of whichever listener is at their address.
+    pub(crate) quic: Vec<QuicSocket>,
 }
 
 /// The tasks that accept, by the name of their listener.
-#[derive(Debug, Default)]
-struct Accepting {
-    streams: HashMap<Arc<str>, AbortHandle>,
-    quic: HashMap<Arc<str>, AbortHandle>,
-}
+type Accepting = HashMap<Arc<str>, AbortHandle>;
 
 /// Runs a worker until it was told to drain and has. To be called on a local runtime.
 pub(crate) async fn run(
@@ -65,8 +63,9 @@ pub(crate) async fn run(
                     listen(&worker, &mut accepting, sockets)?;
                 }
                 Some(Command::Drain) | None => {
-                    let Accepting { streams, quic } = &mut accepting;
-                    streams.drain().chain(quic.drain()).for_each(|(_, task)| task.abort());
+                    for (_, task) in accepting.drain() {
+                        task.abort();
+                    }
                     worker.drain();
                 }
             },
@@ -81,19 +80,8 @@ pub(crate) async fn run(
 /// Stops accepting where the snapshot has no listener any more, or where a new socket takes the place of the old one.
 fn stop_gone(worker: &Worker, accepting: &mut Accepting, sockets: &Sockets) {
     let snapshot = worker.snapshot();
-    let Sockets { streams, quic } = sockets;
-    retain(&mut accepting.streams, |name| {
-        snapshot.listener(name).is_some() && !streams.iter().any(|(new, _)| new == name)
-    });
-    retain(&mut accepting.quic, |name| {
-        let has_quic = snapshot.listener(name).is_some_and(|listener| listener.quic.is_some());
-        has_quic && !quic.iter().any(|(new, _)| new == name)
-    });
-}
-
-fn retain(tasks: &mut HashMap<Arc<str>, AbortHandle>, stays: impl Fn(&Arc<str>) -> bool) {
-    tasks.retain(|name, task| {
-        let stays = stays(name);
+    accepting.retain(|name, task| {
+        let stays = snapshot.listener(name).is_some() && !sockets.streams.iter().any(|(new, _)| new == name);
         if !stays {
             task.abort();
         }
@@ -104,15 +92,10 @@ fn retain(tasks: &mut HashMap<Arc<str>, AbortHandle>, stays: impl Fn(&Arc<str>) 
 fn listen(worker: &Rc<Worker>, accepting: &mut Accepting, sockets: Sockets) -> io::Result<()> {
     for (name, bound) in sockets.streams {
         let task = spawn_local(accept(Rc::clone(worker), Rc::from(&*name), bound.listen()?));
-        accepting.streams.insert(name, task.abort_handle());
+        accepting.insert(name, task.abort_handle());
     }
-    let snapshot = worker.snapshot();
-    for (name, socket) in sockets.quic {
-        let Some(quic) = snapshot.listener(&name).and_then(|listener| listener.quic.as_ref()) else {
-            continue;
-        };
-        let task = spawn_local(quic::accept(Rc::clone(worker), Rc::from(&*name), socket.listen(quic)?));
-        accepting.quic.insert(name, task.abort_handle());
+    for socket in sockets.quic {
+        quic::listen(worker, socket)?;
     }
     Ok(())
 }

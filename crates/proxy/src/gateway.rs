@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -50,6 +51,9 @@ pub struct Gateway {
     workers: Vec<Running>,
     /// What each listener is bound to, by name.
     bound: AllBound,
+    /// The addresses that are open for QUIC, each with the worker that has its socket: to the end, since connections may go on there
+    /// when its listener is gone or moved.
+    quic: HashMap<SocketAddr, usize>,
     writers: HashMap<Arc<str>, LogWriter>,
     background: Background,
 }
@@ -64,8 +68,6 @@ struct BoundTo {
     wanted: ListenAddress,
     /// With the port that was chosen.
     actual: ListenAddress,
-    /// Whether the port is open for QUIC too.
-    quic: bool,
 }
 
 struct Running {
@@ -83,6 +85,7 @@ impl Gateway {
             retired: Vec::new(),
             workers: Vec::new(),
             bound: HashMap::new(),
+            quic: HashMap::new(),
             writers: HashMap::new(),
             background: Background::default(),
             options,
@@ -90,9 +93,8 @@ impl Gateway {
         gateway.open_logs(&snapshot)?;
         gateway.find_endpoints(&snapshot).await;
         let (sockets, bound) = gateway.bind_new(&snapshot)?;
-        gateway.bound = bound;
         gateway.background.adopt(&snapshot).await;
-        gateway.tell_ports(&snapshot);
+        gateway.hold(bound, &sockets, &snapshot);
         for (index, sockets) in sockets.into_iter().enumerate() {
             let running = gateway.start_worker(index, sockets)?;
             gateway.workers.push(running);
@@ -119,8 +121,8 @@ impl Gateway {
         let (sockets, bound) = self.bind_new(&snapshot)?;
         self.find_endpoints(&snapshot).await;
         self.background.adopt(&snapshot).await;
-        let before = std::mem::replace(&mut self.bound, bound);
-        self.tell_ports(&snapshot);
+        let before = std::mem::take(&mut self.bound);
+        self.hold(bound, &sockets, &snapshot);
         for (worker, sockets) in self.workers.iter().zip(sockets) {
             // A worker that is gone has told why in the log.
             let _ = worker.commands.send(Command::Adopt(Arc::clone(&snapshot), sockets));
@@ -178,15 +180,21 @@ impl Gateway {
         in_time
     }
 
-    /// Lets listeners tell their clients where HTTP/3 is spoken.
-    fn tell_ports(&self, snapshot: &Snapshot) {
+    /// Remembers what was bound, and lets listeners tell their clients where HTTP/3 is spoken.
+    fn hold(&mut self, bound: AllBound, sockets: &[Sockets], snapshot: &Snapshot) {
+        for (worker, sockets) in sockets.iter().enumerate() {
+            self.quic.extend(sockets.quic.iter().map(|socket| (socket.address(), worker)));
+        }
         for listener in &snapshot.listeners {
-            let port = match self.bound.get(&listener.name) {
-                Some(BoundTo { actual: ListenAddress::Tcp(address), quic: true, .. }) => address.port(),
+            let port = match bound.get(&listener.name) {
+                Some(BoundTo { actual: ListenAddress::Tcp(address), .. }) if listener.quic.is_some() => {
+                    address.port()
+                }
                 _ => 0,
             };
             listener.shared.http3_port.store(port, Ordering::Relaxed);
         }
+        self.bound = bound;
     }
 
     fn start_worker(&self, index: usize, sockets: Sockets) -> io::Result<Running> {
@@ -226,19 +234,28 @@ impl Gateway {
                 Some(before) => before.actual.clone(),
                 None => self.bind(&listener.address, name, &mut sockets).map_err(said)?,
             };
-            let had_quic = before.is_some_and(|before| before.quic);
-            if let ListenAddress::Tcp(address) = &actual
-                && listener.quic.is_some()
-                && !had_quic
-            {
-                let socket = QuicSocket::bind(*address).map_err(said)?;
-                let worker = usize::from(listener.number) % self.options.workers;
-                sockets[worker].quic.push((Arc::clone(name), socket));
-            }
-            let quic = listener.quic.is_some();
-            bound.insert(Arc::clone(name), BoundTo { wanted: listener.address.clone(), actual, quic });
+            bound.insert(Arc::clone(name), BoundTo { wanted: listener.address.clone(), actual });
         }
+        self.bind_quic(snapshot, &bound, &mut sockets)?;
         Ok((sockets, bound))
+    }
+
+    /// Binds what is new for QUIC, in one worker each.
+    fn bind_quic(&self, snapshot: &Snapshot, bound: &AllBound, sockets: &mut [Sockets]) -> io::Result<()> {
+        for listener in snapshot.listeners.iter().filter(|listener| listener.quic.is_some()) {
+            let Some(BoundTo { actual: ListenAddress::Tcp(address), .. }) = bound.get(&listener.name) else {
+                continue;
+            };
+            if self.quic.contains_key(address) {
+                continue;
+            }
+            let holds = self.quic.keys().any(|open| open.port() == address.port());
+            let socket = QuicSocket::bind(*address, holds).map_err(|error| {
+                io::Error::new(error.kind(), cannot_bind(&listener.name, &listener.address, &error))
+            })?;
+            sockets[usize::from(listener.number) % self.options.workers].quic.push(socket);
+        }
+        Ok(())
     }
 
     /// Binds one listener, and answers with the port that was chosen.
@@ -248,7 +265,10 @@ impl Gateway {
         name: &Arc<str>,
         sockets: &mut [Sockets],
     ) -> io::Result<ListenAddress> {
-        let holds = self.bound.values().any(|held| held.wanted == *address || held.actual == *address);
+        let holds = self.bound.values().any(|held| {
+            let is_port = matches!((&held.actual, address), (ListenAddress::Tcp(held), ListenAddress::Tcp(new)) if held.port() == new.port());
+            is_port || held.wanted == *address
+        });
         let new = bind(address, self.options.workers, holds)?;
         let actual = new.first().map_or_else(|| address.clone(), |first| first.address().clone());
         for (worker, socket) in sockets.iter_mut().zip(new) {

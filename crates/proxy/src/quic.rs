@@ -1,11 +1,14 @@
-//! Accepts connections of QUIC for one listener, does their handshakes, and has HTTP/3 spoken on them: what `accept` and `greet`
-//! are for those over TCP.
+//! Accepts connections of QUIC, does their handshakes, and has HTTP/3 spoken on them: what `accept` and `greet` are for those
+//! over TCP. A socket serves the listener that is at its address, whatever its name, and refuses where none is.
 
 use std::cell::Cell;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use maitred_net::{QuicIncoming, QuicListener};
+use maitred_net::{ListenAddress, QuicIncoming, QuicListener, QuicSocket};
 use maitred_telemetry::ConnectionRefusal;
 use maitred_wire::h3;
 use tokio::task::spawn_local;
@@ -13,6 +16,7 @@ use tokio::task::spawn_local;
 use crate::connection::Arrival;
 use crate::greet::facts_of;
 use crate::listener::{Admitted, ListenerSettings};
+use crate::snapshot::Snapshot;
 use crate::streams::{self, Client, Greeting, Streams};
 use crate::worker::{Counted, Worker};
 
@@ -20,19 +24,42 @@ use crate::worker::{Counted, Worker};
 /// attacker who names other addresses gets no further, and keeps nothing busy.
 const UNPROVEN: usize = 64;
 
-/// Accepts connections until it is aborted.
-pub(crate) async fn accept(worker: Rc<Worker>, name: Rc<str>, listener: QuicListener) {
+/// Puts a socket into the worker's event loop, and accepts connections for as long as the worker lives.
+pub(crate) fn listen(worker: &Rc<Worker>, socket: QuicSocket) -> io::Result<()> {
+    let address = socket.address();
+    let snapshot = worker.snapshot();
+    let Some(quic) = at(&snapshot.shared, address).and_then(|listener| listener.quic.as_ref()) else {
+        return Ok(());
+    };
+    spawn_local(accept(Rc::clone(worker), address, socket.listen(quic)?));
+    Ok(())
+}
+
+/// The listener that has this address open for QUIC.
+fn at(snapshot: &Snapshot, address: SocketAddr) -> Option<&Arc<ListenerSettings>> {
+    snapshot.listeners.iter().find(|listener| {
+        // What a listener at all addresses took over from one at this.
+        let is_here = |ip: IpAddr| ip == address.ip() || ip.is_unspecified();
+        let is_there = matches!(listener.address, ListenAddress::Tcp(wanted) if is_here(wanted.ip()));
+        is_there && listener.http3_port().is_some_and(|port| port.get() == address.port())
+    })
+}
+
+async fn accept(worker: Rc<Worker>, address: SocketAddr, listener: QuicListener) {
     let greetings = Rc::new(Cell::new(0));
     while let Some(incoming) = listener.accept().await {
         let snapshot = worker.snapshot();
-        let settings = snapshot.shared.listeners.iter().find(|listener| *listener.name == *name);
-        let Some(settings) = settings else { return };
+        let settings = at(&snapshot.shared, address).filter(|_| !worker.is_draining());
+        let Some(settings) = settings else {
+            incoming.refuse();
+            continue;
+        };
         if greetings.get() >= UNPROVEN && !incoming.is_proven() {
             incoming.ask_for_proof();
             continue;
         }
-        let peer = incoming.peer().ip().to_canonical();
-        match Admitted::admit(settings, &name, peer, worker.index) {
+        let name = Rc::from(&*settings.name);
+        match Admitted::admit(settings, &name, incoming.peer().ip().to_canonical(), worker.index) {
             Ok(admitted) => {
                 let (worker, settings) = (Rc::clone(&worker), Arc::clone(settings));
                 let counted = Counted::new(&worker);
@@ -48,7 +75,7 @@ pub(crate) async fn accept(worker: Rc<Worker>, name: Rc<str>, listener: QuicList
             }
         }
     }
-    tracing::error!(listener = %name, "the socket of QUIC is gone: HTTP/3 is not spoken any more");
+    tracing::error!(%address, "the socket of QUIC is gone: HTTP/3 is not spoken there any more");
 }
 
 /// Does the handshake with one client, and serves it to its end.
@@ -60,11 +87,11 @@ async fn greet(
     greeting: Greeting,
 ) {
     let Some(quic) = &settings.quic else { return incoming.refuse() };
-    let peer = incoming.peer();
+    let (peer, port) = (incoming.peer(), settings.http3_port().map_or(0, NonZeroU16::get));
     let timer = worker.timers.timer();
     timer.set(worker.clock.now() + worker.snapshot().shared.limits.head_timeout);
     let accepted = {
-        let mut accepted = std::pin::pin!(incoming.accept(quic));
+        let mut accepted = std::pin::pin!(incoming.accept(quic, port));
         std::future::poll_fn(|cx| match accepted.as_mut().poll(cx) {
             std::task::Poll::Ready(accepted) => std::task::Poll::Ready(Some(accepted)),
             std::task::Poll::Pending => timer.poll_fired(cx).map(|()| None),

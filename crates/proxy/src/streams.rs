@@ -120,11 +120,11 @@ impl Streams {
         }
     }
 
-    /// Where the client is now, if it may move.
-    fn peer(&self) -> Option<IpAddr> {
+    /// Whether the client has done its part of the beginning.
+    fn has_begun(&self) -> bool {
         match self {
-            Self::Http2(_) => None,
-            Self::Http3(http3, _) => Some(http3.peer().ip().to_canonical()),
+            Self::Http2(http2) => http2.progress() > 0,
+            Self::Http3(http3, _) => http3.is_handshaken(),
         }
     }
 }
@@ -158,9 +158,8 @@ pub(crate) async fn serve(worker: &Rc<Worker>, streams: Streams, client: Client,
     loop {
         match watched.next(worker).await {
             Came::Stream(stream) => {
-                let peer = watched.streams.peer().unwrap_or(watched.client.peer);
-                let client = Client { peer, ..watched.client.clone() };
-                spawn_local(one_stream(Rc::clone(worker), client, *stream));
+                // Whom the handshake was done with: where packets come from later, anybody may write on them.
+                spawn_local(one_stream(Rc::clone(worker), watched.client.clone(), *stream));
             }
             Came::Time => watched.look(worker),
             Came::End => return,
@@ -208,12 +207,13 @@ impl Watched {
         let now = worker.clock.now();
         let limits = &worker.snapshot().shared.limits;
         // Until its handshake is done a client has as long as for a head.
-        let most = if self.progress == 0 { limits.head_timeout } else { limits.idle_timeout };
+        let has_begun = self.streams.has_begun();
+        let most = if has_begun { limits.idle_timeout } else { limits.head_timeout };
         if self.progress != self.streams.progress() {
             (self.progress, self.since) = (self.streams.progress(), now);
         } else if self.streams.streams() == 0 {
             match now.saturating_duration_since(self.since) {
-                idle if idle >= 2 * most => self.streams.abort(),
+                idle if idle >= 2 * most || !has_begun && idle >= most => self.streams.abort(),
                 idle if idle >= most => self.streams.drain(),
                 _ => {}
             }

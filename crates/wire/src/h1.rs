@@ -15,7 +15,7 @@ mod writer;
 
 pub use body::{BodyDecoder, Step};
 pub use client::{Client, ClientBody};
-pub(crate) use encode::OF_THE_CONNECTION;
+pub(crate) use encode::{NOT_IN_TRAILERS, OF_THE_CONNECTION};
 pub use encode::{ResponseTo, chunk_head, encode_request, encode_response};
 pub(crate) use framing::{announced, is_lookalike};
 pub use head_end::HeadEnd;

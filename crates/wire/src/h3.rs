@@ -7,6 +7,7 @@
 //! thinks of errors ends in [`errors`]. No clock, as in [`h2`](crate::h2).
 
 mod errors;
+mod framing;
 mod handshake;
 mod incoming;
 mod outgoing;

@@ -228,8 +228,8 @@ impl<S: AsyncWrite + Unpin> ServerSide<S> {
             Self::Http1 { server, stream } => server.poll_flush(cx, stream),
             // Its head is on its way already.
             Self::Http2(stream) if stream.has_responded() => BodySink::poll_flush(&mut **stream, cx),
-            Self::Http3(stream) if stream.has_responded() => BodySink::poll_flush(&mut **stream, cx),
-            Self::Http2(_) | Self::Http3(_) => Poll::Ready(Ok(())),
+            Self::Http2(_) => Poll::Ready(Ok(())),
+            Self::Http3(stream) => BodySink::poll_flush(&mut **stream, cx),
         }
     }
 }

@@ -12,7 +12,9 @@ use aws_lc_rs::digest::{Context, SHA256};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::server::{
+    ClientHello, NoServerSessionStorage, ResolvesServerCert, StoresServerSessions, WebPkiClientVerifier,
+};
 use rustls::{Connection, HandshakeKind, ServerConfig, ServerConnection};
 
 use super::by_name::{ByName, Names};
@@ -77,6 +79,7 @@ struct Compiled {
     /// What differs for clients that connected to these addresses.
     by_address: HashMap<IpAddr, Arc<ServerConfig>>,
     asks_clients: bool,
+    tickets: Arc<TicketKeys>,
     certificates: Vec<CertificateSummary>,
     /// A certificate that comes from elsewhere, and how its names are proved.
     issued: Option<(Issued, Arc<ServerConfig>)>,
@@ -98,6 +101,17 @@ pub struct Handshaken {
     pub version: TlsVersion,
     /// Whether an earlier session was resumed.
     pub is_resumed: bool,
+}
+
+/// What the TLS of a listener is made of, as QUIC needs it.
+pub(crate) struct TlsParts<'a> {
+    pub(crate) config: &'a ServerConfig,
+    /// What differs for clients that connected to these addresses.
+    pub(crate) by_address: &'a HashMap<IpAddr, Arc<ServerConfig>>,
+    /// Whether clients are asked for certificates.
+    pub(crate) asks_clients: bool,
+    /// Where sessions are remembered that are resumed with early data.
+    pub(crate) sessions: &'a Arc<dyn StoresServerSessions>,
 }
 
 impl ServerTls {
@@ -125,7 +139,9 @@ impl ServerTls {
         let certificates = identities.into_iter().map(|identity| identity.summary).collect();
         let (config, warnings) = (Arc::new(config), problems);
         let asks_clients = settings.client_auth.is_some();
-        let compiled = Compiled { config, by_address, asks_clients, certificates, issued: None, warnings };
+        let tickets = Arc::clone(&settings.tickets);
+        let compiled =
+            Compiled { config, by_address, asks_clients, tickets, certificates, issued: None, warnings };
         Ok(Self { compiled: Arc::new(compiled) })
     }
 
@@ -147,6 +163,7 @@ impl ServerTls {
             config,
             by_address: HashMap::new(),
             asks_clients: settings.client_auth.is_some(),
+            tickets: Arc::clone(&settings.tickets),
             certificates: Vec::new(),
             issued: Some((issued, proving)),
             warnings: problems,
@@ -200,11 +217,10 @@ impl ServerTls {
         })
     }
 
-    /// What it is made of, for QUIC: the library's form, what of it differs for clients that connected to these addresses, and
-    /// whether clients are asked for certificates.
-    pub(crate) fn parts(&self) -> (&ServerConfig, &HashMap<IpAddr, Arc<ServerConfig>>, bool) {
-        let Compiled { config, by_address, asks_clients, .. } = &*self.compiled;
-        (config, by_address, *asks_clients)
+    /// What it is made of, for QUIC.
+    pub(crate) fn parts(&self) -> TlsParts<'_> {
+        let Compiled { config, by_address, asks_clients, tickets, .. } = &*self.compiled;
+        TlsParts { config, by_address, asks_clients: *asks_clients, sessions: tickets.early() }
     }
 
     /// Says that there is no certificate where that is why a handshake failed on this side.

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs::Ticketer;
-use rustls::server::ProducesTickets;
+use rustls::server::{ProducesTickets, ServerSessionMemoryCache, StoresServerSessions};
 
 /// Bytes that tell in a ticket what was demanded of the client.
 pub(super) type Scope = [u8; 32];
@@ -15,13 +15,24 @@ pub(super) type Scope = [u8; 32];
 #[derive(Debug)]
 pub struct TicketKeys {
     rotating: Arc<dyn ProducesTickets>,
+    /// Sessions that are resumed with early data, each once, of clients that are not asked for certificates.
+    early: Arc<dyn StoresServerSessions>,
 }
+
+/// Sessions that are remembered for early data: some 2 KB each.
+const EARLY_SESSIONS: usize = 2048;
 
 impl TicketKeys {
     /// Makes the keys. It fails only where the system gives no random bytes.
     pub fn new() -> io::Result<Arc<Self>> {
         let rotating = Ticketer::new().map_err(io::Error::other)?;
-        Ok(Arc::new(Self { rotating }))
+        let early = ServerSessionMemoryCache::new(EARLY_SESSIONS);
+        Ok(Arc::new(Self { rotating, early }))
+    }
+
+    /// Where sessions are remembered that are resumed with early data.
+    pub(super) fn early(&self) -> &Arc<dyn StoresServerSessions> {
+        &self.early
     }
 
     /// Tickets that only the same `scope` accepts. Resuming skips the client's certificate: a ticket from a listener that

@@ -14,6 +14,9 @@ pub(crate) const OF_THE_CONNECTION: KnownSet = KnownSet::of(&[
     Known::Upgrade,
 ]);
 
+/// What trailers must not say: what only makes sense before the body (RFC 9110 section 6.5.1), and what belongs to a connection.
+pub(crate) const NOT_IN_TRAILERS: KnownSet = OF_THE_CONNECTION.with(Known::Host);
+
 /// Writes the head of a request to a service. `upgrade` asks for another protocol on this connection.
 pub fn encode_request(head: &RequestHead, length: BodyLength, upgrade: Option<&[u8]>, out: &mut Vec<u8>) {
     out.extend_from_slice(head.method.as_str().as_bytes());

@@ -5,10 +5,10 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use maitred_http::{BodyLength, Fields, KnownSet};
+use maitred_http::{BodyLength, Fields};
 use tokio::io::AsyncWrite;
 
-use super::encode::chunk_head;
+use super::encode::{NOT_IN_TRAILERS, chunk_head};
 use crate::buffer::{give_text, take_text};
 use crate::error::Broken;
 
@@ -188,7 +188,7 @@ impl Writer {
         let out = self.head();
         out.extend_from_slice(b"0\r\n");
         if let Some(trailers) = trailers {
-            trailers.write_to(out, KnownSet::EMPTY);
+            trailers.write_to(out, NOT_IN_TRAILERS);
         }
         out.extend_from_slice(b"\r\n");
     }

@@ -7,10 +7,7 @@ use ::http::header::{COOKIE, HOST, HeaderMap, HeaderName, HeaderValue};
 use maitred_http::{Fields, Known, KnownSet, is_token};
 
 use crate::error::Refusal;
-use crate::h1::{OF_THE_CONNECTION, is_lookalike};
-
-/// What trailers must not say: what only makes sense before the body (RFC 9110 section 6.5.1), and what belongs to a connection.
-pub(crate) const NOT_IN_TRAILERS: KnownSet = OF_THE_CONNECTION.with(Known::Host);
+use crate::h1::is_lookalike;
 
 /// The names that we know, as the library wants them, by their number.
 static NAMES: LazyLock<Vec<HeaderName>> = LazyLock::new(|| {
@@ -64,6 +61,21 @@ fn check(name: &HeaderName, value: &HeaderValue) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// What belongs to a connection of HTTP/1.1 has no place in a message of HTTP/3 (RFC 9114 section 4.2), and the library lets it
+/// pass; that of HTTP/2 does not.
+pub(crate) fn check_fields(map: &HeaderMap) -> Result<(), Refusal> {
+    const OF_HTTP1: [&str; 5] =
+        ["connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade"];
+    if OF_HTTP1.iter().any(|name| map.contains_key(*name)) {
+        return Err(Refusal::Bad("a field of the connection has no place in HTTP/3"));
+    }
+    let is_trailers = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"trailers");
+    if !map.get_all(::http::header::TE).iter().all(is_trailers) {
+        return Err(Refusal::Bad("TE says something other than trailers"));
+    }
+    Ok(())
+}
+
 /// The library's map of `fields` but for those in `but`.
 pub(crate) fn header_map(fields: &Fields, but: KnownSet) -> Result<HeaderMap, Refusal> {
     const BAD: Refusal = Refusal::Bad("a field cannot be sent over HTTP/2");
@@ -83,6 +95,7 @@ pub(crate) fn header_map(fields: &Fields, but: KnownSet) -> Result<HeaderMap, Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::h1::OF_THE_CONNECTION;
 
     fn map(lines: &[(&str, &str)]) -> HeaderMap {
         let mut map = HeaderMap::new();

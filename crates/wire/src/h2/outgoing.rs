@@ -9,10 +9,11 @@ use maitred_http::{BodyLength, Fields};
 
 use super::chunk::Chunk;
 use super::errors;
-use super::fields::{NOT_IN_TRAILERS, header_map};
+use super::fields::header_map;
 use super::vitals::{Place, Vitals};
 use crate::buffer::{Buffer, FRAME};
 use crate::error::{Broken, Refusal, Reset};
+use crate::h1::NOT_IN_TRAILERS;
 
 #[derive(Debug)]
 pub(super) struct Outgoing {

@@ -12,20 +12,24 @@ use maitred_http::{BodyLength, Fields};
 use super::errors;
 use super::transport::{Fate, RecvStream};
 use crate::error::{Broken, Refusal};
-use crate::h2::fields::take_fields;
+use crate::h2::fields::{check_fields, take_fields};
 use crate::h2::vitals::Vitals;
 use crate::stream::Piece;
 
 /// The half of a request's stream that the client sends.
 type Half = RequestStream<RecvStream, Bytes>;
 
+/// More came than `Content-Length` says.
+const LONGER: Refusal = Refusal::Bad("the body is longer than announced");
+
 pub(super) struct Incoming {
     /// None once nobody wants the body: the client is told so.
     stream: Option<Half>,
     piece: Bytes,
     part: Part,
-    /// Bytes that were announced and have not come; none where nothing was announced.
-    left: Option<u64>,
+    /// Bytes that have come, and how many were announced, where that is known.
+    came: u64,
+    announced: Option<u64>,
     trailers: Option<Box<Fields>>,
     most_fields: usize,
     fate: Arc<Fate>,
@@ -43,16 +47,38 @@ impl Incoming {
     /// The body of `stream`, whose trailers may have `most_fields`.
     pub(super) fn new(stream: Half, most_fields: usize, fate: Arc<Fate>, vitals: Rc<Vitals>) -> Self {
         let (piece, part) = (Bytes::new(), Part::Body);
-        Self { stream: Some(stream), piece, part, left: None, trailers: None, most_fields, fate, vitals }
+        Self {
+            stream: Some(stream),
+            piece,
+            part,
+            came: 0,
+            announced: None,
+            trailers: None,
+            most_fields,
+            fate,
+            vitals,
+        }
     }
 
-    /// Says how long the body is to be: the library does not hold the client to it (RFC 9114 section 4.1.2).
-    pub(super) fn announce(&mut self, length: BodyLength) {
-        self.left = match length {
+    /// Says how long the body is to be, of which a part may have come: the library does not hold the client to it (RFC 9114
+    /// section 4.1.2).
+    pub(super) fn announce(&mut self, length: BodyLength) -> Result<(), Refusal> {
+        self.announced = match length {
             BodyLength::Known(length) => Some(length),
             BodyLength::None => Some(0),
             BodyLength::Unknown => None,
         };
+        self.check_length()
+    }
+
+    fn check_length(&self) -> Result<(), Refusal> {
+        match self.announced {
+            Some(announced) if self.came > announced => Err(LONGER),
+            Some(announced) if self.came < announced && self.part == Part::End => {
+                Err(Refusal::Bad("the body is shorter than announced"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether the body has ended, and all of it was consumed.
@@ -71,11 +97,8 @@ impl Incoming {
         if !self.piece.is_empty() {
             return Poll::Ready(Ok(Piece::Bytes));
         }
-        let polled = self.poll_next(cx);
-        if polled.is_pending() && self.fate.was_full() {
-            return Poll::Ready(Err(errors::TOO_LARGE.into()));
-        }
-        polled
+        let fate = Arc::clone(&self.fate);
+        fate.wants_too_much(|| self.poll_next(cx))?
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Piece, Broken>> {
@@ -86,10 +109,9 @@ impl Incoming {
                 break;
             };
             let came = came.copy_to_bytes(came.remaining());
-            if let Some(left) = &mut self.left {
-                *left = left
-                    .checked_sub(came.len() as u64)
-                    .ok_or(Refusal::Bad("the body is longer than announced"))?;
+            self.came += came.len() as u64;
+            if self.announced.is_some_and(|announced| self.came > announced) {
+                return Poll::Ready(Err(LONGER.into()));
             }
             if !came.is_empty() {
                 self.piece = came;
@@ -98,14 +120,13 @@ impl Incoming {
         }
         if self.part == Part::Trailers {
             if let Some(map) = ready!(stream.poll_recv_trailers(cx)).map_err(errors::of_stream)? {
+                check_fields(&map)?;
                 let mut trailers = Box::<Fields>::default();
                 take_fields(&map, self.most_fields, &mut trailers)?;
                 self.trailers = Some(trailers);
             }
             self.part = Part::End;
-            if self.left.is_some_and(|left| left > 0) {
-                return Poll::Ready(Err(Refusal::Bad("the body is shorter than announced").into()));
-            }
+            self.check_length()?;
         }
         Poll::Ready(Ok(Piece::End))
     }

@@ -2,7 +2,6 @@
 //! takes the stream's half along and gives it back, and the next one waits for it.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use ::h3::error::{Code, StreamError};
@@ -15,7 +14,8 @@ use super::errors;
 use super::transport::{Fate, Later, SendStream};
 use crate::buffer::FRAME;
 use crate::error::{Broken, Refusal};
-use crate::h2::fields::{NOT_IN_TRAILERS, header_map};
+use crate::h1::NOT_IN_TRAILERS;
+use crate::h2::fields::header_map;
 use crate::h2::vitals::Vitals;
 
 /// The half of a request's stream that the gateway sends.
@@ -31,7 +31,6 @@ pub(super) struct Outgoing {
     is_ended: bool,
     /// The protocol has no way to say what was to be said.
     unsayable: Option<Refusal>,
-    fate: Arc<Fate>,
     vitals: Rc<Vitals>,
 }
 
@@ -50,10 +49,11 @@ enum Part {
 }
 
 impl Outgoing {
-    pub(super) fn new(half: Half, fate: Arc<Fate>, vitals: Rc<Vitals>) -> Self {
+    /// The half of a stream that is reset with an error, should it be dropped before its end.
+    pub(super) fn new(half: Half, fate: &Fate, vitals: Rc<Vitals>) -> Self {
         fate.reset_with(Code::H3_INTERNAL_ERROR);
         let state = State::Ready(Box::new(half));
-        Self { state, left: None, has_begun: false, is_ended: false, unsayable: None, fate, vitals }
+        Self { state, left: None, has_begun: false, is_ended: false, unsayable: None, vitals }
     }
 
     /// Sends an interim response.
@@ -102,8 +102,12 @@ impl Outgoing {
         Poll::Ready(Ok(taken))
     }
 
+    /// Sends what was said so far, be it an interim response alone.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
-        self.poll_sent(cx)
+        match self.unsayable {
+            Some(refusal) => Poll::Ready(Err(refusal.into())),
+            None => self.poll_rest(cx),
+        }
     }
 
     pub(super) fn poll_finish(
@@ -167,11 +171,6 @@ impl Outgoing {
             })),
             State::Broken => State::Broken,
         };
-    }
-
-    /// What the stream is reset with when it is dropped before its end.
-    pub(super) fn reset_with(&self, code: Code) {
-        self.fate.reset_with(code);
     }
 }
 

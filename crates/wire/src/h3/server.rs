@@ -11,7 +11,7 @@ use quinn::{VarInt, ZeroRttAccepted};
 use super::errors;
 use super::handshake::Handshake;
 use super::stream::ServerStream;
-use super::transport::{Last, Later, Transport};
+use super::transport::{Aside, Later, Transport};
 use crate::error::Broken;
 use crate::h2::vitals::Vitals;
 use crate::limits::Limits;
@@ -19,7 +19,13 @@ use crate::limits::Limits;
 type Connection = ::h3::server::Connection<Transport, Bytes>;
 
 /// Bytes of a stream that may be held beside those of a head: what was read ahead, and the body's piece that is being sent.
-const READ_AHEAD: usize = 64 << 10;
+const READ_AHEAD: usize = 32 << 10;
+/// The largest head that the library can read: beyond it, its map of fields could not be made.
+const MOST_HEAD: usize = 512 << 10;
+/// Requests after which a connection is to be made anew: the libraries keep a little of each until it ends.
+const MOST_REQUESTS: u64 = 100_000;
+/// Room for what ends a connection, beside what waits for the client.
+const ROOM_TO_END: u64 = 64 << 10;
 
 /// A client's connection. Its task polls it until it has ended, and each stream that comes is served by a task of its own.
 pub struct ServerConnection {
@@ -28,9 +34,11 @@ pub struct ServerConnection {
     closed: Later<quinn::ConnectionError>,
     handshake: Rc<Handshake>,
     vitals: Rc<Vitals>,
-    last: Last,
+    aside: Rc<Aside>,
     most_fields: usize,
-    streams: usize,
+    streams: u32,
+    unsent: u64,
+    requests: u64,
     ending: Ending,
 }
 
@@ -41,7 +49,7 @@ enum State {
 }
 
 /// How far the end of a connection has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Ending {
     None,
     /// The client is to be told.
@@ -53,20 +61,23 @@ enum Ending {
 impl ServerConnection {
     /// Speaks HTTP/3 on `connection`. Where its handshake goes on while requests come already, `handshake` tells of its end.
     pub fn new(connection: quinn::Connection, handshake: Option<ZeroRttAccepted>, limits: &Limits) -> Self {
-        let last = Last::default();
-        let transport = Transport::new(connection.clone(), Rc::clone(&last), limits.head + READ_AHEAD);
+        let aside = Rc::<Aside>::default();
+        let head = limits.head.min(MOST_HEAD);
+        let transport = Transport::new(connection.clone(), Rc::clone(&aside), head + READ_AHEAD);
         let mut builder = ::h3::server::builder();
-        builder.max_field_section_size(limits.head as u64).send_grease(false);
+        builder.max_field_section_size(head as u64).send_grease(false);
         let closed = connection.clone();
         Self {
             state: State::Opening(Box::pin(async move { builder.build(transport).await })),
+            handshake: Rc::new(Handshake::new(connection.clone(), handshake)),
             connection,
             closed: Box::pin(async move { closed.closed().await }),
-            handshake: Rc::new(Handshake::new(handshake)),
             vitals: Rc::new(Vitals::new(&limits.http2)),
-            last,
+            aside,
             most_fields: limits.fields,
-            streams: limits.http2.streams as usize,
+            streams: limits.http2.streams,
+            unsent: limits.http2.connection_unsent as u64,
+            requests: 0,
             ending: Ending::None,
         }
     }
@@ -92,9 +103,11 @@ impl ServerConnection {
                 State::Open(connection) => {
                     if self.ending == Ending::Wanted {
                         self.ending = Ending::Told;
-                        // Three bytes; where the client has no room for them it is not told. Requests that were on
-                        // their way are still taken, since the client could not know.
-                        let _ = std::pin::pin!(connection.shutdown(self.streams)).poll(cx);
+                        // Requests that were on their way are still taken, since the client could not know.
+                        self.aside.refuse_after(u64::from(self.streams));
+                        // Not behind what waits for the client. One that gives the few bytes no room is not told.
+                        self.connection.set_send_window(self.unsent + ROOM_TO_END);
+                        let _ = std::pin::pin!(connection.shutdown(self.streams as usize)).poll(cx);
                     }
                     if !self.vitals.has_hands() || self.vitals.is_closing() {
                         return self.poll_closed(cx);
@@ -102,7 +115,11 @@ impl ServerConnection {
                     let accepted = std::pin::pin!(connection.accept()).poll(cx);
                     match ready!(accepted) {
                         Ok(Some(resolver)) => {
-                            let Some(arrived) = self.last.take() else { continue };
+                            let Some(arrived) = self.aside.arrived.take() else { continue };
+                            self.requests += 1;
+                            if self.requests == MOST_REQUESTS {
+                                self.ending = self.ending.max(Ending::Wanted);
+                            }
                             let handshake = Rc::clone(&self.handshake);
                             let stream = ServerStream::new(
                                 resolver,
@@ -156,11 +173,6 @@ impl ServerConnection {
     /// Whether the handshake is done.
     pub fn is_handshaken(&self) -> bool {
         self.handshake.is_done()
-    }
-
-    /// Where the client is now: it may move.
-    pub fn peer(&self) -> std::net::SocketAddr {
-        self.connection.remote_address()
     }
 
     /// A number that grows whenever something happened that matters: the handshake, a request, a part of a body that was

@@ -19,6 +19,7 @@ use super::outgoing::Outgoing;
 use super::transport::{Arrived, BidiStream, Later, Transport};
 use crate::error::{Broken, Refusal};
 use crate::h1::RequestFraming;
+use crate::h2::fields::check_fields;
 use crate::h2::request::read_request;
 use crate::h2::response::{is_whole, write_response};
 use crate::h2::vitals::Vitals;
@@ -38,8 +39,8 @@ pub struct ServerStream {
     handshake: Rc<Handshake>,
     method: Method,
     has_responded: bool,
-    /// What [`poll_reset`](Self::poll_reset) waited for has come.
-    is_stopped: bool,
+    /// The client has all of the answer, or wants no more of it.
+    is_over: bool,
     most_fields: usize,
     vitals: Rc<Vitals>,
 }
@@ -75,7 +76,7 @@ impl ServerStream {
             handshake,
             method: Method::Get,
             has_responded: false,
-            is_stopped: false,
+            is_over: false,
             most_fields,
             vitals: Rc::clone(vitals),
         }
@@ -85,14 +86,14 @@ impl ServerStream {
     /// the handshake was done, waits for that (RFC 8470 section 3).
     pub fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
         if let Progress::Resolving(resolving) = &mut self.progress {
-            let resolved = match resolving.as_mut().poll(cx) {
-                Poll::Ready(resolved) => resolved,
-                Poll::Pending if self.arrived.fate.was_full() => {
-                    self.arrived.fate.reset_with(Code::H3_EXCESSIVE_LOAD);
+            let fate = &self.arrived.fate;
+            let resolved = match fate.wants_too_much(|| resolving.as_mut().poll(cx)) {
+                Ok(resolved) => ready!(resolved),
+                Err(refusal) => {
+                    fate.reset_with(Code::H3_EXCESSIVE_LOAD);
                     self.progress = Progress::Broken;
-                    return Poll::Ready(Err(errors::TOO_LARGE.into()));
+                    return Poll::Ready(Err(refusal.into()));
                 }
-                Poll::Pending => return Poll::Pending,
             };
             self.progress = Progress::Broken;
             let (request, stream) = resolved.map_err(errors::of_stream)?;
@@ -101,7 +102,7 @@ impl ServerStream {
             self.progress = Progress::Open(Box::new(Open {
                 request: Some(request.into_parts().0),
                 incoming: Incoming::new(recv, self.most_fields, Arc::clone(fate), Rc::clone(vitals)),
-                outgoing: Outgoing::new(send, Arc::clone(fate), Rc::clone(vitals)),
+                outgoing: Outgoing::new(send, fate, Rc::clone(vitals)),
             }));
         }
         let Progress::Open(open) = &mut self.progress else {
@@ -109,7 +110,7 @@ impl ServerStream {
         };
         if let Some(parts) = &open.request {
             if self.arrived.is_early && !parts.method.is_safe() {
-                ready!(self.handshake.poll_done(cx));
+                ready!(self.handshake.poll_done(cx))?;
             }
             // Whether a body follows is seen only when it does. Where there is none as a rule, it is worth the wait.
             if matches!(parts.method, ::http::Method::GET | ::http::Method::HEAD) {
@@ -133,9 +134,9 @@ impl ServerStream {
         const NONE: Refusal = Refusal::Bad("there is no head to read");
         let Progress::Open(open) = &mut self.progress else { return Err(NONE) };
         let parts = open.request.take().ok_or(NONE)?;
-        check_fields(&parts)?;
+        check_fields(&parts.headers)?;
         let announced = read_request(parts, Version::H3, open.incoming.is_at_end(), limits, paths, head)?;
-        open.incoming.announce(announced.length);
+        open.incoming.announce(announced.length)?;
         self.method = head.method;
         if self.arrived.is_early && !self.handshake.is_done() {
             head.fields.remove_bytes(b"early-data");
@@ -193,12 +194,14 @@ impl ServerStream {
 
     /// Waits until the client wants no answer any more, or its connection ends.
     pub fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<Broken> {
-        if self.is_stopped {
+        if self.is_over {
             return Poll::Pending;
         }
         let stopped = ready!(self.arrived.stopped.as_mut().poll(cx));
-        self.is_stopped = true;
-        errors::of_stop(stopped).map_or(Poll::Pending, Poll::Ready)
+        self.is_over = true;
+        let Some(broken) = errors::of_stop(stopped) else { return Poll::Pending };
+        self.arrived.fate.cancel();
+        Poll::Ready(broken)
     }
 
     /// Waits until the client has all of the answer, or wants no more of it. As long as the stream is not dropped, its
@@ -206,43 +209,25 @@ impl ServerStream {
     pub fn poll_delivered(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Progress::Open(open) = &mut self.progress else { return Poll::Ready(()) };
         let outgoing = &mut open.outgoing;
-        if self.is_stopped || !outgoing.is_ended() || ready!(outgoing.poll_flush(cx)).is_err() {
+        if self.is_over || !outgoing.is_ended() || ready!(outgoing.poll_flush(cx)).is_err() {
             return Poll::Ready(());
         }
         // However it ended, there is nothing more to wait for.
-        self.is_stopped = self.arrived.stopped.as_mut().poll(cx).is_ready();
-        if self.is_stopped { Poll::Ready(()) } else { Poll::Pending }
+        self.is_over = self.arrived.stopped.as_mut().poll(cx).is_ready();
+        if self.is_over { Poll::Ready(()) } else { Poll::Pending }
     }
-}
-
-/// What belongs to a connection of HTTP/1.1 has no place here (RFC 9114 section 4.2), and the library lets it pass.
-fn check_fields(parts: &Parts) -> Result<(), Refusal> {
-    const OF_HTTP1: [&str; 5] =
-        ["connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade"];
-    if OF_HTTP1.iter().any(|name| parts.headers.contains_key(*name)) {
-        return Err(Refusal::Bad("a field of the connection has no place in HTTP/3"));
-    }
-    let is_trailers = |value: &::http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"trailers");
-    if !parts.headers.get_all(::http::header::TE).iter().all(is_trailers) {
-        return Err(Refusal::Bad("TE says something other than trailers"));
-    }
-    Ok(())
 }
 
 impl Drop for ServerStream {
     fn drop(&mut self) {
+        let fate = &self.arrived.fate;
         match &self.progress {
+            Progress::Open(_) if fate.is_cancelled() => self.vitals.cancelled(),
             Progress::Open(open) if open.outgoing.is_ended() => self.vitals.answered(),
-            Progress::Open(open) => {
-                if open.request.is_some() {
-                    open.outgoing.reset_with(Code::H3_REQUEST_REJECTED);
-                }
-                if self.is_stopped {
-                    self.vitals.cancelled();
-                }
-            }
+            Progress::Open(open) if open.request.is_some() => fate.reset_with(Code::H3_REQUEST_REJECTED),
+            Progress::Open(_) => {}
             Progress::Resolving(_) => {
-                self.arrived.fate.reset_with(Code::H3_REQUEST_REJECTED);
+                fate.reset_with(Code::H3_REQUEST_REJECTED);
                 self.vitals.cancelled();
             }
             // What was to be said of a stream without a request, the library has said.

@@ -1,10 +1,11 @@
 //! QUIC as `h3` wants it. `h3` takes bytes from a stream before it has used those that it holds, and waits for the whole of a
 //! frame that is no DATA; so every byte that it was given counts until it is dropped, and beyond a limit it gets no more.
+//! Of frames it gets only those that it reads as they are meant: see [`framing`](super::framing).
 //!
 //! What is dropped unfinished is not finished, as `quinn` would have it, but reset: nobody may take a part of an answer for
 //! the whole.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -18,8 +19,14 @@ use bytes::{Buf, Bytes};
 use quinn::{ConnectionError, ReadError, StoppedError, VarInt, WriteError};
 use tokio::io::ReadBuf;
 
+use super::errors;
+use super::framing::Framing;
+use crate::error::Refusal;
+
 /// Bytes that are taken from a stream at once.
 const READ: usize = 16 << 10;
+/// What bytes that came together cost besides themselves, roughly: a client may send them one by one.
+const OVERHEAD: usize = 256;
 
 /// A future of this thread.
 pub(super) type Later<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -36,17 +43,36 @@ pub(super) struct Fate {
     is_full: AtomicBool,
     /// The code to reset it with when it is dropped unfinished.
     on_drop: AtomicU64,
+    is_cancelled: AtomicBool,
 }
 
 impl Fate {
     fn new() -> Arc<Self> {
-        let (held, is_full) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Arc::new(Self { held, is_full, on_drop: AtomicU64::new(AS_FINISHED) })
+        Arc::new(Self {
+            held: AtomicUsize::new(0),
+            is_full: AtomicBool::new(false),
+            on_drop: AtomicU64::new(AS_FINISHED),
+            is_cancelled: AtomicBool::new(false),
+        })
     }
 
-    /// Whether more was wanted than may be held since this was asked last.
-    pub(super) fn was_full(&self) -> bool {
-        self.is_full.swap(false, Ordering::Relaxed)
+    /// Polls `h3`: whether it waits for more than it may hold, so that it would wait for ever.
+    pub(super) fn wants_too_much<T>(&self, poll: impl FnOnce() -> Poll<T>) -> Result<Poll<T>, Refusal> {
+        self.is_full.store(false, Ordering::Relaxed);
+        match poll() {
+            Poll::Pending if self.is_full.load(Ordering::Relaxed) => Err(errors::TOO_LARGE),
+            polled => Ok(polled),
+        }
+    }
+
+    /// The client has given the stream up.
+    pub(super) fn cancel(&self) {
+        self.is_cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the client has given the stream up.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.is_cancelled.load(Ordering::Relaxed)
     }
 
     /// What the stream is reset with when it is dropped unfinished.
@@ -64,15 +90,31 @@ pub(super) struct Arrived {
     pub(super) stopped: Later<Result<Option<VarInt>, StoppedError>>,
 }
 
-/// Where the stream of the request that was accepted last is told of.
-pub(super) type Last = Rc<RefCell<Option<Arrived>>>;
+/// What the connection and its transport tell each other, past `h3`.
+#[derive(Default)]
+pub(super) struct Aside {
+    /// The stream of the request that was accepted last.
+    pub(super) arrived: RefCell<Option<Arrived>>,
+    /// Its number.
+    accepted: Cell<Option<u64>>,
+    /// The client was told that requests from this stream on are not served.
+    refused: Cell<Option<u64>>,
+}
+
+impl Aside {
+    /// Says what GOAWAY says to a client that may have `more` requests on the way.
+    pub(super) fn refuse_after(&self, more: u64) {
+        // As `h3` counts: it leaves no margin where no request came yet.
+        self.refused.set(Some(self.accepted.get().map_or(0, |accepted| accepted + 4 * more)));
+    }
+}
 
 /// A connection of QUIC.
 pub(super) struct Transport {
     opener: Opener,
     requests: Option<Later<Result<(quinn::SendStream, quinn::RecvStream), ConnectionError>>>,
     controls: Option<Later<Result<quinn::RecvStream, ConnectionError>>>,
-    last: Last,
+    aside: Rc<Aside>,
     most_held: usize,
 }
 
@@ -84,9 +126,9 @@ pub(super) struct Opener {
 
 impl Transport {
     /// `h3` may hold at most `most_held` bytes of each stream.
-    pub(super) fn new(connection: quinn::Connection, last: Last, most_held: usize) -> Self {
+    pub(super) fn new(connection: quinn::Connection, aside: Rc<Aside>, most_held: usize) -> Self {
         let opener = Opener { connection, opening: None };
-        Self { opener, requests: None, controls: None, last, most_held }
+        Self { opener, requests: None, controls: None, aside, most_held }
     }
 }
 
@@ -106,27 +148,39 @@ impl<B: Buf> quic::Connection<B> for Transport {
         let accepted = ready!(controls.as_mut().poll(cx));
         self.controls = None;
         let stream = accepted.map_err(of_connection)?;
-        Poll::Ready(Ok(RecvStream { stream, fate: Fate::new(), most_held: self.most_held }))
+        Poll::Ready(Ok(RecvStream { stream, fate: Fate::new(), framing: None, most_held: self.most_held }))
     }
 
     fn poll_accept_bidi(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Self::BidiStream, ConnectionErrorIncoming>> {
-        let connection = &self.opener.connection;
-        let requests = self.requests.get_or_insert_with(|| {
-            let connection = connection.clone();
-            Box::pin(async move { connection.accept_bi().await })
-        });
-        let accepted = ready!(requests.as_mut().poll(cx));
-        self.requests = None;
-        let (send, recv) = accepted.map_err(of_connection)?;
+        let (send, recv, id) = loop {
+            let connection = &self.opener.connection;
+            let requests = self.requests.get_or_insert_with(|| {
+                let connection = connection.clone();
+                Box::pin(async move { connection.accept_bi().await })
+            });
+            let accepted = ready!(requests.as_mut().poll(cx));
+            self.requests = None;
+            let (mut send, mut recv) = accepted.map_err(of_connection)?;
+            let id = u64::from(VarInt::from(send.id()));
+            if self.aside.refused.get().is_none_or(|refused| id < refused) {
+                break (send, recv, id);
+            }
+            // What was promised not to be served may be served elsewhere (RFC 9114 section 5.2). An error means that it has
+            // ended by itself.
+            let code = var_int(Code::H3_REQUEST_REJECTED.value());
+            let _ = (send.reset(code), recv.stop(code));
+        };
         let fate = Fate::new();
         let (is_early, stopped) = (recv.is_0rtt(), Box::pin(send.stopped()));
-        *self.last.borrow_mut() = Some(Arrived { fate: Arc::clone(&fate), is_early, stopped });
+        self.aside.accepted.set(Some(id));
+        *self.aside.arrived.borrow_mut() = Some(Arrived { fate: Arc::clone(&fate), is_early, stopped });
+        let framing = Some(Framing::default());
         Poll::Ready(Ok(BidiStream {
             send: SendStream { stream: send, writing: None, fate: Arc::clone(&fate) },
-            recv: RecvStream { stream: recv, fate, most_held: self.most_held },
+            recv: RecvStream { stream: recv, fate, framing, most_held: self.most_held },
         }))
     }
 
@@ -246,6 +300,9 @@ impl<B: Buf> quic::SendStream<B> for SendStream<B> {
                 break;
             }
             let written = ready!(Pin::new(&mut self.stream).poll_write(cx, writing.chunk()));
+            if matches!(written, Err(WriteError::Stopped(_))) {
+                self.fate.cancel();
+            }
             writing.advance(written.map_err(of_write)?);
         }
         Poll::Ready(Ok(()))
@@ -290,6 +347,8 @@ impl<B: Buf> Drop for SendStream<B> {
 pub(super) struct RecvStream {
     stream: quinn::RecvStream,
     fate: Arc<Fate>,
+    /// Of the stream of a request.
+    framing: Option<Framing>,
     most_held: usize,
 }
 
@@ -303,11 +362,27 @@ impl quic::RecvStream for RecvStream {
             self.fate.is_full.store(true, Ordering::Relaxed);
             return Poll::Pending;
         }
-        let mut room_for = [const { MaybeUninit::<u8>::uninit() }; READ];
-        let mut read = ReadBuf::uninit(&mut room_for[..room]);
-        ready!(self.stream.poll_read_buf(cx, &mut read)).map_err(of_read)?;
-        let bytes = read.filled();
-        Poll::Ready(Ok((!bytes.is_empty()).then(|| Bytes::from_owner(Held::new(bytes, &self.fate)))))
+        loop {
+            let mut room_for = [const { MaybeUninit::<u8>::uninit() }; READ];
+            let mut read = ReadBuf::uninit(&mut room_for[..room]);
+            ready!(self.stream.poll_read_buf(cx, &mut read)).map_err(|error| self.of_read(error))?;
+            let bytes = read.filled();
+            if bytes.is_empty() {
+                return Poll::Ready(match &self.framing {
+                    Some(framing) if !framing.is_between() => {
+                        Err(StreamErrorIncoming::Unknown("the stream ends within a frame".into()))
+                    }
+                    _ => Ok(None),
+                });
+            }
+            let bytes = match &mut self.framing {
+                None => bytes.into(),
+                Some(framing) => framing.pass(bytes),
+            };
+            if !bytes.is_empty() {
+                return Poll::Ready(Ok(Some(Bytes::from_owner(Held::new(bytes, &self.fate)))));
+            }
+        }
     }
 
     fn stop_sending(&mut self, code: u64) {
@@ -317,6 +392,19 @@ impl quic::RecvStream for RecvStream {
 
     fn recv_id(&self) -> StreamId {
         stream_id(self.stream.id())
+    }
+}
+
+impl RecvStream {
+    fn of_read(&self, error: ReadError) -> StreamErrorIncoming {
+        match error {
+            ReadError::Reset(code) => {
+                self.fate.cancel();
+                StreamErrorIncoming::StreamTerminated { error_code: code.into() }
+            }
+            ReadError::ConnectionLost(error) => lost(error),
+            error => StreamErrorIncoming::Unknown(error.into()),
+        }
     }
 }
 
@@ -334,9 +422,9 @@ struct Held {
 }
 
 impl Held {
-    fn new(bytes: &[u8], fate: &Arc<Fate>) -> Self {
-        fate.held.fetch_add(bytes.len(), Ordering::Relaxed);
-        Self { bytes: bytes.into(), fate: Arc::clone(fate) }
+    fn new(bytes: Box<[u8]>, fate: &Arc<Fate>) -> Self {
+        fate.held.fetch_add(bytes.len() + OVERHEAD, Ordering::Relaxed);
+        Self { bytes, fate: Arc::clone(fate) }
     }
 }
 
@@ -348,7 +436,7 @@ impl AsRef<[u8]> for Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.fate.held.fetch_sub(self.bytes.len(), Ordering::Relaxed);
+        self.fate.held.fetch_sub(self.bytes.len() + OVERHEAD, Ordering::Relaxed);
     }
 }
 
@@ -372,14 +460,6 @@ fn of_connection(error: ConnectionError) -> ConnectionErrorIncoming {
 
 fn lost(error: ConnectionError) -> StreamErrorIncoming {
     StreamErrorIncoming::ConnectionErrorIncoming { connection_error: of_connection(error) }
-}
-
-fn of_read(error: ReadError) -> StreamErrorIncoming {
-    match error {
-        ReadError::Reset(code) => StreamErrorIncoming::StreamTerminated { error_code: code.into() },
-        ReadError::ConnectionLost(error) => lost(error),
-        error => StreamErrorIncoming::Unknown(error.into()),
-    }
 }
 
 fn of_write(error: WriteError) -> StreamErrorIncoming {
