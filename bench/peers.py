@@ -175,7 +175,7 @@ http {{
   add_header X-Bench 1;
   upstream origin {{
     server 127.0.0.1:{site.origin};
-    keepalive 128;
+    keepalive 512;
     keepalive_requests 1000000000;
     keepalive_time 1d;
   }}
@@ -326,7 +326,7 @@ class Maitred(Program):
             "upstreams:",
             "  origin:",
             f"    endpoints: [http://127.0.0.1:{site.origin}]",
-            "    keepalive: { idle: 128, idle_timeout: 300s, max_requests: 1000000000 }",
+            "    keepalive: { idle: 512, idle_timeout: 300s, max_requests: 1000000000 }",
             f"policies: {{ {self.defaults}transform_request: {header}, transform_response: {header} }}",
             "routes:",
             *routes,
