@@ -10,9 +10,6 @@ use maitred_grpc::{
 use maitred_http::{Known, Method, PathRules, RequestHead, ResponseHead};
 use maitred_policy::{Asking, Fetch, FetchError, Service, WholeBody};
 
-/// Bytes of the answers to the questions that are asked at once: more than all descriptors may have.
-const MAX_ANSWERS: usize = 64 << 20;
-
 /// How a service is asked, and what it is asked for.
 #[derive(Debug)]
 pub(super) struct Reflected {
@@ -79,9 +76,9 @@ impl Reflected {
                 push_frame(&mut body, &request)?;
                 asked += 1;
             }
-            let (head, answer) = service.ask(call(version.rpc_path())?, &body, MAX_ANSWERS).await?;
+            let (head, answer) = service.ask(call(version.rpc_path())?, &body, Reflection::MAX_BYTES).await?;
             check(&head, &answer)?;
-            let mut frames = FrameReader::new(MAX_ANSWERS);
+            let mut frames = FrameReader::new(Reflection::MAX_BYTES);
             let mut bytes = answer.bytes.as_slice();
             while let Some(message) = frames.take(&mut bytes)? {
                 reflection.receive(&message)?;
