@@ -56,6 +56,7 @@ impl ReflectionVersion {
 ///     let answer: &[u8] = b"\x32\x00";
 ///     reflection.receive(answer)?;
 /// }
+/// // Until now little was looked at; this takes a while where there is much.
 /// let descriptors = reflection.finish()?;
 /// assert_eq!(descriptors.services().count(), 0);
 /// # Ok::<_, maitred_grpc::ReflectionError>(())

@@ -17,7 +17,21 @@ pub type Asking<'a, T> = Pin<Box<dyn Future<Output = Result<T, FetchError>> + 'a
 
 /// Why something could not be fetched. For logs, and never for clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FetchError(pub String);
+pub struct FetchError(Arc<str>);
+
+impl FetchError {
+    /// Characters of it that are kept: a service says what it likes, and as much.
+    pub const LONGEST: usize = 600;
+
+    /// With this reason, of which what is too long is left out.
+    pub fn new(why: impl AsRef<str>) -> Self {
+        let why = why.as_ref();
+        match why.char_indices().nth(Self::LONGEST) {
+            Some((end, _)) => Self(format!("{}…", &why[..end]).into()),
+            None => Self(why.into()),
+        }
+    }
+}
 
 impl fmt::Display for FetchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,18 +52,21 @@ pub trait Service {
     ) -> Asking<'a, (ResponseHead, WholeBody)>;
 }
 
-/// How a thing is fetched.
+/// How a thing is fetched: first the service is asked, then the thing is made of what it has told.
 pub trait Fetch: Send + Sync + 'static {
-    /// What it is.
+    /// What the service tells, as it came.
+    type Told: Send + 'static;
+    /// What is made of it.
     type Thing: Send + Sync + 'static;
 
-    /// Asks for the thing as it is now. `last` is what is in place; where nothing has changed, the answer is just that. The engine
-    /// limits the time of all of it.
-    fn fetch<'a>(
-        &'a self,
-        service: &'a dyn Service,
-        last: Option<&'a Arc<Self::Thing>>,
-    ) -> Asking<'a, Arc<Self::Thing>>;
+    /// Asks for the thing as it is now. The engine limits the time of all of it, but nobody else's turn comes while an answer is
+    /// looked at: what takes long is for [`make`](Self::make).
+    fn ask<'a>(&'a self, service: &'a dyn Service) -> Asking<'a, Self::Told>;
+
+    /// Makes the thing, on a thread that may take its time. `last` is what is in place; where nothing has changed, the result is
+    /// just that.
+    fn make(&self, told: Self::Told, last: Option<&Arc<Self::Thing>>)
+    -> Result<Arc<Self::Thing>, FetchError>;
 }
 
 /// A thing that is fetched, and the place where requests find it. Policies keep it over reloads in which nothing changed that
@@ -98,10 +115,14 @@ impl<F: Fetch> fmt::Debug for FetchedShared<F> {
     }
 }
 
+/// What puts a thing in place once the service has told it: work that may take long, for a thread of its own. The result tells
+/// whether it is another than before.
+pub type Making = Box<dyn FnOnce() -> Result<bool, FetchError> + Send>;
+
 /// [`FetchedShared`] without its types, as the engine knows it.
 pub trait Renew: Send + Sync + 'static {
-    /// Fetches it once. The answer tells whether another thing is in place now.
-    fn renew<'a>(&'a self, service: &'a dyn Service) -> Asking<'a, bool>;
+    /// Asks for it once. The answer is what is left to do with it.
+    fn ask(self: Arc<Self>, service: &dyn Service) -> Asking<'_, Making>;
 
     /// Notes why the last try failed, be it that it said so or that it took too long.
     fn fail(&self, why: FetchError);
@@ -111,15 +132,19 @@ pub trait Renew: Send + Sync + 'static {
 }
 
 impl<F: Fetch> Renew for FetchedShared<F> {
-    fn renew<'a>(&'a self, service: &'a dyn Service) -> Asking<'a, bool> {
+    fn ask(self: Arc<Self>, service: &dyn Service) -> Asking<'_, Making> {
         Box::pin(async move {
             self.is_wanted.store(false, Ordering::Relaxed);
-            let last = self.thing.load_full();
-            let thing = self.how.fetch(service, last.as_ref()).await?;
-            let is_new = last.is_none_or(|last| !Arc::ptr_eq(&last, &thing));
-            self.thing.store(Some(thing));
-            self.failure.store(None);
-            Ok(is_new)
+            let told = self.how.ask(service).await?;
+            let making = move || {
+                let last = self.thing.load_full();
+                let thing = self.how.make(told, last.as_ref())?;
+                let is_new = last.is_none_or(|last| !Arc::ptr_eq(&last, &thing));
+                self.thing.store(Some(thing));
+                self.failure.store(None);
+                Ok(is_new)
+            };
+            Ok(Box::new(making) as Making)
         })
     }
 

@@ -127,8 +127,10 @@ impl Harness {
     /// Fetches once what the policies have from elsewhere, as the engine does in the background: whether there is something new.
     pub fn fetch(&self, service: &dyn Service) -> Result<bool, FetchError> {
         let fetched = self.policies.iter().filter_map(|running| running.policy.fetched());
-        let mut tried =
-            fetched.map(|thing| at_once(thing.renew(service)).inspect_err(|why| thing.fail(why.clone())));
+        let mut tried = fetched.map(|thing| {
+            let made = at_once(Arc::clone(&thing).ask(service)).and_then(|making| making());
+            made.inspect_err(|why| thing.fail(why.clone()))
+        });
         tried.try_fold(false, |any, new| Ok(any | new?))
     }
 

@@ -37,7 +37,7 @@ pub struct GatewayOptions {
     pub resolver: Arc<dyn Resolve>,
     /// Counts lines of the access log that nobody took.
     pub access_log_dropped: Arc<SharedCounter>,
-    /// Counts exchanges that panicked.
+    /// Counts exchanges that panicked, and tries to fetch something.
     pub panics: Arc<SharedCounter>,
 }
 
@@ -84,7 +84,7 @@ impl Gateway {
             workers: Vec::new(),
             bound: HashMap::new(),
             writers: HashMap::new(),
-            background: Background::default(),
+            background: Background::new(Arc::clone(&options.panics)),
             options,
         };
         gateway.open_logs(&snapshot)?;

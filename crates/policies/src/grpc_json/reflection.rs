@@ -24,30 +24,31 @@ pub(super) struct Described {
 }
 
 impl Fetch for Reflected {
+    type Told = Reflection;
     type Thing = Described;
 
-    fn fetch<'a>(
-        &'a self,
-        service: &'a dyn Service,
-        last: Option<&'a Arc<Described>>,
-    ) -> Asking<'a, Arc<Described>> {
+    fn ask<'a>(&'a self, service: &'a dyn Service) -> Asking<'a, Reflection> {
         Box::pin(async move {
-            let descriptors = match self.ask(service, ReflectionVersion::V1).await {
+            let told = match self.converse(service, ReflectionVersion::V1).await {
                 Err(Refused { code: Some(Code::Unimplemented), .. }) => {
-                    self.ask(service, ReflectionVersion::V1Alpha).await
+                    self.converse(service, ReflectionVersion::V1Alpha).await
                 }
-                asked => asked,
+                told => told,
             };
-            let descriptors = descriptors.map_err(|refused| FetchError(refused.why))?;
-            if let Some(last) = last.filter(|last| last.descriptors == descriptors) {
-                return Ok(Arc::clone(last));
-            }
-            let transcoder = Transcoder::new(&descriptors, self.options.clone()).map_err(|problems| {
-                let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-                FetchError(told.join("; "))
-            })?;
-            Ok(Arc::new(Described { descriptors, transcoder: Arc::new(transcoder) }))
+            told.map_err(|refused| FetchError::new(refused.why))
         })
+    }
+
+    fn make(&self, told: Reflection, last: Option<&Arc<Described>>) -> Result<Arc<Described>, FetchError> {
+        let descriptors = told.finish().map_err(|error| FetchError::new(error.to_string()))?;
+        if let Some(last) = last.filter(|last| last.descriptors == descriptors) {
+            return Ok(Arc::clone(last));
+        }
+        let transcoder = Transcoder::new(&descriptors, self.options.clone()).map_err(|problems| {
+            let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            FetchError::new(told.join("; "))
+        })?;
+        Ok(Arc::new(Described { descriptors, transcoder: Arc::new(transcoder) }))
     }
 }
 
@@ -67,7 +68,11 @@ impl<T: std::fmt::Display> From<T> for Refused {
 impl Reflected {
     /// Asks in rounds, each a call with all that can be asked by then: a call whose request is whole before its answer begins passes
     /// everything between here and the service.
-    async fn ask(&self, service: &dyn Service, version: ReflectionVersion) -> Result<Descriptors, Refused> {
+    async fn converse(
+        &self,
+        service: &dyn Service,
+        version: ReflectionVersion,
+    ) -> Result<Reflection, Refused> {
         let mut reflection = Reflection::new(&self.options.services);
         while !reflection.is_complete() {
             let mut body = Vec::new();
@@ -88,7 +93,7 @@ impl Reflected {
                 return Err("the service left questions of reflection without an answer".into());
             }
         }
-        Ok(reflection.finish()?)
+        Ok(reflection)
     }
 }
 
