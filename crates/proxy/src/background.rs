@@ -3,6 +3,7 @@
 
 mod pace;
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -130,10 +131,12 @@ impl Keeper {
     ) {
         let mut first = Some(first);
         let mut pace = Pace::default();
+        let endpoint = Cell::new(0);
         loop {
             let cluster = Arc::clone(&clusters.borrow_and_update());
             let was_wanted = self.thing.is_wanted();
-            let tried = self.renew(&cluster.settings().name, &AtService(Visit::new(&cluster))).await;
+            let tried =
+                self.renew(&cluster.settings().name, &AtService(Visit::new(&cluster, &endpoint))).await;
             if let Some(first) = first.take() {
                 // Nobody may wait for it any more.
                 let _ = first.send(());
