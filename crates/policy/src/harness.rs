@@ -363,7 +363,12 @@ fn filtered(filters: &mut Filters, body: WholeBody) -> Result<WholeBody, Fault> 
 
 /// What is drawn for the user when the configuration of policy `K` has problems or warnings; empty if it has none.
 pub fn problems_of<K: PolicyKind>(yaml: &str) -> String {
-    compile::<K>(yaml, &Memory::new()).1
+    problems_with_files::<K>(yaml, &Memory::new())
+}
+
+/// The same where the configuration names these files.
+pub fn problems_with_files<K: PolicyKind>(yaml: &str, files: &Memory) -> String {
+    compile::<K>(yaml, files).1
 }
 
 type Compiled = (Phase, Box<dyn DynPolicy>);

@@ -3,7 +3,7 @@
 use maitred_config::Memory;
 use maitred_grpc::{Code, Status};
 use maitred_http::{Fields, ResponseHead};
-use maitred_policy::harness::{Exchange, Harness, Outcome, problems_of};
+use maitred_policy::harness::{Exchange, Harness, Outcome, problems_of, problems_with_files};
 use maitred_policy::{Asking, FetchError, Service, WholeBody};
 
 use super::*;
@@ -283,4 +283,25 @@ fn what_is_wrong_with_the_sources_is_told() {
     insta::assert_snapshot!(problems_of::<GrpcJson>("{ descriptors: b.binpb }"));
     insta::assert_snapshot!(problems_of::<GrpcJson>("{ protos: [a.proto, 'b*.proto'] }"));
     insta::assert_snapshot!(problems_of::<GrpcJson>("{ protos: a.proto, reflection: true }"));
+}
+
+#[test]
+fn what_is_wrong_in_sources_is_told_with_the_file_as_it_is_found() {
+    let files = Memory::new()
+        .with("protos/shop/text.proto", "syntax = 'proto3';\nmessage Item { text sku = 1; }")
+        .with("protos/shop/lost.proto", "import 'shop/nowhere.proto';")
+        .with("protos/shop/above.proto", "import 'shop/text.proto';");
+    for (protos, says) in [
+        ("protos/shop/gone.proto", "protos/shop/gone.proto: there is no such file"),
+        ("[protos/shop/lost.proto, protos/gone.proto]", "protos/gone.proto: there is no such file"),
+        ("protos/shop/text.proto", "protos/shop/text.proto:2:"),
+        ("protos/shop/above.proto", "protos/shop/text.proto:2:"),
+        (
+            "protos/shop/lost.proto",
+            "protos/shop/lost.proto: cannot import \"shop/nowhere.proto\": there is no such file",
+        ),
+    ] {
+        let told = problems_with_files::<GrpcJson>(&format!("{{ protos: {protos} }}"), &files);
+        assert!(told.starts_with(&format!("error: {says}")), "{told}");
+    }
 }
