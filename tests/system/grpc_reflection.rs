@@ -155,3 +155,23 @@ fn routes_that_inherit_it_ask_their_own_services() {
     // What no route takes has no service either.
     assert_eq!(gateway.curl("/elsewhere", &[]).json()["detail"], "Route not found");
 }
+
+#[test]
+fn a_service_that_says_too_much_costs_little() {
+    for (what, says) in [
+        ("messages", "too many files, services, messages or fields"),
+        ("words", "the server refused the file with kinds.v1.Kinds: UNKNOWN: no! no! "),
+    ] {
+        let Some(peer) = Peer::odd_reflection(what) else {
+            return skipped("grpc_reflection::a_service_that_says_too_much_costs_little", REASON);
+        };
+        let gateway = Gateway::start(&document(peer.port(), POLICY));
+        let told = gateway.log().wait_for(what, |line| line.contains(says));
+        assert!(told.len() < 1000, "{what}: {} bytes", told.len());
+        assert_eq!(gateway.curl("/v1/count/1", &[]).status(), 503);
+        let detail = gateway.access_to("/v1/count/1");
+        assert!(format!("{detail:?}").len() < 2000, "{what}: {detail:?}");
+        let peak = gateway.peak_memory();
+        assert!(peak < 400 << 20, "{what}: {peak} bytes");
+    }
+}

@@ -2,7 +2,7 @@
 //! Requests look at what is there and never wait. Who fetches, how often and over which connections is the engine's business;
 //! how one asks, and what is made of the answers, is the policy's.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,12 +24,30 @@ impl FetchError {
     pub const LONGEST: usize = 600;
 
     /// With this reason, of which what is too long is left out.
-    pub fn new(why: impl AsRef<str>) -> Self {
-        let why = why.as_ref();
-        match why.char_indices().nth(Self::LONGEST) {
-            Some((end, _)) => Self(format!("{}…", &why[..end]).into()),
-            None => Self(why.into()),
+    pub fn new(why: impl fmt::Display) -> Self {
+        let mut kept = Beginning { text: String::new(), left: Self::LONGEST };
+        // It fails where there is more, and that is what it is for.
+        let _ = write!(kept, "{why}");
+        Self(kept.text.into())
+    }
+}
+
+/// Takes so many characters, and a sign in place of what comes behind them.
+struct Beginning {
+    text: String,
+    left: usize,
+}
+
+impl fmt::Write for Beginning {
+    fn write_str(&mut self, more: &str) -> fmt::Result {
+        if let Some((end, _)) = more.char_indices().nth(self.left) {
+            self.text.push_str(&more[..end]);
+            self.text.push('…');
+            return Err(fmt::Error);
         }
+        self.text.push_str(more);
+        self.left -= more.chars().count();
+        Ok(())
     }
 }
 
@@ -154,5 +172,19 @@ impl<F: Fetch> Renew for FetchedShared<F> {
 
     fn is_wanted(&self) -> bool {
         self.is_wanted.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_reason_the_beginning_is_kept() {
+        for (len, kept) in [(0, 0), (599, 599), (600, 600), (601, 601), (1_000_000, 601)] {
+            let why = FetchError::new(format_args!("{}{}", "é".repeat(len / 2), "x".repeat(len - len / 2)));
+            assert_eq!(why.to_string().chars().count(), kept, "{len}");
+            assert_eq!(why.to_string().ends_with('…'), len > FetchError::LONGEST, "{len}");
+        }
     }
 }

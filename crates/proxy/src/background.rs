@@ -153,7 +153,7 @@ impl Keeper {
         let fetched = CatchPanic(Box::pin(fetch(&self.thing, service))).await.unwrap_or_else(|message| {
             self.panics.inc();
             tracing::error!(policy, upstream, "fetching what the policy needs panicked: {message}");
-            Err(FetchError::new(format!("the gateway made a mistake: {message}")))
+            Err(FetchError::new(format_args!("the gateway made a mistake: {message}")))
         });
         match fetched {
             Ok(is_new) => {
@@ -199,7 +199,7 @@ impl Keeper {
 async fn fetch(thing: &Arc<dyn Renew>, service: &dyn Service) -> Result<bool, FetchError> {
     let asked = tokio::time::timeout(ONE_TRY, Arc::clone(thing).ask(service)).await;
     let making: Making =
-        asked.map_err(|_| FetchError::new(format!("the service took longer than {ONE_TRY:?}")))??;
+        asked.map_err(|_| FetchError::new(format_args!("the service took longer than {ONE_TRY:?}")))??;
     match tokio::task::spawn_blocking(making).await {
         Ok(made) => made,
         Err(ended) => match ended.try_into_panic() {
@@ -225,7 +225,7 @@ impl Service for AtService<'_> {
                     let body = WholeBody { bytes: visited.body, trailers: visited.trailers };
                     Ok((visited.head, body))
                 }
-                Err(error) => Err(FetchError::new(error.to_string())),
+                Err(error) => Err(FetchError::new(error)),
             }
         })
     }

@@ -35,12 +35,12 @@ impl Fetch for Reflected {
                 }
                 told => told,
             };
-            told.map_err(|refused| FetchError::new(refused.why))
+            told.map_err(|refused| refused.why)
         })
     }
 
     fn make(&self, told: Reflection, last: Option<&Arc<Described>>) -> Result<Arc<Described>, FetchError> {
-        let descriptors = told.finish().map_err(|error| FetchError::new(error.to_string()))?;
+        let descriptors = told.finish().map_err(FetchError::new)?;
         if let Some(last) = last.filter(|last| last.descriptors == descriptors) {
             return Ok(Arc::clone(last));
         }
@@ -56,12 +56,12 @@ impl Fetch for Reflected {
 struct Refused {
     /// Its status, where it has told one.
     code: Option<Code>,
-    why: String,
+    why: FetchError,
 }
 
 impl<T: std::fmt::Display> From<T> for Refused {
     fn from(why: T) -> Self {
-        Self { code: None, why: why.to_string() }
+        Self { code: None, why: FetchError::new(why) }
     }
 }
 
@@ -113,9 +113,13 @@ fn check(head: &ResponseHead, answer: &WholeBody) -> Result<(), Refused> {
     match status.code {
         Code::Ok => Ok(()),
         Code::Unimplemented => {
-            let why = format!("the service does not offer reflection: {}", status.message);
+            let why =
+                FetchError::new(format_args!("the service does not offer reflection: {}", status.message));
             Err(Refused { code: Some(Code::Unimplemented), why })
         }
-        code => Err(Refused { code: Some(code), why: format!("{code}: {}", status.message) }),
+        code => Err(Refused {
+            code: Some(code),
+            why: FetchError::new(format_args!("{code}: {}", status.message)),
+        }),
     }
 }

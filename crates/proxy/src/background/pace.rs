@@ -49,9 +49,9 @@ impl Pace {
     /// The rest after a try, before which somebody wanted it or nobody did.
     pub(super) fn rest(&mut self, was_wanted: bool, tried: Tried) -> Rest {
         if tried == Tried::Failed {
-            let longest = self.retry;
+            let rest = Rest { longest: self.retry, soonest: self.retry };
             self.retry = (self.retry * 2).min(LONGEST_RETRY);
-            return Rest { longest, soonest: self.soonest };
+            return rest;
         }
         self.retry = FIRST_RETRY;
         self.soonest = match tried {
@@ -86,7 +86,11 @@ mod tests {
     #[test]
     fn failures_are_tried_again_ever_later() {
         let mut pace = Pace::default();
-        let fail = |pace: &mut Pace| pace.rest(false, Tried::Failed).longest.as_millis();
+        let fail = |pace: &mut Pace| {
+            let rest = pace.rest(true, Tried::Failed);
+            assert_eq!(rest.soonest, rest.longest, "nobody makes it sooner");
+            rest.longest.as_millis()
+        };
         let pauses: Vec<u128> = (0..7).map(|_| fail(&mut pace)).collect();
         assert_eq!(pauses, [500, 1000, 2000, 4000, 8000, 10_000, 10_000]);
         pace.rest(false, Tried::Same);
