@@ -52,6 +52,11 @@ impl Peer {
         Self::python("kinds_peer.py", "grpcio-tools", &[&[proto.as_str()], arguments].concat())
     }
 
+    /// A service whose reflection answers with too much of this: `messages` or `words`.
+    pub fn odd_reflection(what: &str) -> Option<Self> {
+        Self::python("odd_reflection.py", "grpcio", &[what])
+    }
+
     /// The server of gRPC's public interoperability tests, in Go.
     pub fn interop(arguments: &[&str]) -> Option<Self> {
         let port = Port::reserve();

@@ -1,6 +1,6 @@
 //! JSON to gRPC by what the service says of itself: gRPC's own reflection server, in both versions, late, gone and changed.
 
-use maitred_tests::{Authority, Folder, Gateway, Peer, Port, eventually, skipped};
+use maitred_tests::{Authority, Curl, Folder, Gateway, Peer, Port, eventually, skipped};
 use serde_json::json;
 
 const REASON: &str = "the Python library grpcio-reflection is not installed";
@@ -13,6 +13,14 @@ fn document(port: impl std::fmt::Display, policies: &str) -> String {
     )
 }
 
+/// The answer once the service has described itself: a slow machine serves before that.
+fn described(gateway: &Gateway, path: &str) -> Curl {
+    eventually("the service has described itself", || {
+        let answer = gateway.curl(path, &[]);
+        (answer.status() != 503).then_some(answer)
+    })
+}
+
 #[test]
 fn a_service_describes_itself_in_either_version() {
     for version in ["v1", "v1alpha"] {
@@ -21,7 +29,7 @@ fn a_service_describes_itself_in_either_version() {
         };
         // All services, as the service lists them.
         let gateway = Gateway::start(&document(peer.port(), "grpc_json: { reflection: true }"));
-        let told = gateway.curl("/v1/shelves/low?item.count=2", &[]);
+        let told = described(&gateway, "/v1/shelves/low?item.count=2");
         assert_eq!((told.status(), told.json()), (200, json!({ "shelf": "low", "item": { "count": 2 } })));
         let path = "/grpc.health.v1.Health/Check";
         let healthy = gateway.curl(path, &["-d", r#"{"service": "kinds.v1.Kinds"}"#]);
@@ -49,7 +57,7 @@ fn a_service_is_asked_over_tls_where_that_is_spoken() {
             &format!("{{ endpoints: \"grpcs://127.0.0.1:{}\", tls: {{ ca: ca.pem }} }}", peer.port()),
         ),
     );
-    assert_eq!(gateway.curl("/v1/count/1", &[]).json(), json!({ "value": "1" }));
+    assert_eq!(described(&gateway, "/v1/count/1").json(), json!({ "value": "1" }));
 }
 
 #[test]
@@ -92,7 +100,7 @@ fn a_call_that_the_service_lacks_has_it_asked_again() {
         return skipped("grpc_reflection::a_call_that_the_service_lacks_has_it_asked_again", REASON);
     };
     let gateway = Gateway::start(&document(port.number(), POLICY));
-    assert_eq!(gateway.curl("/v1/count/1", &[]).status(), 200);
+    assert_eq!(described(&gateway, "/v1/count/1").status(), 200);
     drop(first);
     let _second = start("later.proto").unwrap();
     let mut seen = Vec::new();
@@ -109,7 +117,7 @@ fn what_was_told_is_kept_over_reloads() {
         return skipped("grpc_reflection::what_was_told_is_kept_over_reloads", REASON);
     };
     let gateway = Gateway::start(&document(peer.port(), POLICY));
-    assert_eq!(gateway.curl("/v1/count/1", &[]).status(), 200);
+    assert_eq!(described(&gateway, "/v1/count/1").status(), 200);
     drop(peer);
     // Nothing about it has changed: it is known, although nobody can be asked.
     gateway.reload(&document("PORT_gone", POLICY));
@@ -142,8 +150,28 @@ fn routes_that_inherit_it_ask_their_own_services() {
         first.port(),
         second.port()
     ));
-    assert_eq!(gateway.curl("/v1/count/1", &[]).json(), json!({ "value": "1" }));
-    assert_eq!(gateway.curl("/v1/double/4", &[]).json(), json!({ "value": "8" }));
+    assert_eq!(described(&gateway, "/v1/count/1").json(), json!({ "value": "1" }));
+    assert_eq!(described(&gateway, "/v1/double/4").json(), json!({ "value": "8" }));
     // What no route takes has no service either.
     assert_eq!(gateway.curl("/elsewhere", &[]).json()["detail"], "Route not found");
+}
+
+#[test]
+fn a_service_that_says_too_much_costs_little() {
+    for (what, says) in [
+        ("messages", "too many files, services, messages or fields"),
+        ("words", "the server refused the file with kinds.v1.Kinds: UNKNOWN: no! no! "),
+    ] {
+        let Some(peer) = Peer::odd_reflection(what) else {
+            return skipped("grpc_reflection::a_service_that_says_too_much_costs_little", REASON);
+        };
+        let gateway = Gateway::start(&document(peer.port(), POLICY));
+        let told = gateway.log().wait_for(what, |line| line.contains(says));
+        assert!(told.len() < 1000, "{what}: {} bytes", told.len());
+        assert_eq!(gateway.curl("/v1/count/1", &[]).status(), 503);
+        let detail = gateway.access_to("/v1/count/1");
+        assert!(format!("{detail:?}").len() < 2000, "{what}: {detail:?}");
+        let peak = gateway.peak_memory();
+        assert!(peak < 400 << 20, "{what}: {peak} bytes");
+    }
 }

@@ -12,7 +12,8 @@ use std::{fmt, io};
 use prost_reflect::{DescriptorPool, Kind};
 use protox::file::File;
 
-use crate::wire::{Wire, WireReader};
+use crate::weight::{TooHeavy, Weight};
+use crate::wire::{Wire, WireError, WireReader, put};
 use compile::compile;
 
 pub use error::LoadError;
@@ -146,6 +147,8 @@ impl fmt::Debug for Descriptors {
 struct Files {
     files: BTreeMap<String, File>,
     bytes: usize,
+    /// Of what was encoded.
+    weight: Weight,
 }
 
 impl Files {
@@ -163,8 +166,14 @@ impl Files {
 
     fn add_encoded(&mut self, encoded: &[u8]) -> Result<(), LoadError> {
         self.count(encoded.len())?;
-        let file = File::decode_file_descriptor_proto(encoded)
-            .map_err(|error| LoadError::new("", format!("a descriptor of a file is malformed: {error}")))?;
+        let malformed = |error: &dyn fmt::Display| {
+            LoadError::new("", format!("a descriptor of a file is malformed: {error}"))
+        };
+        let encoded = without_places(encoded).map_err(|_| malformed(&"it is no message"))?;
+        let too_many =
+            |TooHeavy| LoadError::new("", "the files have too many messages, fields and values together");
+        self.weight.add(&encoded).map_err(too_many)?;
+        let file = File::decode_file_descriptor_proto(&*encoded).map_err(|error| malformed(&error))?;
         // The library panics where it should refuse these.
         if let Some(syntax) = file.file_descriptor_proto().syntax.as_deref()
             && !matches!(syntax, "proto2" | "proto3")
@@ -205,6 +214,21 @@ impl Files {
         Ok(())
     }
 }
+
+/// An encoded file without the places and comments of its source, which are much and of no use here.
+fn without_places(encoded: &[u8]) -> Result<Vec<u8>, WireError> {
+    let mut kept = Vec::with_capacity(encoded.len());
+    let mut reader = WireReader::new(encoded);
+    while let Some((number, value)) = reader.next()? {
+        if number != PLACES {
+            put(&mut kept, number, value);
+        }
+    }
+    Ok(kept)
+}
+
+/// The field `source_code_info` of `FileDescriptorProto`.
+const PLACES: u32 = 9;
 
 /// Names of imports are relative, and never lead out of where files are read.
 fn read_within(name: &str, read: &mut impl FnMut(&str) -> io::Result<String>) -> io::Result<String> {

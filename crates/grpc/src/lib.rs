@@ -19,6 +19,7 @@ mod template;
 mod timeout;
 mod transcoder;
 mod web;
+mod weight;
 mod wire;
 
 pub use code::Code;

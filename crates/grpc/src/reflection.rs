@@ -8,15 +8,15 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 use prost::Message as _;
-use prost_types::FileDescriptorProto;
 
 use crate::code::Code;
 use crate::descriptors::{Descriptors, LoadError};
+use crate::weight::{TooHeavy, Weight};
+use crate::wire::{Wire, WireError, WireReader};
 use messages::{Answer, Question, Request, Response};
 
-/// Files that are taken from a server, and their bytes together.
+/// Files that are taken from a server, and names of imports.
 const MAX_FILES: usize = 4096;
-const MAX_BYTES: usize = 32 << 20;
 /// Services of a server.
 const MAX_SERVICES: usize = 4096;
 
@@ -56,6 +56,7 @@ impl ReflectionVersion {
 ///     let answer: &[u8] = b"\x32\x00";
 ///     reflection.receive(answer)?;
 /// }
+/// // Until now little was looked at; this takes a while where there is much.
 /// let descriptors = reflection.finish()?;
 /// assert_eq!(descriptors.services().count(), 0);
 /// # Ok::<_, maitred_grpc::ReflectionError>(())
@@ -75,6 +76,9 @@ pub struct Reflection {
 }
 
 impl Reflection {
+    /// Bytes that are taken from a server, of all its files together and of the answers to one round of questions.
+    pub const MAX_BYTES: usize = 32 << 20;
+
     /// Begins with these services, or with the list of those that the server has. Its reflection is none of them.
     pub fn new(services: &[String]) -> Self {
         let questions = if services.is_empty() {
@@ -106,6 +110,7 @@ impl Reflection {
 
     /// Takes the message that answers the oldest request without an answer.
     pub fn receive(&mut self, message: &[u8]) -> Result<(), ReflectionError> {
+        Weight::default().add(message).map_err(|TooHeavy| ReflectionError::TooLarge)?;
         let response = Response::decode(message).map_err(|_| ReflectionError::Malformed)?;
         let question = self.unanswered.pop_front().ok_or(ReflectionError::Unasked)?;
         match (question, response.answer.ok_or(ReflectionError::Malformed)?) {
@@ -152,22 +157,47 @@ impl Reflection {
 
     /// Keeps a file and asks for what it imports, once.
     fn take_file(&mut self, encoded: Vec<u8>) -> Result<(), ReflectionError> {
-        let file = FileDescriptorProto::decode(&*encoded).map_err(|_| ReflectionError::Malformed)?;
-        let name = file.name().to_owned();
+        let FileHead { name, imports } = FileHead::read(&encoded)?;
         if let Some(known) = self.files.get(&name) {
             return if *known == encoded { Ok(()) } else { Err(ReflectionError::Contradiction(name)) };
         }
         self.bytes += encoded.len();
-        if self.files.len() >= MAX_FILES || self.bytes > MAX_BYTES || self.imports.len() > MAX_FILES {
+        if self.files.len() >= MAX_FILES || self.bytes > Self::MAX_BYTES {
             return Err(ReflectionError::TooLarge);
         }
         self.files.insert(name, encoded);
-        for import in file.dependency {
+        for import in imports {
             if !self.files.contains_key(&import) && self.imports.insert(import.clone()) {
+                if self.imports.len() > MAX_FILES {
+                    return Err(ReflectionError::TooLarge);
+                }
                 self.questions.push_back(Question::FileByFilename(import));
             }
         }
         Ok(())
+    }
+}
+
+/// What is needed of a file while others are asked for. Whether the rest of it is well formed is seen when all are put together.
+struct FileHead {
+    name: String,
+    imports: Vec<String>,
+}
+
+impl FileHead {
+    fn read(encoded: &[u8]) -> Result<Self, ReflectionError> {
+        let mut head = Self { name: String::new(), imports: Vec::new() };
+        let mut reader = WireReader::new(encoded);
+        while let Some((number, value)) = reader.next().map_err(|WireError| ReflectionError::Malformed)? {
+            let Wire::Bytes(bytes) = value else { continue };
+            let text = || String::from_utf8(bytes.to_vec()).map_err(|_| ReflectionError::Malformed);
+            match number {
+                1 => head.name = text()?,
+                3 => head.imports.push(text()?),
+                _ => {}
+            }
+        }
+        Ok(head)
     }
 }
 
@@ -182,7 +212,7 @@ pub enum ReflectionError {
     Unasked,
     /// Not everything was asked yet.
     Unfinished,
-    /// The server has more files or services than are taken.
+    /// The server has more files, services, messages or fields than are taken.
     TooLarge,
     /// The server sent two different files of this name.
     Contradiction(String),
@@ -205,7 +235,7 @@ impl fmt::Display for ReflectionError {
             Self::Malformed => f.write_str("the server's answer is not one of reflection"),
             Self::Unasked => f.write_str("the server answered what was not asked"),
             Self::Unfinished => f.write_str("not all files were asked for"),
-            Self::TooLarge => f.write_str("the server has too many files or services"),
+            Self::TooLarge => f.write_str("the server has too many files, services, messages or fields"),
             Self::Contradiction(name) => write!(f, "the server has two different files {name:?}"),
             Self::Refused { question, code, message } => {
                 write!(f, "the server refused {question}: {code}: {message}")

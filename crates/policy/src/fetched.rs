@@ -2,7 +2,7 @@
 //! Requests look at what is there and never wait. Who fetches, how often and over which connections is the engine's business;
 //! how one asks, and what is made of the answers, is the policy's.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +17,39 @@ pub type Asking<'a, T> = Pin<Box<dyn Future<Output = Result<T, FetchError>> + 'a
 
 /// Why something could not be fetched. For logs, and never for clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FetchError(pub String);
+pub struct FetchError(Arc<str>);
+
+impl FetchError {
+    /// Characters of it that are kept: a service says what it likes, and as much.
+    pub const LONGEST: usize = 600;
+
+    /// With this reason, of which what is too long is left out.
+    pub fn new(why: impl fmt::Display) -> Self {
+        let mut kept = Beginning { text: String::new(), left: Self::LONGEST };
+        // It fails where there is more, and that is what it is for.
+        let _ = write!(kept, "{why}");
+        Self(kept.text.into())
+    }
+}
+
+/// Takes so many characters, and a sign in place of what comes behind them.
+struct Beginning {
+    text: String,
+    left: usize,
+}
+
+impl fmt::Write for Beginning {
+    fn write_str(&mut self, more: &str) -> fmt::Result {
+        if let Some((end, _)) = more.char_indices().nth(self.left) {
+            self.text.push_str(&more[..end]);
+            self.text.push('…');
+            return Err(fmt::Error);
+        }
+        self.text.push_str(more);
+        self.left -= more.chars().count();
+        Ok(())
+    }
+}
 
 impl fmt::Display for FetchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,18 +70,21 @@ pub trait Service {
     ) -> Asking<'a, (ResponseHead, WholeBody)>;
 }
 
-/// How a thing is fetched.
+/// How a thing is fetched: first the service is asked, then the thing is made of what it has told.
 pub trait Fetch: Send + Sync + 'static {
-    /// What it is.
+    /// What the service tells, as it came.
+    type Told: Send + 'static;
+    /// What is made of it.
     type Thing: Send + Sync + 'static;
 
-    /// Asks for the thing as it is now. `last` is what is in place; where nothing has changed, the answer is just that. The engine
-    /// limits the time of all of it.
-    fn fetch<'a>(
-        &'a self,
-        service: &'a dyn Service,
-        last: Option<&'a Arc<Self::Thing>>,
-    ) -> Asking<'a, Arc<Self::Thing>>;
+    /// Asks for the thing as it is now. The engine limits the time of all of it, but nobody else's turn comes while an answer is
+    /// looked at: what takes long is for [`make`](Self::make).
+    fn ask<'a>(&'a self, service: &'a dyn Service) -> Asking<'a, Self::Told>;
+
+    /// Makes the thing, on a thread that may take its time. `last` is what is in place; where nothing has changed, the result is
+    /// just that.
+    fn make(&self, told: Self::Told, last: Option<&Arc<Self::Thing>>)
+    -> Result<Arc<Self::Thing>, FetchError>;
 }
 
 /// A thing that is fetched, and the place where requests find it. Policies keep it over reloads in which nothing changed that
@@ -98,10 +133,14 @@ impl<F: Fetch> fmt::Debug for FetchedShared<F> {
     }
 }
 
+/// What puts a thing in place once the service has told it: work that may take long, for a thread of its own. The result tells
+/// whether it is another than before.
+pub type Making = Box<dyn FnOnce() -> Result<bool, FetchError> + Send>;
+
 /// [`FetchedShared`] without its types, as the engine knows it.
 pub trait Renew: Send + Sync + 'static {
-    /// Fetches it once. The answer tells whether another thing is in place now.
-    fn renew<'a>(&'a self, service: &'a dyn Service) -> Asking<'a, bool>;
+    /// Asks for it once. The answer is what is left to do with it.
+    fn ask(self: Arc<Self>, service: &dyn Service) -> Asking<'_, Making>;
 
     /// Notes why the last try failed, be it that it said so or that it took too long.
     fn fail(&self, why: FetchError);
@@ -111,15 +150,19 @@ pub trait Renew: Send + Sync + 'static {
 }
 
 impl<F: Fetch> Renew for FetchedShared<F> {
-    fn renew<'a>(&'a self, service: &'a dyn Service) -> Asking<'a, bool> {
+    fn ask(self: Arc<Self>, service: &dyn Service) -> Asking<'_, Making> {
         Box::pin(async move {
             self.is_wanted.store(false, Ordering::Relaxed);
-            let last = self.thing.load_full();
-            let thing = self.how.fetch(service, last.as_ref()).await?;
-            let is_new = last.is_none_or(|last| !Arc::ptr_eq(&last, &thing));
-            self.thing.store(Some(thing));
-            self.failure.store(None);
-            Ok(is_new)
+            let told = self.how.ask(service).await?;
+            let making = move || {
+                let last = self.thing.load_full();
+                let thing = self.how.make(told, last.as_ref())?;
+                let is_new = last.is_none_or(|last| !Arc::ptr_eq(&last, &thing));
+                self.thing.store(Some(thing));
+                self.failure.store(None);
+                Ok(is_new)
+            };
+            Ok(Box::new(making) as Making)
         })
     }
 
@@ -129,5 +172,19 @@ impl<F: Fetch> Renew for FetchedShared<F> {
 
     fn is_wanted(&self) -> bool {
         self.is_wanted.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_reason_the_beginning_is_kept() {
+        for (len, kept) in [(0, 0), (599, 599), (600, 600), (601, 601), (1_000_000, 601)] {
+            let why = FetchError::new(format_args!("{}{}", "é".repeat(len / 2), "x".repeat(len - len / 2)));
+            assert_eq!(why.to_string().chars().count(), kept, "{len}");
+            assert_eq!(why.to_string().ends_with('…'), len > FetchError::LONGEST, "{len}");
+        }
     }
 }

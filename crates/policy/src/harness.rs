@@ -127,8 +127,10 @@ impl Harness {
     /// Fetches once what the policies have from elsewhere, as the engine does in the background: whether there is something new.
     pub fn fetch(&self, service: &dyn Service) -> Result<bool, FetchError> {
         let fetched = self.policies.iter().filter_map(|running| running.policy.fetched());
-        let mut tried =
-            fetched.map(|thing| at_once(thing.renew(service)).inspect_err(|why| thing.fail(why.clone())));
+        let mut tried = fetched.map(|thing| {
+            let made = at_once(Arc::clone(&thing).ask(service)).and_then(|making| making());
+            made.inspect_err(|why| thing.fail(why.clone()))
+        });
         tried.try_fold(false, |any, new| Ok(any | new?))
     }
 
@@ -361,7 +363,12 @@ fn filtered(filters: &mut Filters, body: WholeBody) -> Result<WholeBody, Fault> 
 
 /// What is drawn for the user when the configuration of policy `K` has problems or warnings; empty if it has none.
 pub fn problems_of<K: PolicyKind>(yaml: &str) -> String {
-    compile::<K>(yaml, &Memory::new()).1
+    problems_with_files::<K>(yaml, &Memory::new())
+}
+
+/// The same where the configuration names these files.
+pub fn problems_with_files<K: PolicyKind>(yaml: &str, files: &Memory) -> String {
+    compile::<K>(yaml, files).1
 }
 
 type Compiled = (Phase, Box<dyn DynPolicy>);

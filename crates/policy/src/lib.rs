@@ -26,7 +26,7 @@ pub use contract::{Needs, Outcome, Policy, PolicyKind, RequestCx, ResponseCx};
 pub use erased::{Catalog, CompiledPolicy, DynKind, DynPolicy, Slot};
 pub use facts::{Asked, CertificateFacts, Facts, PathNames, PathParams, RouteFacts, TableRef};
 pub use fault::{Fault, Retry, Side};
-pub use fetched::{Asking, Fetch, FetchError, FetchedShared, Renew, Service};
+pub use fetched::{Asking, Fetch, FetchError, FetchedShared, Making, Renew, Service};
 pub use phase::Phase;
 pub use request_id::RequestId;
 pub use verdict::{Reply, Step, Verdict};

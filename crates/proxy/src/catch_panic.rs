@@ -1,11 +1,11 @@
-//! A panic becomes an error of the one exchange that it happened in.
+//! A panic becomes an error of the one exchange that it happened in, or of the one try of a task in the background.
 //! What is answered then is the business of the response step.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// A future whose panic is an error: one exchange that goes wrong takes no other with it.
+/// A future whose panic is an error: what goes wrong takes nothing else with it.
 pub(crate) struct CatchPanic<F>(pub(crate) Pin<Box<F>>);
 
 impl<F: Future> Future for CatchPanic<F> {

@@ -38,7 +38,7 @@ pub struct GatewayOptions {
     pub resolver: Arc<dyn Resolve>,
     /// Counts lines of the access log that nobody took.
     pub access_log_dropped: Arc<SharedCounter>,
-    /// Counts exchanges that panicked.
+    /// Counts exchanges that panicked, and tries to fetch something.
     pub panics: Arc<SharedCounter>,
 }
 
@@ -87,7 +87,7 @@ impl Gateway {
             bound: HashMap::new(),
             quic: HashMap::new(),
             writers: HashMap::new(),
-            background: Background::default(),
+            background: Background::new(Arc::clone(&options.panics)),
             options,
         };
         gateway.open_logs(&snapshot)?;

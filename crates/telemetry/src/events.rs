@@ -12,7 +12,7 @@ pub struct Events {
     pub access_log_dropped: Arc<SharedCounter>,
     /// Lines of the gateway's own log that were not written.
     pub log_dropped: Arc<SharedCounter>,
-    /// Exchanges that panicked.
+    /// Exchanges that panicked, and tries of tasks in the background.
     pub panics: Arc<SharedCounter>,
     /// Reloads after which the new configuration served.
     pub reloads_succeeded: SharedCounter,

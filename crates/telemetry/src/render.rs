@@ -69,7 +69,7 @@ pub(crate) fn events(to: &mut Exposition<'_>, events: &Events) {
         .sample("", events.access_log_dropped.value());
     let help = "Lines of the gateway's own log that were dropped because nobody read them in time.";
     to.family("maitred_log_dropped_total", Kind::Counter, help).sample("", events.log_dropped.value());
-    let help = "Exchanges that ended in a panic.";
+    let help = "Exchanges, and tasks beside them, that panicked.";
     to.family("maitred_panics_total", Kind::Counter, help).sample("", events.panics.value());
     to.family("maitred_reloads_total", Kind::Counter, "Reloads of the configuration, by result.");
     to.sample_with("", "result", "success", events.reloads_succeeded.value());

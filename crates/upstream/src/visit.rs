@@ -1,7 +1,7 @@
 //! Exchanges with a service outside of any request: whole requests, whole answers, on a connection of their own. For what is
 //! fetched in the background; requests of clients go through `local`.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
@@ -18,6 +18,10 @@ use crate::local::{AcquireError, Opened, open};
 #[derive(Debug)]
 pub struct Visit<'a> {
     cluster: &'a Cluster,
+    /// Where the next visit begins.
+    first: &'a Cell<usize>,
+    /// The endpoint that is asked.
+    at: Cell<usize>,
     connection: RefCell<Option<Shared>>,
 }
 
@@ -76,9 +80,11 @@ impl From<Broken> for VisitError {
 }
 
 impl<'a> Visit<'a> {
-    /// A visit to this upstream. Nothing is opened yet.
-    pub fn new(cluster: &'a Cluster) -> Self {
-        Self { cluster, connection: RefCell::default() }
+    /// A visit to this upstream. Nothing is opened yet. `first` says which endpoint to begin with, and is kept from visit to
+    /// visit: it moves on past those that gave no whole answer, even where the visit was given up meanwhile. So addresses that
+    /// nobody answers from do not use up the time of every visit.
+    pub fn new(cluster: &'a Cluster, first: &'a Cell<usize>) -> Self {
+        Self { cluster, first, at: Cell::default(), connection: RefCell::default() }
     }
 
     /// Sends a request and reads the answer to it, whose body may have `most` bytes. Only connecting has a limit of time here.
@@ -90,7 +96,10 @@ impl<'a> Visit<'a> {
     ) -> Result<Visited, VisitError> {
         let kept = self.connection.take().filter(|kept| kept.connection.is_open());
         let (mut side, shared) = match kept {
-            Some(shared) => (shared.stream()?, Some(shared)),
+            Some(shared) => {
+                self.first.set(self.at.get() + 1);
+                (shared.stream()?, Some(shared))
+            }
             None => self.open(&mut request).await?,
         };
         if let Some(shared) = &shared {
@@ -98,21 +107,32 @@ impl<'a> Visit<'a> {
         }
         let limits = &self.cluster.transport().limits;
         let asked = exchange(&mut side, (&request, body), limits, most);
-        let Some(mut shared) = shared else { return asked.await };
-        let visited = driven(&mut shared.driver, asked).await;
-        drop(side);
-        self.connection.replace(Some(shared));
-        visited
+        let visited = match shared {
+            None => asked.await?,
+            Some(mut shared) => {
+                let visited = driven(&mut shared.driver, asked).await;
+                drop(side);
+                self.connection.replace(Some(shared));
+                visited?
+            }
+        };
+        self.first.set(self.at.get());
+        Ok(visited)
     }
 
-    /// Connects to the first endpoint that can be connected to.
+    /// Connects to an endpoint that can be connected to.
     async fn open(
         &self,
         request: &mut RequestHead,
     ) -> Result<(ClientSide<Stream>, Option<Shared>), VisitError> {
         let mut last = VisitError::NoEndpoint;
-        for endpoint in &self.cluster.endpoints().list {
+        let endpoints = self.cluster.endpoints();
+        for _ in 0..endpoints.list.len() {
+            let at = self.first.get() % endpoints.list.len();
+            let endpoint = &endpoints.list[at];
             let limit = self.cluster.settings().timeouts.connect;
+            self.at.set(at);
+            self.first.set(at + 1);
             match tokio::time::timeout(limit, open(self.cluster, endpoint, None)).await {
                 Ok(Ok(Opened::Http1(stream))) => {
                     set_host(request, self.cluster, &endpoint.authority);

@@ -168,3 +168,34 @@ fn two_files_of_a_name_must_be_one() {
     assert!(Descriptors::from_set(&set("a", "a")).is_ok());
     assert!(Descriptors::from_set(&set("a", "b")).is_err());
 }
+
+#[test]
+fn sets_that_would_grow_are_refused_before_they_do() {
+    let mut file = b"\x0a\x07a.proto".to_vec();
+    file.extend(b"\x22\x00".repeat(4 << 20));
+    let mut set = Vec::new();
+    put(&mut set, 1, Wire::Bytes(&file));
+    let taken = allocation_counter::measure(|| {
+        let told = Descriptors::from_set(&set).unwrap_err().to_string();
+        assert_eq!(told, "the files have too many messages, fields and values together");
+    });
+    assert!(taken.bytes_max < 16 << 20, "{taken:?}");
+}
+
+#[test]
+fn comments_of_the_source_are_not_kept() {
+    let mut set = FileDescriptorSet::decode(&*shop().pool().encode_to_vec()).unwrap();
+    let location = prost_types::source_code_info::Location {
+        path: vec![4, 0],
+        span: vec![1, 2, 3],
+        leading_comments: Some("An item.".to_owned()),
+        ..Default::default()
+    };
+    for file in &mut set.file {
+        file.source_code_info =
+            Some(prost_types::SourceCodeInfo { location: vec![location.clone(); 50_000] });
+    }
+    let read = Descriptors::from_set(&set.encode_to_vec()).unwrap();
+    assert_eq!(read.services().collect::<Vec<_>>(), ["shop.Other", "shop.Stock"]);
+    assert!(read.pool().files().all(|file| file.file_descriptor_proto().source_code_info.is_none()));
+}

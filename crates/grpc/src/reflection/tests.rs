@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use prost::Message as _;
+use prost_types::FileDescriptorProto;
 
 use super::messages::{ErrorResponse, FileDescriptorResponse, ListServiceResponse, Service};
 use super::*;
@@ -159,4 +160,60 @@ proptest! {
         let _ = reflection.receive(&answer);
         let _ = reflection.finish();
     }
+}
+
+/// An answer with a file of this content.
+fn answer_with(file: Vec<u8>) -> Vec<u8> {
+    Response { answer: Some(Answer::Files(FileDescriptorResponse { file: vec![file] })) }.encode_to_vec()
+}
+
+fn asked() -> Reflection {
+    let mut reflection = Reflection::new(&["a.A".to_owned()]);
+    reflection.request().unwrap();
+    reflection
+}
+
+#[test]
+fn answers_that_would_grow_are_refused_before_they_do() {
+    let name = b"\x0a\x07a.proto";
+    let grows = |element: &[u8]| {
+        let mut file = name.to_vec();
+        file.extend(element.repeat((8 << 20) / element.len()));
+        file
+    };
+    let many_files = [&b"\x22\x80\x80\x80\x04"[..], &b"\x0a\x00".repeat(4 << 20)].concat();
+    for (what, answer) in [
+        ("messages", answer_with(grows(b"\x22\x00"))),
+        ("messages and a mistake", answer_with([grows(b"\x22\x00"), b"\x07".to_vec()].concat())),
+        ("fields in a message", answer_with(grows(b"\x22\x02\x12\x00"))),
+        ("values", answer_with(grows(b"\x2a\x02\x12\x00"))),
+        ("imports", answer_with(grows(b"\x1a\x01x"))),
+        ("files", many_files),
+    ] {
+        let mut reflection = asked();
+        let taken = allocation_counter::measure(|| {
+            assert_eq!(reflection.receive(&answer), Err(ReflectionError::TooLarge), "{what}");
+        });
+        assert!(taken.bytes_max < 1 << 10, "{what}: {taken:?}");
+    }
+}
+
+#[test]
+fn imports_are_bounded() {
+    let import = |number: usize| format!("\x1a\x04{number:04}").into_bytes();
+    let file = |count| (0..count).flat_map(import).collect::<Vec<u8>>();
+    assert_eq!(asked().receive(&answer_with(file(MAX_FILES))), Ok(()));
+    assert_eq!(asked().receive(&answer_with(file(MAX_FILES + 1))), Err(ReflectionError::TooLarge));
+}
+
+#[test]
+fn what_is_taken_needs_bounded_memory() {
+    // As many messages as may be, and all that can be told of them is wrong.
+    let file = [&b"\x0a\x07a.proto"[..], &b"\x22\x00".repeat(120_000)].concat();
+    let mut reflection = asked();
+    reflection.receive(&answer_with(file)).unwrap();
+    let taken = allocation_counter::measure(|| {
+        reflection.finish().unwrap_err();
+    });
+    assert!(taken.bytes_max < 256 << 20, "{taken:?}");
 }

@@ -10,9 +10,6 @@ use maitred_grpc::{
 use maitred_http::{Known, Method, PathRules, RequestHead, ResponseHead};
 use maitred_policy::{Asking, Fetch, FetchError, Service, WholeBody};
 
-/// Bytes of the answers to the questions that are asked at once: more than all descriptors may have.
-const MAX_ANSWERS: usize = 64 << 20;
-
 /// How a service is asked, and what it is asked for.
 #[derive(Debug)]
 pub(super) struct Reflected {
@@ -27,30 +24,31 @@ pub(super) struct Described {
 }
 
 impl Fetch for Reflected {
+    type Told = Reflection;
     type Thing = Described;
 
-    fn fetch<'a>(
-        &'a self,
-        service: &'a dyn Service,
-        last: Option<&'a Arc<Described>>,
-    ) -> Asking<'a, Arc<Described>> {
+    fn ask<'a>(&'a self, service: &'a dyn Service) -> Asking<'a, Reflection> {
         Box::pin(async move {
-            let descriptors = match self.ask(service, ReflectionVersion::V1).await {
+            let told = match self.converse(service, ReflectionVersion::V1).await {
                 Err(Refused { code: Some(Code::Unimplemented), .. }) => {
-                    self.ask(service, ReflectionVersion::V1Alpha).await
+                    self.converse(service, ReflectionVersion::V1Alpha).await
                 }
-                asked => asked,
+                told => told,
             };
-            let descriptors = descriptors.map_err(|refused| FetchError(refused.why))?;
-            if let Some(last) = last.filter(|last| last.descriptors == descriptors) {
-                return Ok(Arc::clone(last));
-            }
-            let transcoder = Transcoder::new(&descriptors, self.options.clone()).map_err(|problems| {
-                let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-                FetchError(told.join("; "))
-            })?;
-            Ok(Arc::new(Described { descriptors, transcoder: Arc::new(transcoder) }))
+            told.map_err(|refused| refused.why)
         })
+    }
+
+    fn make(&self, told: Reflection, last: Option<&Arc<Described>>) -> Result<Arc<Described>, FetchError> {
+        let descriptors = told.finish().map_err(FetchError::new)?;
+        if let Some(last) = last.filter(|last| last.descriptors == descriptors) {
+            return Ok(Arc::clone(last));
+        }
+        let transcoder = Transcoder::new(&descriptors, self.options.clone()).map_err(|problems| {
+            let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            FetchError::new(told.join("; "))
+        })?;
+        Ok(Arc::new(Described { descriptors, transcoder: Arc::new(transcoder) }))
     }
 }
 
@@ -58,19 +56,23 @@ impl Fetch for Reflected {
 struct Refused {
     /// Its status, where it has told one.
     code: Option<Code>,
-    why: String,
+    why: FetchError,
 }
 
 impl<T: std::fmt::Display> From<T> for Refused {
     fn from(why: T) -> Self {
-        Self { code: None, why: why.to_string() }
+        Self { code: None, why: FetchError::new(why) }
     }
 }
 
 impl Reflected {
     /// Asks in rounds, each a call with all that can be asked by then: a call whose request is whole before its answer begins passes
     /// everything between here and the service.
-    async fn ask(&self, service: &dyn Service, version: ReflectionVersion) -> Result<Descriptors, Refused> {
+    async fn converse(
+        &self,
+        service: &dyn Service,
+        version: ReflectionVersion,
+    ) -> Result<Reflection, Refused> {
         let mut reflection = Reflection::new(&self.options.services);
         while !reflection.is_complete() {
             let mut body = Vec::new();
@@ -79,9 +81,9 @@ impl Reflected {
                 push_frame(&mut body, &request)?;
                 asked += 1;
             }
-            let (head, answer) = service.ask(call(version.rpc_path())?, &body, MAX_ANSWERS).await?;
+            let (head, answer) = service.ask(call(version.rpc_path())?, &body, Reflection::MAX_BYTES).await?;
             check(&head, &answer)?;
-            let mut frames = FrameReader::new(MAX_ANSWERS);
+            let mut frames = FrameReader::new(Reflection::MAX_BYTES);
             let mut bytes = answer.bytes.as_slice();
             while let Some(message) = frames.take(&mut bytes)? {
                 reflection.receive(&message)?;
@@ -91,7 +93,7 @@ impl Reflected {
                 return Err("the service left questions of reflection without an answer".into());
             }
         }
-        Ok(reflection.finish()?)
+        Ok(reflection)
     }
 }
 
@@ -111,9 +113,13 @@ fn check(head: &ResponseHead, answer: &WholeBody) -> Result<(), Refused> {
     match status.code {
         Code::Ok => Ok(()),
         Code::Unimplemented => {
-            let why = format!("the service does not offer reflection: {}", status.message);
+            let why =
+                FetchError::new(format_args!("the service does not offer reflection: {}", status.message));
             Err(Refused { code: Some(Code::Unimplemented), why })
         }
-        code => Err(Refused { code: Some(code), why: format!("{code}: {}", status.message) }),
+        code => Err(Refused {
+            code: Some(code),
+            why: FetchError::new(format_args!("{code}: {}", status.message)),
+        }),
     }
 }

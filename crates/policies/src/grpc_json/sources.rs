@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use maitred_config::{FilePath, Glob, Problem};
-use maitred_grpc::{Descriptors, Transcoder, TranscoderOptions};
+use maitred_grpc::{Descriptors, LoadError, Transcoder, TranscoderOptions};
 use maitred_policy::Build;
 
 use super::GrpcJsonConfig;
@@ -94,12 +94,16 @@ fn from_sources(files: &[PathBuf], build: &mut Build<'_>) -> Option<Descriptors>
         }
     }
     let sources = named(files);
+    let mut found = sources.clone();
     let read = |name: &str| {
-        let own = sources.get(name).map(|&file| file.to_owned());
+        let own = sources.get(name).cloned();
         let places = own.into_iter().chain(folders.iter().map(|folder| folder.join(name)));
         for place in places {
             match build.try_read(&place) {
-                Ok(bytes) => return String::from_utf8(bytes).map_err(io::Error::other),
+                Ok(bytes) => {
+                    found.insert(name.to_owned(), place);
+                    return String::from_utf8(bytes).map_err(io::Error::other);
+                }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
@@ -110,17 +114,26 @@ fn from_sources(files: &[PathBuf], build: &mut Build<'_>) -> Option<Descriptors>
     match Descriptors::from_sources(&names, read) {
         Ok(descriptors) => Some(descriptors),
         Err(error) => {
-            told(&error.to_string(), build);
+            told(&with_path(&error, &found), build);
             None
         }
     }
 }
 
 /// Names for files, which are relative: from the folder on that has them all.
-fn named(files: &[PathBuf]) -> BTreeMap<String, &Path> {
+fn named(files: &[PathBuf]) -> BTreeMap<String, PathBuf> {
     let has_all = |folder: &&Path| files.iter().all(|file| file.starts_with(folder));
     let mut above = files.iter().flat_map(|file| file.ancestors().skip(1));
     let common = above.find(has_all).unwrap_or(Path::new(""));
     let name = |file: &Path| file.strip_prefix(common).unwrap_or(file).to_string_lossy().into_owned();
-    files.iter().map(|file| (name(file), file.as_path())).collect()
+    files.iter().map(|file| (name(file), file.clone())).collect()
+}
+
+/// An error as the user can look it up: with the path of the file, and not with the name that it is imported by.
+fn with_path(error: &LoadError, found: &BTreeMap<String, PathBuf>) -> String {
+    let place = found.iter().find_map(|(name, path)| {
+        let rest = error.place().strip_prefix(name.as_str())?;
+        (rest.is_empty() || rest.starts_with(':')).then(|| format!("{}{rest}", path.display()))
+    });
+    place.map_or_else(|| error.to_string(), |place| format!("{place}: {}", error.problem()))
 }

@@ -3,8 +3,8 @@
 use maitred_config::Memory;
 use maitred_grpc::{Code, Status};
 use maitred_http::{Fields, ResponseHead};
-use maitred_policy::harness::{Exchange, Harness, Outcome, problems_of};
-use maitred_policy::{Asking, Service, WholeBody};
+use maitred_policy::harness::{Exchange, Harness, Outcome, problems_of, problems_with_files};
+use maitred_policy::{Asking, FetchError, Service, WholeBody};
 
 use super::*;
 
@@ -190,12 +190,12 @@ fn what_it_does_is_told() {
 }
 
 /// Answers calls of one path with one message each, and those of others as a service that does not have them.
-struct Reflects {
-    path: &'static str,
-    answers: &'static [&'static [u8]],
+struct Reflects<'b> {
+    path: &'b str,
+    answers: &'b [&'b [u8]],
 }
 
-impl Service for Reflects {
+impl Service for Reflects<'_> {
     fn ask<'a>(
         &'a self,
         request: RequestHead,
@@ -266,10 +266,42 @@ fn what_a_service_says_of_itself_and_cannot_be_used_is_told_in_the_log() {
 }
 
 #[test]
+fn a_service_may_say_much_and_little_of_it_is_kept() {
+    let harness = harness_of("{ reflection: true }");
+    // An `ErrorResponse` whose message has a million characters.
+    let message = [&b"\x12\xc0\x84\x3d"[..], &b"x".repeat(1_000_000)].concat();
+    let answer = [&b"\x3a\xc4\x84\x3d"[..], &message].concat();
+    let error = harness.fetch(&Reflects { path: V1, answers: &[&answer] }).unwrap_err().to_string();
+    assert!(error.starts_with("the server refused the list of services: OK: xxx"), "{error}");
+    assert_eq!(error.chars().count(), FetchError::LONGEST + 1, "and a sign that there was more");
+}
+
+#[test]
 fn what_is_wrong_with_the_sources_is_told() {
     insta::assert_snapshot!(problems_of::<GrpcJson>("{ names: json }"));
     insta::assert_snapshot!(problems_of::<GrpcJson>("{ protos: a.proto, descriptors: b.binpb }"));
     insta::assert_snapshot!(problems_of::<GrpcJson>("{ descriptors: b.binpb }"));
     insta::assert_snapshot!(problems_of::<GrpcJson>("{ protos: [a.proto, 'b*.proto'] }"));
     insta::assert_snapshot!(problems_of::<GrpcJson>("{ protos: a.proto, reflection: true }"));
+}
+
+#[test]
+fn what_is_wrong_in_sources_is_told_with_the_file_as_it_is_found() {
+    let files = Memory::new()
+        .with("protos/shop/text.proto", "syntax = 'proto3';\nmessage Item { text sku = 1; }")
+        .with("protos/shop/lost.proto", "import 'shop/nowhere.proto';")
+        .with("protos/shop/above.proto", "import 'shop/text.proto';");
+    for (protos, says) in [
+        ("protos/shop/gone.proto", "protos/shop/gone.proto: there is no such file"),
+        ("[protos/shop/lost.proto, protos/gone.proto]", "protos/gone.proto: there is no such file"),
+        ("protos/shop/text.proto", "protos/shop/text.proto:2:"),
+        ("protos/shop/above.proto", "protos/shop/text.proto:2:"),
+        (
+            "protos/shop/lost.proto",
+            "protos/shop/lost.proto: cannot import \"shop/nowhere.proto\": there is no such file",
+        ),
+    ] {
+        let told = problems_with_files::<GrpcJson>(&format!("{{ protos: {protos} }}"), &files);
+        assert!(told.starts_with(&format!("error: {says}")), "{told}");
+    }
 }

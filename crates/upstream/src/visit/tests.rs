@@ -56,11 +56,15 @@ fn nobody() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn ask(cluster: &Cluster, most: usize) -> Result<Visited, VisitError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+fn request() -> RequestHead {
     let mut request = RequestHead { method: Method::Post, ..RequestHead::default() };
     request.target.set_path("/keys");
-    runtime.block_on(Visit::new(cluster).ask(request, b"the end", most))
+    request
+}
+
+fn ask(cluster: &Cluster, most: usize) -> Result<Visited, VisitError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(Visit::new(cluster, &Cell::new(0)).ask(request(), b"the end", most))
 }
 
 #[test]
@@ -96,4 +100,32 @@ fn what_is_no_whole_answer_says_why() {
         assert!(told.starts_with(says), "{told}");
         asked.join().unwrap();
     }
+}
+
+#[test]
+fn an_endpoint_that_nobody_answers_from_is_not_the_first_again() {
+    // It takes connections, and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (port, asked) = service(b"HTTP/1.1 204 No Content\r\n\r\n");
+    let cluster = cluster(&[silent.local_addr().unwrap().port(), port], HostHeader::Endpoint);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let first = Cell::new(0);
+    runtime.block_on(async {
+        let visit = Visit::new(&cluster, &first);
+        let was_asked = tokio::task::spawn_blocking(move || {
+            let (mut stream, _) = silent.accept().unwrap();
+            stream.read_exact(&mut [0; 4]).unwrap();
+            stream
+        });
+        let _open = tokio::select! {
+            _ = visit.ask(request(), b"the end", 0) => panic!("it says nothing"),
+            stream = was_asked => stream.unwrap(),
+        };
+        let visit = Visit::new(&cluster, &first);
+        let visited = visit.ask(request(), b"the end", 0);
+        let visited = tokio::time::timeout(Duration::from_secs(20), visited).await.expect("somebody answers");
+        assert_eq!(visited.unwrap().head.status, 204);
+    });
+    asked.join().unwrap();
+    assert_eq!(first.get(), 1, "it was the right one, and will be the next time");
 }
