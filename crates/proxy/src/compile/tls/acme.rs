@@ -43,7 +43,7 @@ impl TlsCompiler<'_, '_> {
             }
             same.listeners.push(Arc::from(&*entry.name));
             let certificate = Arc::clone(&same.issued);
-            return Some(Issued { certificate, proofs: Arc::clone(&self.kept.acme.proofs) });
+            return Some(Issued { certificate, proofs: Arc::clone(&self.acme.proofs) });
         }
         let mut certificate = AcmeCertificate {
             hosts,
@@ -53,10 +53,8 @@ impl TlsCompiler<'_, '_> {
             issued: Arc::default(),
         };
         self.take_known(&mut certificate, entry.span);
-        let issued = Issued {
-            certificate: Arc::clone(&certificate.issued),
-            proofs: Arc::clone(&self.kept.acme.proofs),
-        };
+        let issued =
+            Issued { certificate: Arc::clone(&certificate.issued), proofs: Arc::clone(&self.acme.proofs) };
         self.accounts[at].account.certificates.push(certificate);
         Some(issued)
     }
@@ -117,7 +115,7 @@ impl TlsCompiler<'_, '_> {
 
     /// Takes what the previous snapshot shows for it, or what is in its file: nothing where that is missing, or of no use.
     fn take_known(&mut self, wanted: &mut AcmeCertificate, at: Span) {
-        let mut before = self.before.acme.accounts.iter().flat_map(|account| &account.certificates);
+        let mut before = self.acme_before.accounts.iter().flat_map(|account| &account.certificates);
         if let Some(same) = before.find(|same| same.file == wanted.file && same.hosts == wanted.hosts) {
             wanted.issued = Arc::clone(&same.issued);
             return;
