@@ -1,5 +1,9 @@
 //! Authorities that misbehave: Pebble behind a gateway that answers for it here and there.
 
+use std::io;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
 use maitred_tests::{Authority, Gateway, Pebble, Port, eventually};
 
 use super::{Place, is_issued, orders, ready};
@@ -146,5 +150,59 @@ fn two_authorities_are_proved_the_same_name() {
         &place.document_of(&[place.listener("web", &place.tls, "shop.test", challenge, ""), listener]),
     );
     gateway.log().wait_for_many("both are issued", 2, |line| line.contains("certificate issued"));
+    assert_eq!((orders(&gateway, "issued"), orders(&gateway, "failed")), (2, 0));
+}
+
+/// Passes bytes on to a port, but keeps one connection, by its number, until it is told to go on. Answers its own port, where it is told
+/// that this one is there, and where to tell it.
+fn gate(to: u16, kept: usize) -> (u16, Receiver<()>, Sender<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let ((is_there, there), (go_on, told)) = (channel(), channel());
+    std::thread::spawn(move || {
+        for (number, client) in listener.incoming().map_while(Result::ok).enumerate() {
+            if number == kept {
+                is_there.send(()).unwrap();
+                // One connection follows the other, so that nobody else waits. A test that is over says nothing.
+                if told.recv().is_err() {
+                    return;
+                }
+            }
+            let Ok(server) = TcpStream::connect(("127.0.0.1", to)) else { return };
+            pass(client.try_clone().unwrap(), server.try_clone().unwrap());
+            pass(server, client);
+        }
+    });
+    (port, there, go_on)
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream) {
+    std::thread::spawn(move || {
+        let _ = io::copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Write);
+    });
+}
+
+#[test]
+fn a_listener_that_comes_back_during_its_order_shows_what_was_issued() {
+    let Some(place) = Place::new("a listener that comes back") else { return };
+    let directory = place.pebble.directory();
+    let port = directory.rsplit(':').next().unwrap().strip_suffix("/dir").unwrap().parse().unwrap();
+    // Five requests at least come before the proof: directory, account and order, and a nonce for each of the two.
+    let (gate, is_there, go_on) = gate(port, 5);
+    let through = |listener: String| listener.replace(&directory, &format!("https://127.0.0.1:{gate}/dir"));
+    let other = Port::reserve();
+    let shop = through(place.listener("web", &place.tls, "shop.test", "", ""));
+    let stays = through(place.listener("other", &other, "stays.test", ", challenge: http-01", ""));
+    let both = place.document_of(&[shop, stays.clone()]);
+    let gateway = Gateway::start(&both);
+    is_there.recv().unwrap();
+    gateway.reload(&place.document_of(&[stays]));
+    gateway.reload(&both);
+    assert_eq!(place.ask("shop.test", &[]).exit, 35, "there is none yet");
+    go_on.send(()).unwrap();
+    is_issued(&gateway, "shop.test");
+    eventually("it is shown", || (place.ask("shop.test", &[]).exit == 0).then_some(()));
+    is_issued(&gateway, "stays.test");
     assert_eq!((orders(&gateway, "issued"), orders(&gateway, "failed")), (2, 0));
 }
