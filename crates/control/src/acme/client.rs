@@ -96,7 +96,7 @@ impl AuthorityClient {
             // Nothing of an account is sent in the clear, whatever an authority says.
             return Err(AskError::lasting("it is no https URL".to_owned()));
         };
-        let stream = self.open(host, uri.port_u16().unwrap_or(443)).await?;
+        let stream = open(&*self.resolver, host, uri.port_u16().unwrap_or(443)).await?;
         let (stream, _) = self.tls.connect(stream, host).await?;
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
@@ -120,28 +120,6 @@ impl AuthorityClient {
         }
         Ok(BytesResponse { parts, body: Box::new(body) })
     }
-
-    /// Connects to the first address of a host that can be reached.
-    async fn open(&self, host: &str, port: u16) -> io::Result<Stream> {
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let addresses = match bare.parse::<IpAddr>() {
-            Ok(address) => vec![address],
-            Err(_) => self.resolver.resolve(bare).await.map_err(io::Error::other)?.list,
-        };
-        let mut told = Vec::new();
-        for address in addresses {
-            let address = SocketAddr::new(address, port);
-            match tokio::time::timeout(ONE_ADDRESS, connect(ConnectTo::Tcp(address))).await {
-                Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(error)) => told.push(format!("{address}: {error}")),
-                Err(_) => told.push(format!("{address} does not answer within {ONE_ADDRESS:?}")),
-            }
-        }
-        if told.is_empty() {
-            return Err(io::Error::other("its name has no address"));
-        }
-        Err(io::Error::other(told.join("; ")))
-    }
 }
 
 impl HttpClient for AuthorityClient {
@@ -159,6 +137,28 @@ impl HttpClient for AuthorityClient {
             })
         })
     }
+}
+
+/// Connects to the first address of a host that can be reached.
+async fn open(resolver: &dyn Resolve, host: &str, port: u16) -> io::Result<Stream> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let addresses = match bare.parse::<IpAddr>() {
+        Ok(address) => vec![address],
+        Err(_) => resolver.resolve(bare).await.map_err(io::Error::other)?.list,
+    };
+    let mut told = Vec::new();
+    for address in addresses {
+        let address = SocketAddr::new(address, port);
+        match tokio::time::timeout(ONE_ADDRESS, connect(ConnectTo::Tcp(address))).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => told.push(format!("{address}: {error}")),
+            Err(_) => told.push(format!("{address} does not answer within {ONE_ADDRESS:?}")),
+        }
+    }
+    if told.is_empty() {
+        return Err(io::Error::other("its name has no address"));
+    }
+    Err(io::Error::other(told.join("; ")))
 }
 
 /// An answer that is no success has to say why in the words of ACME, as those to signed requests do; otherwise its status is all that is
@@ -211,6 +211,8 @@ fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use maitred_upstream::{Addresses, Resolving};
+
     use super::*;
 
     #[test]
@@ -245,6 +247,31 @@ mod tests {
         assert_eq!(bounded(&u64::MAX.to_string()), Some(LONGEST_WISH));
         assert_eq!(bounded("Fri, 31 Dec 9999 23:59:59 GMT"), Some(LONGEST_WISH));
         assert_eq!((bounded("soon"), bounded("99999999999999999999")), (None, None));
+    }
+
+    /// A name for these addresses.
+    struct Name(Vec<IpAddr>);
+
+    impl Resolve for Name {
+        fn resolve<'a>(&'a self, _: &'a str) -> Resolving<'a> {
+            Box::pin(std::future::ready(Ok(Addresses { list: self.0.clone(), ttl: Duration::ZERO })))
+        }
+    }
+
+    #[test]
+    fn every_address_is_tried_and_named() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.2:0").await.unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let [dead, alive] = [1, 2].map(|last| IpAddr::from([127, 0, 0, last]));
+            assert!(open(&Name(vec![dead, alive]), "ca.example", port).await.is_ok());
+            drop(listener);
+            let told = open(&Name(vec![dead, alive]), "ca.example", port).await.unwrap_err().to_string();
+            assert!(told.contains("127.0.0.1:") && told.contains("127.0.0.2:"), "{told}");
+            let told = open(&Name(Vec::new()), "ca.example", port).await.unwrap_err().to_string();
+            assert_eq!(told, "its name has no address");
+        });
     }
 
     #[test]

@@ -244,10 +244,8 @@ impl Keeper {
                 Err(failure) if failure.is_without_account() => failure,
                 outcome => return outcome,
             };
-            tracing::warn!(directory, "another account is made: {failure}");
             *session = None;
-            let removed = state::remove_account(&account.folder);
-            removed.map_err(|error| Failure::new(Trouble::Refused, error.to_string()))?;
+            forget(account, &failure)?;
             order(self.opened(session, account).await?, certificate, kind, replaces, &proofs).await
         };
         let late =
@@ -272,7 +270,13 @@ impl Keeper {
                 clock: self.clock,
                 wish: self.wish.clone(),
             };
-            let opened = session::open(account, client).await;
+            let opened = match session::open(account, client.clone()).await {
+                Err(failure) if failure.is_without_account() => {
+                    forget(account, &failure)?;
+                    session::open(account, client).await
+                }
+                opened => opened,
+            };
             *session = Some(opened.map_err(|failure| failure.at("the account").of_account())?);
         }
         Ok(session.as_ref().expect("it was just made ready"))
@@ -345,6 +349,13 @@ impl Keeper {
     fn account_failed(&mut self, trouble: Trouble) -> SystemTime {
         self.backoff.failed(trouble, self.wish.take(), self.clock.wall(), self.random.f64())
     }
+}
+
+/// Has the next session make another account: the authority does not know this one.
+fn forget(account: &AcmeAccount, failure: &Failure) -> Result<(), Failure> {
+    tracing::warn!(directory = account.directory, "another account is made: {failure}");
+    let removed = state::remove_account(&account.folder);
+    removed.map_err(|error| Failure::new(Trouble::Refused, error.to_string()).of_account())
 }
 
 /// A time for the log (RFC 3339), without fractions of a second.
