@@ -74,7 +74,9 @@ impl From<Error> for Failure {
         match error {
             Error::Api(problem) => {
                 let name = problem.r#type.as_deref().map(short).map(str::to_owned);
-                let has_fault = problem.status.is_some_and(|status| status >= 500);
+                // Nonces are refused that were just given, as well (RFC 8555 section 6.5); the library has tried some by then.
+                let has_fault =
+                    problem.status.is_some_and(|status| status >= 500) || name.as_deref() == Some("badNonce");
                 let trouble = if has_fault { Trouble::Unreachable } else { Trouble::Refused };
                 Self { name, ..Self::new(trouble, format!("the authority says: {}", words(&problem))) }
             }
@@ -158,6 +160,9 @@ mod tests {
             (fault.trouble, fault.to_string().as_str()),
             (Trouble::Unreachable, "the authority says: no reason")
         );
+        let nonce = problem(r#"{ "type": "urn:ietf:params:acme:error:badNonce", "status": 400 }"#);
+        let nonce = Failure::from(Error::Api(nonce));
+        assert!(nonce.trouble == Trouble::Unreachable && !nonce.is_about_the_order());
     }
 
     #[test]

@@ -58,11 +58,12 @@ pub(super) async fn order(
     let mut order =
         new_order(account, wanted, replaces).await.map_err(|failure| failure.at("a new order"))?;
     let seen = prove(&mut order, wanted, kind, proofs).await?;
-    let status = order.poll_ready(&PATIENCE).await;
-    match status {
+    match order.poll_ready(&PATIENCE).await.map_err(Failure::from) {
         Ok(OrderStatus::Ready) => {}
-        Ok(_) | Err(instant_acme::Error::Api(_)) => return Err(why_invalid(&mut order, kind, status).await),
-        Err(error) => return Err(Failure::from(error).at("the look at the proofs")),
+        Err(failure) if failure.trouble != Trouble::Refused => {
+            return Err(failure.at("the look at the proofs"));
+        }
+        status => return Err(why_invalid(&mut order, kind, status).await),
     }
     drop(seen);
     let key = KeyPair::generate().map_err(own)?;
@@ -213,7 +214,7 @@ async fn prove(
 async fn why_invalid(
     order: &mut Order,
     kind: ChallengeKind,
-    status: Result<OrderStatus, instant_acme::Error>,
+    status: Result<OrderStatus, Failure>,
 ) -> Failure {
     let mut authorizations = order.authorizations();
     while let Some(authorization) = authorizations.next().await {
@@ -223,7 +224,7 @@ async fn why_invalid(
         }
     }
     match status {
-        Err(error) => error.into(),
+        Err(failure) => failure,
         Ok(_) => Failure::new(Trouble::Refused, "the authority calls the order invalid and does not say why"),
     }
 }
