@@ -322,6 +322,29 @@ fn a_certificate_that_somebody_brings_back_is_not_ordered() {
 }
 
 #[test]
+fn what_is_kept_is_shown_if_it_is_for_every_name() {
+    let Some(mut place) = Place::new("a certificate for other names") else { return };
+    let document = place.document("shop.test", "", "");
+    let mut gateway = Gateway::start(&document);
+    is_issued(&gateway, "shop.test");
+    let file = place.kept("shop.test.pem");
+    assert!(gateway.stop().success());
+    place.pebble.stop();
+    let authority = Authority::default();
+    for (names, missing) in [
+        (&["shop.test", "www.shop.test"][..], ""),
+        (&["www.shop.test"], "no certificate yet for shop.test (listener web)\n"),
+    ] {
+        let own = authority.server(names);
+        std::fs::write(&file, format!("{}{}", own.certificate, own.key)).unwrap();
+        let gateway = Gateway::start(&document);
+        assert_eq!(ready(&gateway), format!("ready\n{missing}"));
+        let is_told = gateway.log().all().iter().any(|line| line.contains("shop.test is not among them"));
+        assert_eq!(is_told, !missing.is_empty());
+    }
+}
+
+#[test]
 fn an_authority_that_forgot_the_account_is_given_another() {
     // With the order it is noticed, or before, when the authority is told of an address.
     for acme in ["", ", email: ops@shop.test"] {
