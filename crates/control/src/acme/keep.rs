@@ -109,7 +109,7 @@ impl Keeper {
                 Ok(due) => due,
                 Err(panic) => {
                     self.metrics.events().panics.inc();
-                    let next = self.account_failed(Trouble::Refused);
+                    let next = self.account_failed(Trouble::Refused, None);
                     let (hosts, shown) = (certificate.names(), shown(next));
                     tracing::error!(hosts, next = shown, "a defect of this program: {panic}");
                     next
@@ -142,7 +142,8 @@ impl Keeper {
                     Ok(answer) => self.told(certificate, progress, &summary, answer),
                     Err(failure) => {
                         let directory = &*account.directory;
-                        let next = shown(self.account_failed(failure.trouble));
+                        let wish = self.wish.take();
+                        let next = shown(self.account_failed(failure.trouble, wish));
                         tracing::warn!(
                             directory,
                             next,
@@ -153,6 +154,10 @@ impl Keeper {
                 (_, summary) => {
                     let replaces = summary.filter(|_| progress.has_window());
                     let outcome = self.order(session, account, certificate, progress, replaces).await;
+                    if outcome.as_ref().is_err_and(|failure| failure.trouble == Trouble::Unreachable) {
+                        // Whether the authority is there at all is seen when the next one opens it.
+                        *session = None;
+                    }
                     self.note(account, certificate, progress, outcome);
                 }
             }
@@ -321,11 +326,12 @@ impl Keeper {
             Err(failure) => failure,
         };
         events.orders_failed.inc();
-        let next = if failure.is_of_account || failure.trouble == Trouble::Unreachable {
-            self.account_failed(failure.trouble)
+        let again = failure.again.map(|again| again.saturating_duration_since(self.clock.now()));
+        let wish = self.wish.take().max(again);
+        let is_of_all = failure.is_of_account || (failure.trouble == Trouble::Unreachable && wish.is_some());
+        let next = if is_of_all {
+            self.account_failed(failure.trouble, wish)
         } else {
-            let again = failure.again.map(|again| again.saturating_duration_since(self.clock.now()));
-            let wish = self.wish.take().max(again);
             progress.failed((failure.trouble, certificate.challenges.len()), wish, now, self.random.f64())
         };
         let next = shown(next);
@@ -346,8 +352,8 @@ impl Keeper {
     }
 
     /// Notes a failure that is none of a single certificate: nothing is asked for the others either. Answers when the next try is.
-    fn account_failed(&mut self, trouble: Trouble) -> SystemTime {
-        self.backoff.failed(trouble, self.wish.take(), self.clock.wall(), self.random.f64())
+    fn account_failed(&mut self, trouble: Trouble, wish: Option<Duration>) -> SystemTime {
+        self.backoff.failed(trouble, wish, self.clock.wall(), self.random.f64())
     }
 }
 

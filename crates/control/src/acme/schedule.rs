@@ -25,7 +25,7 @@ const BETWEEN_ORDERS: (Duration, Duration) = (Duration::from_mins(1), Duration::
 /// What kind of trouble an order has met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trouble {
-    /// The authority could not be asked, or has a fault of its own. That is so for all certificates.
+    /// The authority could not be asked, or has a fault of its own.
     Unreachable,
     /// The authority is not done yet with what it was asked for.
     Unfinished,
