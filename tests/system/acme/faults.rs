@@ -206,3 +206,29 @@ fn a_listener_that_comes_back_during_its_order_shows_what_was_issued() {
     is_issued(&gateway, "stays.test");
     assert_eq!((orders(&gateway, "issued"), orders(&gateway, "failed")), (2, 0));
 }
+
+#[test]
+fn a_fault_with_one_order_holds_up_no_other() {
+    let Some(place) = Place::new("a fault with one order") else { return };
+    let front = Front::new(&place, "  odd: { match: /certZ/*, respond: { status: 502 } }\n");
+    let other = Port::reserve();
+    let stuck = front.ordering(&place, &[place.listener("web", &place.tls, "shop.test", "", "")]);
+    let gateway = Gateway::start(&stuck);
+    gateway.log().wait_for("why", |line| line.contains("no certificate was issued"));
+    gateway.reload(&front.ordering(
+        &place,
+        &[
+            place.listener("web", &place.tls, "shop.test", "", ""),
+            place.listener("other", &other, "other.test", "", ""),
+        ],
+    ));
+    gateway.log().wait_for("it has its turn", |line| {
+        line.contains("no certificate was issued")
+            && line.contains("listener=other")
+            && line.contains("/certZ/")
+    });
+    front.behave();
+    gateway.signal("HUP");
+    is_issued(&gateway, "shop.test");
+    is_issued(&gateway, "other.test");
+}
