@@ -35,13 +35,15 @@ pub(crate) fn demo(arguments: &DemoArguments, console: &mut Console<'_>) -> io::
     let log = run::install_log(&metrics)?;
     let services = Services::start()?;
     let mut told = Ok(());
-    let ended = run::control_runtime()?.block_on(async {
+    let runtime = run::control_runtime()?;
+    let ended = runtime.block_on(async {
         let orders = orders_from_signals().map_err(StartError::System)?;
         serve(arguments, &services, (&metrics, Some(&log)), orders, &mut |guide| {
             told = console.print(&guide.to_string());
         })
         .await
     });
+    runtime.shutdown_background();
     // Lines that could not be written are lost with the process, and of no use after it.
     let _ = log.close(run::LAST_LINES);
     told?;

@@ -40,11 +40,14 @@ pub(crate) fn run(arguments: &RunArguments, console: &mut Console<'_>) -> io::Re
     raise_descriptor_limit();
     let source = workshop::on_disk(&arguments.file);
     let mut announced = Announced::new(workers, &arguments.file);
-    let ended = control_runtime()?.block_on(async {
+    let runtime = control_runtime()?;
+    let ended = runtime.block_on(async {
         let orders = orders_from_signals().map_err(StartError::System)?;
         operate(source, (&metrics, workers), Some(&log), orders, &mut |serving| announced.announce(&serving))
             .await
     });
+    // What is on the side waits for files or name servers, and nobody for it.
+    runtime.shutdown_background();
     let unwritten = log.close(LAST_LINES);
     if let Err(lines) = unwritten {
         console.error(&format!("{} lines of the log could not be written", lines.0))?;

@@ -9,6 +9,7 @@ mod order;
 mod schedule;
 mod session;
 mod state;
+mod turns;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -16,18 +17,22 @@ use std::sync::Arc;
 
 use maitred_proxy::{AcmeAccount, Clock, Snapshot};
 use maitred_telemetry::Metrics;
+use maitred_upstream::Resolve;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use self::client::Wish;
 use self::keep::{Keeper, Wanted};
+use self::schedule::Backoff;
+use self::turns::Turns;
 
 /// The accounts of a gateway. Dropped, it orders nothing more.
-#[derive(Debug)]
 pub(crate) struct Accounts {
     clock: Clock,
     metrics: Arc<Metrics>,
     random: fastrand::Rng,
+    resolver: Arc<dyn Resolve>,
+    turns: Turns,
     /// By the folder in which they are kept.
     running: HashMap<PathBuf, Running>,
 }
@@ -46,14 +51,20 @@ impl Drop for Running {
 
 impl Accounts {
     /// None yet. `random` spreads times, so that many gateways do not ask at once.
-    pub(crate) fn new(clock: Clock, metrics: Arc<Metrics>, random: fastrand::Rng) -> Self {
-        Self { clock, metrics, random, running: HashMap::new() }
+    pub(crate) fn new(
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        random: fastrand::Rng,
+        resolver: Arc<dyn Resolve>,
+    ) -> Self {
+        Self { clock, metrics, random, resolver, turns: Turns::default(), running: HashMap::new() }
     }
 
     /// Sees to the certificates that this snapshot wants, and to no others. To be called on the control runtime.
     pub(crate) fn adopt(&mut self, snapshot: &Snapshot) {
         let acme = snapshot.acme();
-        self.running.retain(|folder, _| acme.accounts.iter().any(|account| account.folder == *folder));
+        let is_wanted = |folder: &PathBuf| acme.accounts.iter().any(|account| account.folder == *folder);
+        self.running.retain(|folder, running| is_wanted(folder) && !running.task.is_finished());
         for account in &acme.accounts {
             tell_missing(account);
             if let Some(running) = self.running.get(&account.folder) {
@@ -67,7 +78,10 @@ impl Accounts {
                 random: self.random.fork(),
                 proofs: Arc::clone(&acme.proofs),
                 tokens: Arc::clone(&acme.tokens),
+                resolver: Arc::clone(&self.resolver),
+                turns: self.turns.clone(),
                 wish: Wish::default(),
+                backoff: Backoff::default(),
             };
             let task = tokio::spawn(keeper.keep(told)).abort_handle();
             self.running.insert(account.folder.clone(), Running { wanted, task });

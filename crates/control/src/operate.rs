@@ -114,7 +114,7 @@ impl Operation<'_> {
         Self: 'a,
     {
         let Self { source, catalog, metrics, gateway: options, log } = self;
-        let clock = options.clock;
+        let (clock, resolver) = (options.clock, Arc::clone(&options.resolver));
         let workshop = Workshop { source, catalog, metrics, clock, log };
         let mut loaded = workshop.source.load();
         let (Some(snapshot), Some(document)) = (workshop.compile(&mut loaded, None), loaded.document.clone())
@@ -130,7 +130,7 @@ impl Operation<'_> {
         admin.put(prepared, &document);
         let gateway = Gateway::start(options, snapshot).await.map_err(StartError::System)?;
         workshop.note_loaded();
-        let accounts = Accounts::new(clock, Arc::clone(&workshop.metrics), fastrand::Rng::new());
+        let accounts = Accounts::new(clock, Arc::clone(&workshop.metrics), fastrand::Rng::new(), resolver);
         Ok(Reloader::new(workshop, (gateway, admin, accounts), (document, loaded.tree), watch))
     }
 }

@@ -121,7 +121,8 @@ impl<'a> Reloader<'a> {
         Serving { document: &self.document, gateway: &self.gateway, admin: self.admin.address() }
     }
 
-    /// Loads the configuration again, and puts it in place if it is new and good. Dropped while it waits, it changes nothing.
+    /// Loads the configuration again, and puts it in place if it is new and good. To be dropped while it waits only where the gateway
+    /// stops: requests still see the old one then, but logs of the new one are open, and what it fetches may be on its way.
     /// Answers whether something was put in place.
     pub(crate) async fn reload(&mut self, cause: Cause) -> bool {
         let mut is_new = self.reload_once(cause).await;

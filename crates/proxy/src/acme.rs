@@ -6,8 +6,9 @@ mod tokens;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use maitred_net::{ClientTls, IssuedShared, ProofsShared};
+use maitred_net::{CertificatePem, ClientTls, IssuedShared, ProofsShared, TlsProblem};
 
 pub(crate) use self::places::Places;
 pub use self::tokens::{TokenProof, TokensShared};
@@ -83,10 +84,24 @@ impl AcmeCertificate {
         }
     }
 
-    /// Whether a certificate for these names is this one.
-    pub fn is_for(&self, names: &[String]) -> bool {
-        let mut names: Vec<&String> = names.iter().collect();
-        names.sort();
-        names.into_iter().eq(&self.hosts)
+    /// Shows a certificate from the next handshake on.
+    ///
+    /// # Errors
+    ///
+    /// If it is not good as of `now`, or not for every host: why, in words. Nothing changes then.
+    pub fn show(&self, pem: &CertificatePem, now: SystemTime) -> Result<(), String> {
+        let told = |problems: Vec<TlsProblem>| {
+            let errors = problems.iter().filter(|problem| !problem.is_warning());
+            errors.map(|problem| problem.kind.to_string()).collect::<Vec<_>>().join("; ")
+        };
+        let new = IssuedShared::default();
+        new.replace(pem, now).map_err(told)?;
+        let names = new.summary().map(|summary| summary.names).unwrap_or_default();
+        if let Some(host) =
+            self.hosts.iter().find(|host| !names.iter().any(|name| name.eq_ignore_ascii_case(host)))
+        {
+            return Err(format!("it is for other names: {host} is not among them"));
+        }
+        self.issued.replace(pem, now).map_err(told)
     }
 }

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// A future whose panic is an error: what goes wrong takes nothing else with it.
-pub(crate) struct CatchPanic<F>(pub(crate) Pin<Box<F>>);
+pub struct CatchPanic<F>(pub Pin<Box<F>>);
 
 impl<F: Future> Future for CatchPanic<F> {
     type Output = Result<F::Output, String>;

@@ -50,7 +50,7 @@ pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapsh
     let mut tls = tls::TlsCompiler::new(&compiler, problems);
     let listeners = listeners::compile(&compiler, &limits, &mut tls);
     let (upstreams, upstream_numbers) = upstreams::compile(&compiler, &limits, &mut tls);
-    let tls = tls.into_kept();
+    let (tls, acme) = tls.into_parts();
     let mut pipelines = pipelines::Pipelines::new(&compiler);
     let (logs, access_log) = access_log(document);
     let compiled = routes::compile(
@@ -70,6 +70,7 @@ pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapsh
         policies: pipelines.into_instances(),
         listeners,
         limits,
+        acme,
         tls,
         files: compiler.means.seen.take(),
         drain_limit: document.limits.drain_timeout,

@@ -27,6 +27,7 @@ mod tls;
 mod worker;
 
 pub use acme::{Acme, AcmeAccount, AcmeCertificate, ChallengeKind, TokenProof, TokensShared};
+pub use catch_panic::CatchPanic;
 pub use clock::Clock;
 pub use compile::{Compiler, compile};
 pub use explain::{Explained, ExplainedPolicy, ExplainedRoute, explain};

@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub(crate) limits: Limits,
     /// Files that policies have read.
     pub(crate) files: Vec<PathBuf>,
+    /// What is wanted of certificate authorities.
+    pub(crate) acme: Acme,
     /// What TLS keeps for the next snapshot.
     pub(crate) tls: TlsKept,
     /// How long requests under way may take when the gateway stops.
@@ -145,7 +147,7 @@ impl Snapshot {
 
     /// What it wants of certificate authorities.
     pub fn acme(&self) -> &Acme {
-        &self.tls.acme
+        &self.acme
     }
 
     /// What the certificates say that listeners show, each with the name of its listener.

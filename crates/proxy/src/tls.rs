@@ -5,15 +5,11 @@ use std::sync::Arc;
 
 use maitred_net::{Alpn, CertificatePem, ClientTls, SystemRoots, TicketKeys};
 
-use crate::acme::Acme;
-
 /// What TLS has for the whole process, carried from snapshot to snapshot.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TlsKept {
     pub(crate) tickets: Option<Arc<TicketKeys>>,
     pub(crate) roots: Option<SystemRoots>,
-    /// What is wanted of certificate authorities.
-    pub(crate) acme: Acme,
     /// What the TLS of services was made of, to see whether that has changed.
     pub(crate) services: Vec<(Arc<ServiceTls>, ClientTls)>,
 }

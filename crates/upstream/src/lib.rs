@@ -19,5 +19,5 @@ pub use cluster::{
 pub use discovery::discover;
 pub use endpoint::{Endpoint, Endpoints, Protocol};
 pub use local::{AcquireError, Lease, LocalCluster, LocalEndpoint};
-pub use resolver::{Addresses, DnsResolver, Resolve, ResolveError};
+pub use resolver::{Addresses, DnsResolver, Resolve, ResolveError, Resolving};
 pub use visit::{Visit, VisitError, Visited};

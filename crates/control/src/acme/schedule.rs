@@ -12,21 +12,23 @@ const UNREACHABLE: (Duration, Duration, u32) = (Duration::from_secs(10), Duratio
 /// Pauses after it refused: each is four times as long. Authorities count: Let's Encrypt takes five failed proofs of a
 /// name in an hour.
 const REFUSED: (Duration, Duration, u32) = (Duration::from_mins(15), Duration::from_hours(12), 4);
-/// The longest pause that an authority may ask for.
-const LONGEST_WISH: Duration = Duration::from_hours(24);
+/// The longest pause that an authority may ask for, and the longest that there is at all.
+pub(super) const LONGEST_WISH: Duration = Duration::from_hours(24);
 /// How often an authority is asked when to renew, whatever it wishes (RFC 9773 section 4.3.2).
 const ASK: (Duration, Duration) = (Duration::from_mins(1), Duration::from_hours(24));
 /// When it is asked again that did not answer.
 const ASK_LATER: Duration = Duration::from_hours(6);
-/// No two orders for the same names follow each other faster, whatever the authority says of renewals: this, or a tenth
-/// of the certificate's life if that is less.
-const BETWEEN_ORDERS: Duration = Duration::from_hours(24);
+/// No two orders for the same names follow each other faster, whatever the authority says of renewals: the second, or a tenth
+/// of the certificate's life if that is less, but never less than the first.
+const BETWEEN_ORDERS: (Duration, Duration) = (Duration::from_mins(1), Duration::from_hours(24));
 
 /// What kind of trouble an order has met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trouble {
     /// The authority could not be asked, or has a fault of its own.
     Unreachable,
+    /// The authority is not done yet with what it was asked for.
+    Unfinished,
     /// A name was not proved.
     Challenge,
     /// The authority does not want to, or what it did is of no use.
@@ -51,18 +53,58 @@ pub(super) enum Step {
     Wait(SystemTime),
 }
 
+/// Pauses after failures: of one certificate, or of an account with all that it orders.
+#[derive(Debug, Default)]
+pub(super) struct Backoff {
+    /// How often in a row the authority refused, or nothing proved a name.
+    refusals: u32,
+    /// How often in a row it could not be reached, or was not done.
+    waits: u32,
+    /// Nothing is tried before.
+    until: Option<SystemTime>,
+}
+
+impl Backoff {
+    /// Until when nothing is tried.
+    pub(super) fn until(&self, now: SystemTime) -> Option<SystemTime> {
+        ahead(self.until, now)
+    }
+
+    /// Notes a failure, and when the authority wants to be asked again. `random` is from 0 to 1. Answers when the next try is.
+    pub(super) fn failed(
+        &mut self,
+        trouble: Trouble,
+        wish: Option<Duration>,
+        now: SystemTime,
+        random: f64,
+    ) -> SystemTime {
+        let pause = if matches!(trouble, Trouble::Unreachable | Trouble::Unfinished) {
+            grown(UNREACHABLE, &mut self.waits)
+        } else {
+            self.waits = 0;
+            grown(REFUSED, &mut self.refusals)
+        };
+        self.pause(pause, wish, now, random)
+    }
+
+    /// The next try may be now: somebody wants it.
+    pub(super) fn try_now(&mut self) {
+        self.until = None;
+    }
+
+    fn pause(&mut self, pause: Duration, wish: Option<Duration>, now: SystemTime, random: f64) -> SystemTime {
+        let pause = pause.mul_f64(0.8 + 0.4 * random).max(wish.unwrap_or_default()).min(LONGEST_WISH);
+        *self.until.insert(now + pause)
+    }
+}
+
 /// How far a certificate is.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     /// How many challenges have failed: says which is next, and after a success, which to begin with.
     challenges: usize,
-    /// How often in a row the authority refused, or nothing proved a name.
-    refusals: u32,
-    /// How often in a row it could not be reached.
-    unreachable: u32,
-    /// Whether the last try failed.
-    has_failed: bool,
-    /// Nothing is ordered before.
+    backoff: Backoff,
+    /// No order follows the last one before, which succeeded.
     not_before: Option<SystemTime>,
     window: Option<Window>,
     renew_at: Option<SystemTime>,
@@ -72,15 +114,14 @@ pub(super) struct Progress {
 impl Progress {
     /// What is to be done now, if this is the certificate that is shown.
     pub(super) fn step(&self, certificate: Option<&CertificateSummary>, now: SystemTime) -> Step {
-        let order = || match self.not_before.filter(|not_before| *not_before > now) {
+        let order = || match self.backoff.until(now).max(ahead(self.not_before, now)) {
             Some(not_before) => Step::Wait(not_before),
             None => Step::Order,
         };
         if certificate.is_none() {
             return order();
         }
-        let (Some(renew_at), Some(ask_at)) = (self.renew_at, self.ask_at.filter(|ask_at| *ask_at > now))
-        else {
+        let (Some(renew_at), Some(ask_at)) = (self.renew_at, ahead(self.ask_at, now)) else {
             return Step::Ask;
         };
         match if renew_at <= now { order() } else { Step::Wait(renew_at) } {
@@ -130,7 +171,8 @@ impl Progress {
 
     /// Notes that a certificate was issued. When to renew it is another question, and asked next.
     pub(super) fn issued(&mut self, certificate: &CertificateSummary, now: SystemTime) {
-        let not_before = Some(now + BETWEEN_ORDERS.min(life(certificate) / 10));
+        let (least, most) = BETWEEN_ORDERS;
+        let not_before = Some(now + (life(certificate) / 10).clamp(least, most));
         *self = Self { challenges: self.challenges, not_before, ..Self::default() };
     }
 
@@ -145,24 +187,23 @@ impl Progress {
     ) -> SystemTime {
         self.challenges += usize::from(trouble == Trouble::Challenge);
         let is_left = trouble == Trouble::Challenge && self.challenge(ways) > 0;
-        let pause = if trouble == Trouble::Unreachable {
-            grown(UNREACHABLE, &mut self.unreachable)
-        } else {
-            self.unreachable = 0;
-            if is_left { NEXT_CHALLENGE } else { grown(REFUSED, &mut self.refusals) }
-        };
-        let pause = pause.mul_f64(0.8 + 0.4 * random).max(wish.unwrap_or_default().min(LONGEST_WISH));
-        (self.not_before, self.has_failed) = (Some(now + pause), true);
-        now + pause
+        if is_left {
+            self.backoff.waits = 0;
+            return self.backoff.pause(NEXT_CHALLENGE, wish, now, random);
+        }
+        self.backoff.failed(trouble, wish, now, random)
     }
 
     /// Forgets that it failed: somebody wants it tried now.
     pub(super) fn try_now(&mut self) {
-        if self.has_failed {
-            self.not_before = None;
-        }
+        self.backoff.try_now();
         self.ask_at = None;
     }
+}
+
+/// A time that is to come. No pause is longer than a day: what is further away was said by a clock that was set since.
+fn ahead(time: Option<SystemTime>, now: SystemTime) -> Option<SystemTime> {
+    time.filter(|time| *time > now && *time <= now + LONGEST_WISH)
 }
 
 /// The pause after so many before it: each is so many times as long, up to the longest.

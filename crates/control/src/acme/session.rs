@@ -1,6 +1,7 @@
 //! An account with an authority that is ready to be used: the one that is kept on disk, or a new one.
 //! What is ordered with it is the business of `order`.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use instant_acme::{Account, AccountCredentials, NewAccount};
@@ -15,10 +16,14 @@ use super::state;
 pub(super) async fn open(wanted: &AcmeAccount, client: AuthorityClient) -> Result<Account, Failure> {
     let own = |error: std::io::Error| Failure::new(Trouble::Refused, error.to_string());
     state::prepare(&wanted.folder).map_err(own)?;
-    let stored = state::read_account(&wanted.folder).unwrap_or_else(|told| {
-        tracing::warn!(directory = wanted.directory, "{told}; another account is made in its place");
-        None
-    });
+    let stored = match state::read_account(&wanted.folder) {
+        Err(error) if error.kind() == ErrorKind::InvalidData => {
+            tracing::warn!(directory = wanted.directory, "{error}; another account is made in its place");
+            None
+        }
+        // One that cannot be read at the moment must not be replaced: its key would be lost.
+        stored => stored.map_err(own)?,
+    };
     let contacts: Vec<String> = wanted.emails.iter().map(|email| format!("mailto:{email}")).collect();
     let contacts: Vec<&str> = contacts.iter().map(String::as_str).collect();
     let builder = Account::builder_with_http(Box::new(client));

@@ -1,5 +1,5 @@
-//! What is kept on disk of an account: its key in `account.json`, and a file of chain and key for each certificate. Only the owner
-//! may read them, and whoever reads one sees the old content or the new one.
+//! What is kept on disk of an account: its key in `account.json`, a file of chain and key for each certificate, and one for each order
+//! that waits for its certificate. Only the owner may read them, and whoever reads one sees the old content or the new one.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
@@ -22,20 +22,14 @@ pub(super) struct Stored {
 ///
 /// # Errors
 ///
-/// If there is one, and it cannot be read: why, and it is to be replaced.
-pub(super) fn read_account(folder: &Path) -> Result<Option<Stored>, String> {
+/// If there is one, and it cannot be read. Only of one with [`ErrorKind::InvalidData`] nothing is left, so that another may take its
+/// place.
+pub(super) fn read_account(folder: &Path) -> io::Result<Option<Stored>> {
     let path = folder.join(ACCOUNT);
-    let told = |why: &dyn std::fmt::Display| format!("`{}`: {why}", path.display());
-    let bytes = match fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(told(&error)),
-    };
-    // What the library says of broken JSON may hold a part of it, and so of the key.
-    let mut value: Value = serde_json::from_slice(&bytes).map_err(|_| told(&"this is no JSON"))?;
+    let Some(mut value) = read_json(&path)? else { return Ok(None) };
     let mut take = |name| value.get_mut(name).map(Value::take).unwrap_or_default();
     let credentials = serde_json::from_value(take("credentials"));
-    let credentials = credentials.map_err(|_| told(&"this is no account"))?;
+    let credentials = credentials.map_err(|_| damaged(&path, "this is no account"))?;
     let emails = serde_json::from_value(take("emails")).unwrap_or_default();
     Ok(Some(Stored { credentials, emails }))
 }
@@ -52,6 +46,67 @@ pub(super) fn remove_account(folder: &Path) -> io::Result<()> {
     fs::remove_file(&path).map_err(|error| {
         io::Error::new(error.kind(), format!("`{}` cannot be removed: {error}", path.display()))
     })
+}
+
+/// An order that waits for its certificate: whatever comes in between, nothing else is ordered in its place.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Begun {
+    /// Where the authority keeps it.
+    pub(super) url: String,
+    /// The key of the certificate, in PEM.
+    pub(super) key: String,
+}
+
+/// Reads the order that waits for the certificate in this file, if there is one.
+///
+/// # Errors
+///
+/// As of [`read_account`].
+pub(super) fn read_order(certificate: &Path) -> io::Result<Option<Begun>> {
+    let path = order_of(certificate);
+    let Some(mut value) = read_json(&path)? else { return Ok(None) };
+    let mut take = |name| match value.get_mut(name).map(Value::take) {
+        Some(Value::String(text)) => Ok(text),
+        _ => Err(damaged(&path, "this is no order")),
+    };
+    Ok(Some(Begun { url: take("order")?, key: take("key")? }))
+}
+
+/// Keeps an order.
+pub(super) fn write_order(certificate: &Path, begun: &Begun) -> io::Result<()> {
+    let stored = json!({ "order": begun.url, "key": begun.key });
+    write(&order_of(certificate), format!("{stored:#}\n").as_bytes())
+}
+
+/// Forgets the order, if there is one: it is at its end.
+pub(super) fn remove_order(certificate: &Path) {
+    let path = order_of(certificate);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            tracing::warn!("`{}` cannot be removed: {error}", path.display());
+        }
+        _ => {}
+    }
+}
+
+fn order_of(certificate: &Path) -> PathBuf {
+    certificate.with_extension("order")
+}
+
+/// Reads a file that may not be there.
+fn read_json(path: &Path) -> io::Result<Option<Value>> {
+    match fs::read(path) {
+        // What the library says of broken JSON may hold a part of it, and so of the key.
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|_| damaged(path, "this is no JSON")),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => {
+            Err(io::Error::new(error.kind(), format!("`{}` cannot be read: {error}", path.display())))
+        }
+    }
+}
+
+fn damaged(path: &Path, why: &str) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, format!("`{}`: {why}", path.display()))
 }
 
 /// Makes the folder where it is not there, and sees that files can be written in it: before anything is ordered that
@@ -101,77 +156,4 @@ fn draft_of(path: &Path) -> PathBuf {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use super::*;
-
-    /// A folder that is gone when its owner is.
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("maitred-acme-{}-{name}", std::process::id()));
-            let _ = fs::remove_dir_all(&path);
-            Self(path)
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
-
-    const KEY: &str = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgJVWC_QzOTCS5vtsJp2IG-UDc8cdDfeoKtxSZxaznM-mhRANCAAQenCPoGgPFTdPJ7VLLKt56RxPlYT1wNXnHc54PEyBg3LxKaH0-sJkX0mL8LyPEdsfL_Oz4TxHkWLJGrXVtNhfH";
-
-    fn mode(path: &Path) -> u32 {
-        fs::metadata(path).unwrap().permissions().mode() & 0o777
-    }
-
-    #[test]
-    fn an_account_is_kept_for_its_owner_alone() {
-        let folder = Folder::new("account");
-        assert!(read_account(&folder.0).unwrap().is_none());
-        prepare(&folder.0).unwrap();
-        let credentials = json!({ "id": "https://ca/1", "key_pkcs8": KEY, "directory": "https://ca/dir" });
-        write_account(&folder.0, &credentials, &["ops@a.example".to_owned()]).unwrap();
-        let stored = read_account(&folder.0).unwrap().unwrap();
-        assert_eq!(stored.emails, ["ops@a.example"]);
-        assert_eq!(serde_json::to_value(&stored.credentials).unwrap(), credentials);
-        assert_eq!((mode(&folder.0), mode(&folder.0.join(ACCOUNT))), (0o700, 0o600));
-        assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1, "no draft is left");
-    }
-
-    #[test]
-    fn a_damaged_account_is_told_without_what_it_holds() {
-        let folder = Folder::new("damaged");
-        prepare(&folder.0).unwrap();
-        for (text, why) in [
-            ("{ \"credentials\": { \"key_pkcs8\": \"secret", "this is no JSON"),
-            ("{ \"credentials\": { \"key_pkcs8\": \"secret\" } }", "this is no account"),
-            ("[]", "this is no account"),
-            ("", "this is no JSON"),
-        ] {
-            fs::write(folder.0.join(ACCOUNT), text).unwrap();
-            let Err(told) = read_account(&folder.0) else { panic!("{text}") };
-            assert!(told.ends_with(why) && !told.contains("secret"), "{told}");
-        }
-    }
-
-    #[test]
-    fn a_file_is_replaced_as_a_whole_whatever_a_crash_left() {
-        let folder = Folder::new("whole");
-        prepare(&folder.0).unwrap();
-        let path = folder.0.join("a.example.pem");
-        fs::write(folder.0.join("a.example.pem.new"), "half").unwrap();
-        for content in ["a long content", "short"] {
-            write(&path, content.as_bytes()).unwrap();
-            assert_eq!(fs::read_to_string(&path).unwrap(), content);
-        }
-        assert_eq!(mode(&path), 0o600);
-        assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1);
-        let error = write(&folder.0.join("not/there.pem"), b"").unwrap_err();
-        assert!(error.to_string().contains("not/there.pem"), "{error}");
-    }
-}
+mod tests;

@@ -26,6 +26,7 @@ pub struct ProofsShared {
 pub struct Proof {
     among: Arc<ProofsShared>,
     host: Box<str>,
+    key: Arc<CertifiedKey>,
 }
 
 /// Why no proof can be given.
@@ -41,7 +42,7 @@ impl fmt::Display for ProofError {
 impl std::error::Error for ProofError {}
 
 impl ProofsShared {
-    /// Begins to prove that `host` leads here, by the SHA-256 of the key authorization (RFC 8737 section 3).
+    /// Begins to prove that `host` leads here, in place of what is being shown for it, by the SHA-256 of the key authorization (RFC 8737 section 3).
     ///
     /// # Errors
     ///
@@ -54,7 +55,7 @@ impl ProofsShared {
             going_on.insert(host.clone(), Arc::clone(&key));
             going_on
         });
-        Ok(Proof { among: Arc::clone(self), host })
+        Ok(Proof { among: Arc::clone(self), host, key })
     }
 
     /// Whether any is going on: only then clients are looked at before they are answered.
@@ -67,7 +68,10 @@ impl Drop for Proof {
     fn drop(&mut self) {
         self.among.going_on.rcu(|going_on| {
             let mut going_on = HashMap::clone(going_on);
-            going_on.remove(&self.host);
+            // Another may have taken its place since.
+            if going_on.get(&self.host).is_some_and(|shown| Arc::ptr_eq(shown, &self.key)) {
+                going_on.remove(&self.host);
+            }
             going_on
         });
     }

@@ -26,6 +26,10 @@ pub(super) struct TlsCompiler<'a, 'p> {
     problems: &'p mut Problems,
     before: TlsKept,
     kept: TlsKept,
+    /// What the previous snapshot wanted of authorities.
+    acme_before: Acme,
+    /// What is wanted of them now, but for the accounts.
+    acme: Acme,
     /// Accounts with authorities, as far as listeners were gone through.
     accounts: Vec<Compiling>,
 }
@@ -33,20 +37,18 @@ pub(super) struct TlsCompiler<'a, 'p> {
 impl<'a, 'p> TlsCompiler<'a, 'p> {
     pub(super) fn new(compiler: &'a Compiler<'a>, problems: &'p mut Problems) -> Self {
         let before = compiler.previous.map(|snapshot| snapshot.tls.clone()).unwrap_or_default();
-        let kept = TlsKept {
-            tickets: before.tickets.clone(),
-            roots: before.roots.clone(),
-            services: Vec::new(),
-            // Proofs that are going on stay known.
-            acme: Acme { accounts: Vec::new(), ..before.acme.clone() },
-        };
-        Self { compiler, problems, before, kept, accounts: Vec::new() }
+        let acme_before = compiler.previous.map(|snapshot| snapshot.acme.clone()).unwrap_or_default();
+        // Proofs that are going on stay known.
+        let acme = Acme { accounts: Vec::new(), ..acme_before.clone() };
+        let kept =
+            TlsKept { tickets: before.tickets.clone(), roots: before.roots.clone(), services: Vec::new() };
+        Self { compiler, problems, before, kept, acme_before, acme, accounts: Vec::new() }
     }
 
-    pub(super) fn into_kept(mut self) -> TlsKept {
+    /// What the next snapshot needs, and what is wanted of authorities.
+    pub(super) fn into_parts(self) -> (TlsKept, Acme) {
         let accounts = self.accounts.into_iter().map(|compiled| Arc::new(compiled.account));
-        self.kept.acme.accounts = accounts.collect();
-        self.kept
+        (self.kept, Acme { accounts: accounts.collect(), ..self.acme })
     }
 
     /// The tokens that a listener in the clear answers, where some listener proves its names.
@@ -54,7 +56,7 @@ impl<'a, 'p> TlsCompiler<'a, 'p> {
         let proves =
             |entry: &NamedEntry<Listener>| entry.value.tls.as_ref().is_some_and(|tls| tls.acme.is_some());
         let is_asked = listener.tls.is_none() && self.compiler.document.listeners.iter().any(proves);
-        is_asked.then(|| Arc::clone(&self.kept.acme.tokens))
+        is_asked.then(|| Arc::clone(&self.acme.tokens))
     }
 
     /// The TLS of a listener; none where it has none, or where there is a problem with it.

@@ -164,3 +164,29 @@ fn what_failed_is_tried_when_somebody_asks_for_it() {
     progress.try_now();
     assert_eq!(progress.step(None, day(0)), Step::Order);
 }
+
+#[test]
+fn a_pause_that_began_when_the_clock_was_ahead_is_none() {
+    let mut progress = Progress::default();
+    progress.failed((Trouble::Refused, 1), None, day(365), 0.5);
+    assert_eq!(progress.step(None, day(0)), Step::Order);
+    progress.told(&certificate(), None, day(365), 0.5);
+    assert_eq!(progress.step(Some(&certificate()), day(0)), Step::Ask);
+    let mut backoff = Backoff::default();
+    backoff.failed(Trouble::Unreachable, None, day(365), 0.5);
+    assert_eq!((backoff.until(day(365)), backoff.until(day(0))), (Some(day(365) + UNREACHABLE.0), None));
+}
+
+#[test]
+fn what_is_not_done_is_asked_for_again_soon_and_never_without_end() {
+    assert_eq!(pauses(Trouble::Unfinished, 2, 4), [10, 20, 40, 80]);
+    assert_eq!(pauses(Trouble::Unfinished, 2, 20)[19], 3600);
+}
+
+#[test]
+fn orders_for_lives_of_seconds_do_not_follow_each_other_at_once() {
+    let short = CertificateSummary { not_after: day(0) + Duration::from_secs(9), ..certificate() };
+    let mut progress = Progress::default();
+    progress.issued(&short, day(0));
+    assert_eq!(progress.step(None, day(0)), Step::Wait(day(0) + BETWEEN_ORDERS.0));
+}

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use maitred_config::{Acme as Written, AcmeChallenge, Listener, NamedEntry, Problem, Span};
-use maitred_net::{Alpn, CertificatePem, Issued, IssuedShared};
+use maitred_net::{Alpn, CertificatePem, Issued};
 
 use super::{TlsCompiler, shown};
 use crate::acme::{AcmeAccount, AcmeCertificate, ChallengeKind, Places};
@@ -16,6 +16,7 @@ use crate::tls::ServiceTls;
 #[derive(Debug)]
 pub(super) struct Compiling {
     pub(super) account: AcmeAccount,
+    places: Places,
     /// The settings that must be the same wherever the account is named.
     authorities: Option<Vec<u8>>,
 }
@@ -27,7 +28,7 @@ impl TlsCompiler<'_, '_> {
         hosts.sort();
         let challenges = self.challenges(acme);
         let at = self.account(acme, entry.span)?;
-        let file = Places { folder: self.accounts[at].account.folder.clone() }.certificate(&hosts);
+        let file = self.accounts[at].places.certificate(&hosts);
         let known = &mut self.accounts[at].account.certificates;
         if let Some(same) = known.iter_mut().find(|known| known.hosts == hosts) {
             if same.challenges != challenges {
@@ -42,7 +43,7 @@ impl TlsCompiler<'_, '_> {
             }
             same.listeners.push(Arc::from(&*entry.name));
             let certificate = Arc::clone(&same.issued);
-            return Some(Issued { certificate, proofs: Arc::clone(&self.kept.acme.proofs) });
+            return Some(Issued { certificate, proofs: Arc::clone(&self.acme.proofs) });
         }
         let mut certificate = AcmeCertificate {
             hosts,
@@ -51,11 +52,9 @@ impl TlsCompiler<'_, '_> {
             file,
             issued: Arc::default(),
         };
-        certificate.issued = self.on_disk(&certificate, entry.span);
-        let issued = Issued {
-            certificate: Arc::clone(&certificate.issued),
-            proofs: Arc::clone(&self.kept.acme.proofs),
-        };
+        self.take_known(&mut certificate, entry.span);
+        let issued =
+            Issued { certificate: Arc::clone(&certificate.issued), proofs: Arc::clone(&self.acme.proofs) };
         self.accounts[at].account.certificates.push(certificate);
         Some(issued)
     }
@@ -80,7 +79,8 @@ impl TlsCompiler<'_, '_> {
             Some(ca) => Some(self.read(ca, at)?),
             None => None,
         };
-        let folder = Places::new(acme.state.as_path(), &acme.directory.0).folder;
+        let places = Places::new(acme.state.as_path(), &acme.directory.0);
+        let folder = places.folder.clone();
         let email = acme.email.clone();
         if let Some(index) = self.accounts.iter().position(|known| known.account.folder == folder) {
             let known = &mut self.accounts[index];
@@ -109,38 +109,27 @@ impl TlsCompiler<'_, '_> {
             emails: email.into_iter().collect(),
             certificates: Vec::new(),
         };
-        self.accounts.push(Compiling { account, authorities });
+        self.accounts.push(Compiling { account, places, authorities });
         Some(self.accounts.len() - 1)
     }
 
-    /// What the previous snapshot shows for it, or what is in its file: nothing where that is missing, or of no use.
-    fn on_disk(&mut self, wanted: &AcmeCertificate, at: Span) -> Arc<IssuedShared> {
-        let mut before = self.before.acme.accounts.iter().flat_map(|account| &account.certificates);
+    /// Takes what the previous snapshot shows for it, or what is in its file: nothing where that is missing, or of no use.
+    fn take_known(&mut self, wanted: &mut AcmeCertificate, at: Span) {
+        let mut before = self.acme_before.accounts.iter().flat_map(|account| &account.certificates);
         if let Some(same) = before.find(|same| same.file == wanted.file && same.hosts == wanted.hosts) {
-            return Arc::clone(&same.issued);
+            wanted.issued = Arc::clone(&same.issued);
+            return;
         }
-        let issued = Arc::new(IssuedShared::default());
-        let bytes = match self.compiler.means.files.read(&wanted.file) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return issued,
-            Err(error) => {
-                self.of_no_use(&wanted.file, &format!("it cannot be read: {error}"), at);
-                return issued;
+        let shown = match self.compiler.means.files.read(&wanted.file) {
+            Ok(bytes) => {
+                let pem = CertificatePem { chain: bytes.clone(), key: bytes, ocsp: None };
+                wanted.show(&pem, self.compiler.now)
             }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(format!("it cannot be read: {error}")),
         };
-        let pem = CertificatePem { chain: bytes.clone(), key: bytes, ocsp: None };
-        match issued.replace(&pem, self.compiler.now) {
-            Ok(()) if issued.summary().is_some_and(|summary| wanted.is_for(&summary.names)) => issued,
-            Ok(()) => {
-                self.of_no_use(&wanted.file, "it is for other names", at);
-                Arc::default()
-            }
-            Err(problems) => {
-                let told = problems.iter().find(|problem| !problem.is_warning());
-                let told = told.map(|problem| problem.kind.to_string()).unwrap_or_default();
-                self.of_no_use(&wanted.file, &told, at);
-                issued
-            }
+        if let Err(why) = shown {
+            self.of_no_use(&wanted.file, &why, at);
         }
     }
 
