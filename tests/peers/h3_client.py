@@ -14,8 +14,8 @@ REQUESTS is JSON: {"requests": [{"method", "host", "path", "headers", "body", "s
 - `half_open` begins so many connections before, and never goes on with them.
 - `abandon` sends the requests, and ends the connection at once.
 - `early` makes a connection first for its ticket, and sends the requests in the early data of a second one.
-- `say` prints a line when the answers are there, while the connection stays open; `until_closed` waits for the gateway
-  to end it.
+- `say` prints a line when the answers are there, while the connection stays open; `again` waits for a line then, and
+  sends the first request once more; `until_closed` waits for the gateway to end the connection.
 """
 
 import asyncio
@@ -195,6 +195,10 @@ async def main():
             told["early_accepted"] = client._quic.tls.early_data_accepted
         if plan.get("say"):
             # Tells who waits for it that the answers are there, and the connection is open.
+            print(json.dumps(told), flush=True)
+        if plan.get("again"):
+            await loop.run_in_executor(None, sys.stdin.readline)
+            told["again"] = await asyncio.wait_for(client.send(host, plan["requests"][0]), 20)
             print(json.dumps(told), flush=True)
         if plan.get("until_closed"):
             told["closed"] = await asyncio.wait_for(client.ended, 20)

@@ -1,6 +1,6 @@
 //! A client of HTTP/3: `tests/peers/h3_client.py`, on aioquic. Without it tests are skipped.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, ChildStdout, Stdio};
 
 use serde_json::Value;
@@ -28,7 +28,7 @@ impl Http3Client {
         let plan = plan.to_string();
         let mut command =
             python("h3_client.py", "aioquic", &[&port, ca.to_str().unwrap(), "shop.test", &plan])?;
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         Some(Self { child, output })
     }
@@ -38,6 +38,11 @@ impl Http3Client {
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
         serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"))
+    }
+
+    /// Has it go on.
+    pub fn go(&mut self) {
+        self.child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
     }
 
     /// Waits for its end: what it told.
