@@ -305,6 +305,18 @@ fn a_request_that_is_given_up_is_given_up_at_the_service() {
 }
 
 #[test]
+fn an_answer_that_is_given_up_midway_is_not_laid_to_the_service() {
+    let (authority, origin) = (Authority::default(), Origin::start());
+    let gateway = serving(&authority, origin.url(), "");
+    let ask = json!({ "path": "/x", "headers": { "x-ask": "bytes 30000000" }, "give_up": true });
+    let told = ask!(gateway, { "requests": [ask, ask, ask, { "path": "/own" }] });
+    assert_eq!(told["answers"][3]["status"], 200);
+    for line in gateway.access(3, |line| line.text("path") == "/x") {
+        assert_eq!(line.text("outcome"), "client_closed");
+    }
+}
+
+#[test]
 fn clients_show_certificates_where_they_are_asked_to() {
     let (authority, origin) = (Authority::default(), Origin::start());
     let gateway = serving(&authority, origin.url(), ", client_auth: { ca: ca.pem }");

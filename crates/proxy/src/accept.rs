@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use maitred_net::{Bound, QuicSocket};
+use maitred_net::{Bound, QuicServer, QuicSocket};
 use maitred_telemetry::ConnectionRefusal;
 use maitred_wire::ServerSide;
 use tokio::sync::mpsc;
@@ -35,8 +35,8 @@ pub(crate) enum Command {
 pub(crate) struct Sockets {
     /// By the names of their listeners.
     pub(crate) streams: Vec<(Arc<str>, Bound)>,
-    /// Of whichever listener is at their address.
-    pub(crate) quic: Vec<QuicSocket>,
+    /// Of whichever listener is at their address, each with how it begins.
+    pub(crate) quic: Vec<(QuicSocket, QuicServer)>,
 }
 
 /// The tasks that accept, by the name of their listener.
@@ -94,8 +94,9 @@ fn listen(worker: &Rc<Worker>, accepting: &mut Accepting, sockets: Sockets) -> i
         let task = spawn_local(accept(Rc::clone(worker), Rc::from(&*name), bound.listen()?));
         accepting.insert(name, task.abort_handle());
     }
-    for socket in sockets.quic {
-        quic::listen(worker, socket)?;
+    for (socket, server) in sockets.quic {
+        let address = socket.address();
+        spawn_local(quic::accept(Rc::clone(worker), address, socket.listen(&server)?));
     }
     Ok(())
 }

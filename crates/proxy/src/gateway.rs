@@ -1,7 +1,7 @@
 //! The gateway as a whole: its workers, the snapshot that they serve with, and how one takes the place of another.
 //! It lives on the control runtime; workers hear of changes through their channel.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -51,9 +51,8 @@ pub struct Gateway {
     workers: Vec<Running>,
     /// What each listener is bound to, by name.
     bound: AllBound,
-    /// The addresses that are open for QUIC, each with the worker that has its socket: to the end, since connections may go on there
-    /// when its listener is gone or moved.
-    quic: HashMap<SocketAddr, usize>,
+    /// The addresses that are open for QUIC: to the end, since connections may go on there when the listener is gone or moved.
+    quic: HashSet<SocketAddr>,
     writers: HashMap<Arc<str>, LogWriter>,
     background: Background,
 }
@@ -85,7 +84,7 @@ impl Gateway {
             retired: Vec::new(),
             workers: Vec::new(),
             bound: HashMap::new(),
-            quic: HashMap::new(),
+            quic: HashSet::new(),
             writers: HashMap::new(),
             background: Background::new(Arc::clone(&options.panics)),
             options,
@@ -182,9 +181,8 @@ impl Gateway {
 
     /// Remembers what was bound, and lets listeners tell their clients where HTTP/3 is spoken.
     fn hold(&mut self, bound: AllBound, sockets: &[Sockets], snapshot: &Snapshot) {
-        for (worker, sockets) in sockets.iter().enumerate() {
-            self.quic.extend(sockets.quic.iter().map(|socket| (socket.address(), worker)));
-        }
+        let opened = sockets.iter().flat_map(|sockets| &sockets.quic);
+        self.quic.extend(opened.map(|(socket, _)| socket.address()));
         for listener in &snapshot.listeners {
             let port = match bound.get(&listener.name) {
                 Some(BoundTo { actual: ListenAddress::Tcp(address), .. }) if listener.quic.is_some() => {
@@ -242,18 +240,19 @@ impl Gateway {
 
     /// Binds what is new for QUIC, in one worker each.
     fn bind_quic(&self, snapshot: &Snapshot, bound: &AllBound, sockets: &mut [Sockets]) -> io::Result<()> {
-        for listener in snapshot.listeners.iter().filter(|listener| listener.quic.is_some()) {
+        for listener in &snapshot.listeners {
+            let Some(quic) = &listener.quic else { continue };
             let Some(BoundTo { actual: ListenAddress::Tcp(address), .. }) = bound.get(&listener.name) else {
                 continue;
             };
-            if self.quic.contains_key(address) {
+            if self.quic.contains(address) {
                 continue;
             }
-            let holds = self.quic.keys().any(|open| open.port() == address.port());
+            let holds = self.quic.iter().any(|open| open.port() == address.port());
             let socket = QuicSocket::bind(*address, holds).map_err(|error| {
                 io::Error::new(error.kind(), cannot_bind(&listener.name, &listener.address, &error))
             })?;
-            sockets[usize::from(listener.number) % self.options.workers].quic.push(socket);
+            sockets[usize::from(listener.number) % self.options.workers].quic.push((socket, quic.clone()));
         }
         Ok(())
     }

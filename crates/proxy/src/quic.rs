@@ -2,13 +2,13 @@
 //! over TCP. A socket serves the listener that is at its address, whatever its name, and refuses where none is.
 
 use std::cell::Cell;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 
-use maitred_net::{ListenAddress, QuicIncoming, QuicListener, QuicSocket};
+use maitred_net::{ListenAddress, QuicIncoming, QuicListener};
 use maitred_telemetry::ConnectionRefusal;
 use maitred_wire::h3;
 use tokio::task::spawn_local;
@@ -24,17 +24,6 @@ use crate::worker::{Counted, Worker};
 /// attacker who names other addresses gets no further, and keeps nothing busy.
 const UNPROVEN: usize = 64;
 
-/// Puts a socket into the worker's event loop, and accepts connections for as long as the worker lives.
-pub(crate) fn listen(worker: &Rc<Worker>, socket: QuicSocket) -> io::Result<()> {
-    let address = socket.address();
-    let snapshot = worker.snapshot();
-    let Some(quic) = at(&snapshot.shared, address).and_then(|listener| listener.quic.as_ref()) else {
-        return Ok(());
-    };
-    spawn_local(accept(Rc::clone(worker), address, socket.listen(quic)?));
-    Ok(())
-}
-
 /// The listener that has this address open for QUIC.
 fn at(snapshot: &Snapshot, address: SocketAddr) -> Option<&Arc<ListenerSettings>> {
     snapshot.listeners.iter().find(|listener| {
@@ -45,7 +34,8 @@ fn at(snapshot: &Snapshot, address: SocketAddr) -> Option<&Arc<ListenerSettings>
     })
 }
 
-async fn accept(worker: Rc<Worker>, address: SocketAddr, listener: QuicListener) {
+/// Accepts connections at an address for as long as the worker lives.
+pub(crate) async fn accept(worker: Rc<Worker>, address: SocketAddr, listener: QuicListener) {
     let greetings = Rc::new(Cell::new(0));
     while let Some(incoming) = listener.accept().await {
         let snapshot = worker.snapshot();
@@ -93,8 +83,8 @@ async fn greet(
     let accepted = {
         let mut accepted = std::pin::pin!(incoming.accept(quic, port));
         std::future::poll_fn(|cx| match accepted.as_mut().poll(cx) {
-            std::task::Poll::Ready(accepted) => std::task::Poll::Ready(Some(accepted)),
-            std::task::Poll::Pending => timer.poll_fired(cx).map(|()| None),
+            Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
+            Poll::Pending => timer.poll_fired(cx).map(|()| None),
         })
         .await
     };

@@ -78,7 +78,7 @@ pub(crate) fn check_fields(map: &HeaderMap) -> Result<(), Refusal> {
 
 /// The library's map of `fields` but for those in `but`.
 pub(crate) fn header_map(fields: &Fields, but: KnownSet) -> Result<HeaderMap, Refusal> {
-    const BAD: Refusal = Refusal::Bad("a field cannot be sent over HTTP/2");
+    const BAD: Refusal = Refusal::Bad("a field cannot be sent over HTTP/2 or HTTP/3");
     let mut map = HeaderMap::try_with_capacity(fields.len() + 1).map_err(|_| BAD)?;
     for (known, name, value) in fields.iter_known() {
         let name = match known {

@@ -97,8 +97,10 @@ impl Outgoing {
             *left = left.checked_sub(taken as u64).ok_or(Broken::Truncated)?;
         }
         self.send(Part::Body(Bytes::copy_from_slice(&bytes[..taken])));
-        // It begins to be sent now; whether that succeeds is told next time.
-        let _ = self.poll_rest(cx);
+        // It begins to be sent now; the rest of it is waited for next time.
+        if let Poll::Ready(sent) = self.poll_rest(cx) {
+            sent?;
+        }
         Poll::Ready(Ok(taken))
     }
 
@@ -144,7 +146,7 @@ impl Outgoing {
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
         match &mut self.state {
             State::Ready(_) => Poll::Ready(Ok(())),
-            State::Broken => Poll::Ready(Err(Broken::Truncated)),
+            State::Broken => Poll::Ready(Err(gone())),
             State::Sending(sending) => {
                 let (half, sent) = ready!(sending.as_mut().poll(cx));
                 self.vitals.advance();
@@ -152,7 +154,10 @@ impl Outgoing {
                 if let Err(error) = sent {
                     self.state = State::Broken;
                     self.is_ended = false;
-                    return Poll::Ready(Err(errors::of_stream(error)));
+                    return Poll::Ready(Err(match errors::of_stream(error) {
+                        Broken::Truncated => gone(),
+                        broken => broken,
+                    }));
                 }
                 Poll::Ready(Ok(()))
             }
@@ -172,6 +177,11 @@ impl Outgoing {
             State::Broken => State::Broken,
         };
     }
+}
+
+/// The stream has ended on the client's side. What is [`Broken::Truncated`] here is the sender's fault, who announced another length.
+fn gone() -> Broken {
+    Broken::Io(std::io::ErrorKind::BrokenPipe.into())
 }
 
 async fn send(mut half: Half, part: Part) -> Sent {
