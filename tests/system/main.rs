@@ -27,6 +27,7 @@ mod proxies;
 mod proxy_protocol;
 mod proxying;
 mod reload;
+mod reload_state;
 mod routing;
 mod shutdown;
 mod testssl;

@@ -45,7 +45,7 @@ pub use policies::{NoPolicies, PolicyEntry, PolicyMap, PolicyShapes};
 pub use route::{PathPrefix, Route, RouteTimeouts, StripPrefix, UpstreamRef};
 pub use telemetry::{AccessLog, AccessLogFormat, Log, LogLevel, LogTarget, Metrics, Telemetry};
 pub use upstream::{
-    Balance, Endpoint, HostSent, Keepalive, ProxyProtocolVersion, Upstream, UpstreamProtocol,
+    Balance, Endpoint, HostSent, Keepalive, ProxyProtocolVersion, TryEnd, Upstream, UpstreamProtocol,
     UpstreamTimeouts, UpstreamTls,
 };
 

@@ -24,8 +24,8 @@ pub use document::{
     Limits, Listener, ListenerProxyProtocol, ListenerRedirect, ListenerTls, Loaded, Log, LogLevel, LogTarget,
     Match, Metrics, NoPolicies, PathHandling, PathPrefix, Place, PolicyEntry, PolicyMap, PolicyShapes,
     Protocol, ProxyProtocolVersion, Redirect, RedirectStatus, RedirectTarget, Respond, Route, RouteTimeouts,
-    StripPrefix, Telemetry, TextMatch, TlsVersion, Upstream, UpstreamProtocol, UpstreamRef, UpstreamTimeouts,
-    UpstreamTls, Version, load,
+    StripPrefix, Telemetry, TextMatch, TlsVersion, TryEnd, Upstream, UpstreamProtocol, UpstreamRef,
+    UpstreamTimeouts, UpstreamTls, Version, load,
 };
 pub use expand::{expand, long_form};
 pub use files::{

@@ -98,6 +98,23 @@ pub struct Timeouts {
     pub total: Option<Duration>,
 }
 
+impl ClusterSettings {
+    /// An upstream of these endpoints, with what holds where users write nothing else.
+    pub fn new(name: Arc<str>, endpoints: Vec<EndpointSettings>) -> Self {
+        Self {
+            name,
+            endpoints,
+            host: HostHeader::Client,
+            timeouts: Timeouts::default(),
+            idle: 64,
+            idle_timeout: Duration::from_mins(1),
+            max_requests: 10_000,
+            max_connections: None,
+            proxy_protocol: None,
+        }
+    }
+}
+
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
@@ -151,10 +168,12 @@ impl Cluster {
         let same = previous.filter(|old| old.shared.wanted == settings.endpoints);
         let shared = same.map_or_else(
             || {
+                let known = previous.map(Self::endpoints).unwrap_or_default();
+                let endpoints = Endpoints::new(known_at_once(&settings.endpoints), &known);
                 Arc::new(ClusterShared {
                     name: Arc::clone(&settings.name),
                     wanted: settings.endpoints.clone(),
-                    endpoints: ArcSwap::from_pointee(Endpoints { list: known_at_once(&settings.endpoints) }),
+                    endpoints: ArcSwap::from_pointee(endpoints),
                     generation: AtomicU64::new(0),
                     busy: Padded::default(),
                 })
@@ -196,11 +215,12 @@ impl ClusterShared {
         self.endpoints.load_full()
     }
 
-    /// Puts another list in place, if it is another.
-    pub(crate) fn publish(&self, found: Endpoints) {
-        if **self.endpoints.load() != found {
-            tracing::debug!(upstream = %self.name, endpoints = found.list.len(), "endpoints changed");
-            self.endpoints.store(Arc::new(found));
+    /// Puts another list in place, if it is another. What is known of those that stay goes on.
+    pub(crate) fn publish(&self, found: Vec<Endpoint>) {
+        let before = self.endpoints();
+        if !before.is_of(&found) {
+            tracing::debug!(upstream = %self.name, endpoints = found.len(), "endpoints changed");
+            self.endpoints.store(Arc::new(Endpoints::new(found, &before)));
             self.generation.fetch_add(1, Ordering::Release);
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::cluster::{ClusterShared, EndpointHost, EndpointSettings, at_once, authority};
-use crate::endpoint::{Endpoint, EndpointAddress, Endpoints};
+use crate::endpoint::{Endpoint, EndpointAddress};
 use crate::resolver::Resolve;
 
 /// Answers hold at least this long, whatever they say: a TTL of 0 must not become a flood of questions.
@@ -45,7 +45,7 @@ async fn keep_current(cluster: Weak<ClusterShared>, resolver: Arc<dyn Resolve>, 
             retry = FIRST_RETRY;
             round.ttl.clamp(SHORTEST, LONGEST)
         };
-        alive.publish(Endpoints { list: round.list });
+        alive.publish(round.list);
         drop(alive);
         if let Some(first) = first.take() {
             let _ = first.send(());
@@ -102,7 +102,8 @@ fn keep_last(cluster: &ClusterShared, wanted: &EndpointSettings, list: &mut Vec<
     let authority = authority(&wanted.host, wanted.protocol);
     let last = cluster.endpoints();
     let before = list.len();
-    list.extend(last.list.iter().filter(|endpoint| endpoint.authority == authority).cloned());
+    let same = last.list.iter().map(|member| &member.endpoint).filter(|last| last.authority == authority);
+    list.extend(same.cloned());
     list.len() - before
 }
 

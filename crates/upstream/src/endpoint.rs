@@ -62,9 +62,50 @@ impl std::fmt::Display for Endpoint {
     }
 }
 
+/// What the whole process knows of one endpoint, beside where it is. It goes on over reloads and over new answers of name
+/// servers, for as long as the endpoint is one of the upstream's.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct EndpointShared {}
+
+/// An endpoint, and what is known of it.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// What is known of it.
+    pub shared: Arc<EndpointShared>,
+}
+
 /// The endpoints of an upstream at one moment. A new list is published when names resolve differently.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Endpoints {
     /// In the order of the configuration, addresses of one name in the order of their numbers.
-    pub list: Vec<Endpoint>,
+    pub list: Vec<Member>,
+}
+
+impl Endpoint {
+    /// Whether it is the same place, spoken to in the same way: its weight may be another.
+    pub(crate) fn is_same_place(&self, other: &Self) -> bool {
+        self.addresses == other.addresses
+            && self.authority == other.authority
+            && self.protocol == other.protocol
+    }
+}
+
+impl Endpoints {
+    /// A list of these endpoints. What `known` tells of the same places goes on.
+    pub(crate) fn new(found: Vec<Endpoint>, known: &Self) -> Self {
+        let member = |endpoint: Endpoint| {
+            let before = known.list.iter().find(|member| member.endpoint.is_same_place(&endpoint));
+            let shared = before.map(|member| Arc::clone(&member.shared)).unwrap_or_default();
+            Member { endpoint, shared }
+        };
+        Self { list: found.into_iter().map(member).collect() }
+    }
+
+    /// Whether these are the endpoints that it lists, with these weights.
+    pub(crate) fn is_of(&self, found: &[Endpoint]) -> bool {
+        self.list.iter().map(|member| &member.endpoint).eq(found)
+    }
 }

@@ -9,7 +9,9 @@ mod cluster;
 mod discovery;
 mod endpoint;
 mod local;
+mod permit;
 mod resolver;
+mod result;
 mod visit;
 
 pub use balance::RoundRobin;
@@ -17,7 +19,9 @@ pub use cluster::{
     Cluster, ClusterSettings, EndpointHost, EndpointSettings, HostHeader, Timeouts, Transport,
 };
 pub use discovery::discover;
-pub use endpoint::{Endpoint, Endpoints, Protocol};
-pub use local::{AcquireError, Lease, LocalCluster, LocalEndpoint};
+pub use endpoint::{Endpoint, EndpointShared, Endpoints, Member, Protocol};
+pub use local::{AcquireError, Call, Lease, LocalCluster, LocalEndpoint};
+pub use permit::{CircuitOpen, Permit};
 pub use resolver::{Addresses, DnsResolver, Resolve, ResolveError, Resolving};
+pub use result::{ResultSet, TryResult};
 pub use visit::{Visit, VisitError, Visited};

@@ -1,6 +1,7 @@
 //! An upstream on one worker: its endpoints with the connections that this worker keeps to them.
 //! Nothing here is shared with other workers but the count of open connections.
 
+mod call;
 mod open;
 mod pool;
 
@@ -12,12 +13,13 @@ use std::time::Instant;
 use maitred_telemetry::UpstreamSeries;
 use tokio::sync::Semaphore;
 
+pub use self::call::Call;
 pub(crate) use self::open::{Opened, open};
 pub use self::pool::{AcquireError, Lease};
 use self::pool::{Idle, SharedConnection};
 use crate::balance::RoundRobin;
 use crate::cluster::{Cluster, ClusterShared};
-use crate::endpoint::{Endpoint, Protocol};
+use crate::endpoint::{Endpoint, EndpointShared, Member, Protocol};
 
 /// An upstream on one worker.
 #[derive(Debug)]
@@ -44,6 +46,8 @@ struct Turns {
 pub struct LocalEndpoint {
     /// Where it is.
     pub endpoint: Endpoint,
+    /// What the whole process knows of it.
+    pub(crate) known: Arc<EndpointShared>,
     pub(crate) idle: RefCell<Vec<Idle>>,
     pub(crate) shared: RefCell<Vec<SharedConnection>>,
     /// Whether it was found to speak HTTP/2, or is known to.
@@ -145,24 +149,28 @@ impl Turns {
         let endpoints: Vec<_> = found
             .list
             .iter()
-            .map(|endpoint| {
-                let same = |old: &&Rc<LocalEndpoint>| old.endpoint == *endpoint && !old.is_gone.get();
-                old.iter().find(same).map_or_else(|| Rc::new(LocalEndpoint::new(endpoint.clone())), Rc::clone)
+            .map(|member| {
+                let is_same = |old: &LocalEndpoint| {
+                    old.endpoint == member.endpoint && Arc::ptr_eq(&old.known, &member.shared)
+                };
+                let same = |old: &&Rc<LocalEndpoint>| is_same(old) && !old.is_gone.get();
+                old.iter().find(same).map_or_else(|| Rc::new(LocalEndpoint::new(member)), Rc::clone)
             })
             .collect();
         for gone in old.iter().filter(|old| !endpoints.iter().any(|kept| Rc::ptr_eq(kept, old))) {
             gone.retire();
         }
-        let robin = RoundRobin::new(found.list.iter().map(|endpoint| endpoint.weight), offset);
+        let robin = RoundRobin::new(found.list.iter().map(|member| member.endpoint.weight), offset);
         Self { seen, endpoints, robin, offset }
     }
 }
 
 impl LocalEndpoint {
-    fn new(endpoint: Endpoint) -> Self {
-        let is_shared = Cell::new(endpoint.protocol == Protocol::Http2);
+    fn new(member: &Member) -> Self {
+        let is_shared = Cell::new(member.endpoint.protocol == Protocol::Http2);
         Self {
-            endpoint,
+            endpoint: member.endpoint.clone(),
+            known: Arc::clone(&member.shared),
             idle: RefCell::default(),
             shared: RefCell::default(),
             is_shared,

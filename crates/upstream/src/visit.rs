@@ -129,7 +129,7 @@ impl<'a> Visit<'a> {
         let endpoints = self.cluster.endpoints();
         for _ in 0..endpoints.list.len() {
             let at = self.first.get() % endpoints.list.len();
-            let endpoint = &endpoints.list[at];
+            let endpoint = &endpoints.list[at].endpoint;
             let limit = self.cluster.settings().timeouts.connect;
             self.at.set(at);
             self.first.set(at + 1);

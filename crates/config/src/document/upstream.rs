@@ -7,13 +7,15 @@ use std::time::Duration;
 use super::refuse_zero;
 use crate::node::Node;
 use crate::problem::Problem;
-use crate::read::{Fields, OneOrMany, Read, Reader, Shape, Spanned, TextShape, Toggle};
+use crate::read::{Fields, OneOrMany, Read, Reader, Shape, Spanned, TextShape, Toggle, default_value};
 use crate::scalar::{EndpointUrl, HostPattern, ScalarProblem, host_pattern};
 use crate::{config_map, config_words};
 
+mod failures;
 mod speech;
 mod tls;
 
+pub use failures::TryEnd;
 pub use speech::{ProxyProtocolVersion, UpstreamProtocol};
 pub use tls::UpstreamTls;
 
@@ -143,6 +145,12 @@ fn host(text: &str) -> Result<HostSent, ScalarProblem> {
 }
 
 impl Upstream {
+    /// A service of one endpoint, with all defaults: what a URL means where the name of an upstream may stand.
+    pub fn at(url: &Spanned<EndpointUrl>) -> Self {
+        let usual: Self = default_value("http://localhost");
+        Self { endpoints: OneOrMany::one(Endpoint { url: url.clone(), weight: 1 }), ..usual }
+    }
+
     fn check(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
         self.check_speech(fields, reader);
         if self.endpoints.iter().all(|endpoint| endpoint.weight == 0) {

@@ -91,6 +91,11 @@ impl<T: Read> Read for Vec<T> {
 pub struct OneOrMany<T>(Vec<T>);
 
 impl<T> OneOrMany<T> {
+    /// Just this one.
+    pub(crate) fn one(item: T) -> Self {
+        Self(vec![item])
+    }
+
     /// The first, which is always there.
     pub fn first(&self) -> &T {
         &self.0[0]

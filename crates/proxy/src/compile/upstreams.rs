@@ -61,7 +61,7 @@ pub(super) fn compile(
             if seen.insert(Arc::clone(&name)) {
                 let usual = UpstreamTls::default();
                 let tls = url.value.scheme.is_tls().then(|| tls.service(&usual, None, url.span)).flatten();
-                add(inline(name, &url.value), tls);
+                add(named(&name, &Written::at(url)), tls);
             }
         }
     }
@@ -104,21 +104,6 @@ fn named(name: &str, upstream: &Written) -> ClusterSettings {
             ProxyProtocolVersion::V1 => proxy_protocol::Version::V1,
             ProxyProtocolVersion::V2 => proxy_protocol::Version::V2,
         }),
-    }
-}
-
-/// An upstream with one endpoint and all defaults.
-fn inline(name: Arc<str>, url: &scalar::EndpointUrl) -> ClusterSettings {
-    ClusterSettings {
-        name,
-        endpoints: vec![endpoint_settings(url, 1, None)],
-        host: HostHeader::Client,
-        timeouts: Timeouts::default(),
-        idle: 64,
-        idle_timeout: Duration::from_mins(1),
-        max_requests: 10_000,
-        max_connections: None,
-        proxy_protocol: None,
     }
 }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use maitred_http::ResponseHead;
 use maitred_policy::{Fault, ResponseBody, WholeBody};
 use maitred_telemetry::UpstreamFailure;
+use maitred_upstream::TryResult;
 use maitred_wire::{BodySource, Broken, Piece};
 
 use super::filtered::Filtering;
@@ -62,7 +63,7 @@ pub(crate) async fn read_answer(
     answer: &mut ResponseBody,
 ) -> Body {
     let Body::Stream(forwarded) = body else { return body };
-    match read_response(exchange, connection, forwarded).await {
+    match read_response(exchange, connection, heads.response.status, forwarded).await {
         Ok(whole) => {
             answer.whole = Some(Box::new(whole));
             Body::Own(Bytes::new())
@@ -95,6 +96,7 @@ pub(crate) fn settle(
 async fn read_response(
     exchange: &mut Exchange<'_>,
     connection: &mut Connection,
+    status: u16,
     mut forwarded: Box<Forwarded>,
 ) -> Result<WholeBody, Fault> {
     let most = exchange.snapshot.shared.limits.buffered_body;
@@ -121,9 +123,10 @@ async fn read_response(
     let now = exchange.worker.clock.now();
     exchange.record.bytes_in += forwarded.upload.received();
     exchange.record.upstream_ended = Some(now);
-    let Forwarded { lease, cluster, upload, .. } = *forwarded;
+    let Forwarded { lease, mut call, cluster, upload, .. } = *forwarded;
     let (kind, fault) = match read {
         Ok(()) => {
+            call.tell(TryResult::Status(status), now);
             if upload.pump.state == PumpState::Done {
                 cluster.release(lease, now);
             }
@@ -136,6 +139,12 @@ async fn read_response(
         }
     };
     cluster.counts().failures(kind).inc();
+    match kind {
+        UpstreamFailure::Timeout => call.tell(TryResult::Timeout, now),
+        UpstreamFailure::Reset => call.tell(TryResult::Reset, now),
+        // Too large for here is no failure of the service.
+        _ => {}
+    }
     Err(fault)
 }
 

@@ -14,10 +14,10 @@ use maitred_grpc::{format_timeout, parse_timeout};
 use maitred_http::{BodyLength, Known, Method, RequestHead, ResponseHead};
 use maitred_policy::{Fault, RequestBody, Retry};
 use maitred_telemetry::UpstreamFailure;
-use maitred_upstream::{AcquireError, Lease, LocalCluster, LocalEndpoint};
+use maitred_upstream::{AcquireError, Call, CircuitOpen, Lease, LocalCluster, LocalEndpoint, TryResult};
 use smallvec::SmallVec;
 
-use self::attempt::Attempt;
+use self::attempt::{Attempt, Failed};
 use self::pump::{Pump, PumpError, PumpState, RateGuard};
 use super::filtered::{Filtered, Filtering};
 use super::{Body, Exchange};
@@ -31,6 +31,7 @@ const MOST_ATTEMPTS: usize = 3;
 /// A service's answer whose head was read: the rest of it comes from here.
 pub(crate) struct Forwarded {
     pub(crate) lease: Lease,
+    pub(crate) call: Call,
     pub(crate) cluster: Rc<LocalCluster>,
     pub(crate) length: BodyLength,
     /// The request's body, which may still be on its way.
@@ -147,6 +148,8 @@ pub(crate) async fn forward(
             now = exchange.worker.clock.now();
         }
         exchange.record.endpoint = Some(Rc::clone(&endpoint));
+        let permit = cluster.permit(now).map_err(|open| circuit_open(&cluster, open))?;
+        let mut call = Call::begin(&cluster, &endpoint, permit, now);
         let mut attempt = Attempt {
             exchange: &*exchange,
             cluster: &cluster,
@@ -155,17 +158,24 @@ pub(crate) async fn forward(
             upload: &mut upload,
             now,
         };
-        let fault = match attempt.run(&endpoint, fresh, connection, heads).await {
+        let Failed { fault, result } = match attempt.run(&endpoint, fresh, connection, heads).await {
             Ok((lease, length)) => {
-                let is_switch = heads.response.status == 101;
+                let (status, is_stream) = (heads.response.status, is_stream(&heads.response));
+                if is_stream || status >= 400 {
+                    call.tell(TryResult::Status(status), exchange.worker.clock.now());
+                }
                 let timeouts = settings.timeouts;
-                let idle = if is_stream(&heads.response) { timeouts.stream_idle } else { timeouts.idle };
-                let forwarded = Forwarded { lease, cluster, length, upload, timeouts, idle };
+                let idle = if is_stream { timeouts.stream_idle } else { timeouts.idle };
+                let forwarded = Forwarded { lease, call, cluster, length, upload, timeouts, idle };
                 let body = Box::new(forwarded);
-                return Ok(if is_switch { Body::Tunnel(body) } else { Body::Stream(body) });
+                return Ok(if status == 101 { Body::Tunnel(body) } else { Body::Stream(body) });
             }
-            Err(fault) => fault,
+            Err(failed) => failed,
         };
+        if let Some(result) = result {
+            call.tell(result, exchange.worker.clock.now());
+        }
+        drop(call);
         if !may_try_again(&fault, heads.request.method, &upload) {
             return Err(fault);
         }
@@ -221,6 +231,12 @@ fn may_try_again(fault: &Fault, method: Method, upload: &Upload) -> bool {
 fn no_endpoint(cluster: &LocalCluster) -> Fault {
     cluster.counts().failures(UpstreamFailure::NoEndpoint).inc();
     Fault::unavailable("no_endpoint").field(b"Retry-After", b"1")
+}
+
+fn circuit_open(cluster: &LocalCluster, open: CircuitOpen) -> Fault {
+    cluster.counts().failures(UpstreamFailure::CircuitOpen).inc();
+    let seconds = open.retry_after.as_millis().div_ceil(1000).max(1);
+    Fault::unavailable("circuit_open").field(b"Retry-After", seconds.to_string().as_bytes())
 }
 
 /// What the failure to get a connection is to the client, and in the counts.

@@ -9,6 +9,7 @@ use maitred_http::{BodyLength, Known, Method, ResponseHead, reason};
 use maitred_policy::values::ErrorView;
 use maitred_policy::{Fault, Filters, Side};
 use maitred_telemetry::UpstreamFailure;
+use maitred_upstream::TryResult;
 use maitred_wire::{BodySink, Broken, ServerSide};
 
 use super::filtered::{Filtered, Filtering};
@@ -146,7 +147,8 @@ async fn send_stream(
     exchange.record.upstream_ended = Some(now);
     match ended {
         Ok(()) => {
-            let Forwarded { lease, cluster, .. } = forwarded;
+            let Forwarded { lease, mut call, cluster, .. } = forwarded;
+            call.tell(TryResult::Status(head.status), now);
             cluster.release(lease, now);
             Sent::Whole { keep_alive: connection.client.end_exchange() && keep_alive }
         }
@@ -161,6 +163,8 @@ async fn send_stream(
         }
         Err(Cut::Service(cause, kind, error)) => {
             forwarded.cluster.counts().failures(kind).inc();
+            let is_late = kind == UpstreamFailure::Timeout;
+            forwarded.call.tell(if is_late { TryResult::Timeout } else { TryResult::Reset }, now);
             let fault = Fault::bad_gateway(cause).source(error);
             exchange.record.outcome = cause;
             log_fault(exchange, connection.client.request_method(), &fault);
@@ -265,7 +269,8 @@ async fn switch(
     let from_client = connection.client.take_unread();
     let from_service = forwarded.lease.client().take_unread();
     let idle = forwarded.idle;
-    Sent::Switched(Box::new(Tunnel { lease: forwarded.lease, from_client, from_service, idle }))
+    let Forwarded { lease, call, .. } = forwarded;
+    Sent::Switched(Box::new(Tunnel { lease, _call: call, from_client, from_service, idle }))
 }
 
 /// Answers what the wire refused, before any route was asked, and closes the connection.

@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use super::*;
 use maitred_wire::Limits;
 
-use crate::cluster::{Cluster, ClusterSettings, HostHeader, Timeouts, Transport};
+use crate::cluster::{Cluster, ClusterSettings, Transport};
 use crate::endpoint::Protocol;
 use crate::resolver::{Addresses, ResolveError, Resolving};
 
@@ -51,22 +51,12 @@ fn cluster(hosts: &[&str]) -> Cluster {
         weight: 1,
         protocol: Protocol::Http1,
     };
-    let settings = ClusterSettings {
-        name: "users".into(),
-        endpoints: hosts.iter().map(endpoint).collect(),
-        host: HostHeader::Client,
-        timeouts: Timeouts::default(),
-        idle: 64,
-        idle_timeout: Duration::from_mins(1),
-        max_requests: 100,
-        max_connections: None,
-        proxy_protocol: None,
-    };
+    let settings = ClusterSettings::new("users".into(), hosts.iter().map(endpoint).collect());
     Cluster::new(settings, Transport { tls: None, limits: Limits::default() }, None)
 }
 
 fn addresses(cluster: &Cluster) -> Vec<String> {
-    cluster.endpoints().list.iter().map(ToString::to_string).collect()
+    cluster.endpoints().list.iter().map(|member| member.endpoint.to_string()).collect()
 }
 
 fn run(test: impl Future<Output = ()>) {
@@ -145,7 +135,7 @@ fn addresses_and_localhost_ask_nobody() {
         let cluster = cluster(&["10.0.0.1", "localhost", "::1"]);
         discover(cluster.shared(), script).await.unwrap();
         assert_eq!(addresses(&cluster), ["10.0.0.1:80", "127.0.0.1:80", "[::1]:80"]);
-        assert_eq!(cluster.endpoints().list[1].addresses.len(), 2);
+        assert_eq!(cluster.endpoints().list[1].endpoint.addresses.len(), 2);
         assert_eq!(questions.try_iter().count(), 0);
     });
 }

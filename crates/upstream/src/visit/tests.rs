@@ -9,7 +9,7 @@ use std::time::Duration;
 use maitred_http::Method;
 
 use super::*;
-use crate::cluster::{ClusterSettings, EndpointHost, EndpointSettings, Timeouts, Transport};
+use crate::cluster::{ClusterSettings, EndpointHost, EndpointSettings, Transport};
 use crate::endpoint::Protocol;
 
 fn cluster(ports: &[u16], host: HostHeader) -> Cluster {
@@ -18,17 +18,8 @@ fn cluster(ports: &[u16], host: HostHeader) -> Cluster {
         weight: 1,
         protocol: Protocol::Http1,
     };
-    let settings = ClusterSettings {
-        name: "keys".into(),
-        endpoints: ports.iter().map(endpoint).collect(),
-        host,
-        timeouts: Timeouts::default(),
-        idle: 0,
-        idle_timeout: Duration::ZERO,
-        max_requests: 1,
-        max_connections: None,
-        proxy_protocol: None,
-    };
+    let endpoints = ports.iter().map(endpoint).collect();
+    let settings = ClusterSettings { host, ..ClusterSettings::new("keys".into(), endpoints) };
     Cluster::new(settings, Transport { tls: None, limits: Limits::default() }, None)
 }
 

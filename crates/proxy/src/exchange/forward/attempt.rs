@@ -8,7 +8,7 @@ use std::time::Instant;
 use maitred_http::{BodyLength, Known, ResponseHead};
 use maitred_policy::{Fault, Retry};
 use maitred_telemetry::UpstreamFailure;
-use maitred_upstream::{Lease, LocalCluster, LocalEndpoint};
+use maitred_upstream::{AcquireError, Lease, LocalCluster, LocalEndpoint, TryResult};
 use maitred_wire::Broken;
 
 use super::pump::{PumpError, PumpState};
@@ -26,6 +26,19 @@ pub(super) struct Attempt<'a> {
     pub(super) upload: &'a mut Upload,
     /// When it began; then, when a connection was there.
     pub(super) now: Instant,
+}
+
+/// A try without an answer.
+pub(super) struct Failed {
+    pub(super) fault: Fault,
+    /// What it tells of the service; nothing where it was not the service's fault.
+    pub(super) result: Option<TryResult>,
+}
+
+impl From<Fault> for Failed {
+    fn from(fault: Fault) -> Self {
+        Self { fault, result: None }
+    }
 }
 
 /// What the wait for an answer ended with.
@@ -46,12 +59,12 @@ impl Attempt<'_> {
         fresh: bool,
         connection: &mut Connection,
         heads: &mut Heads,
-    ) -> Result<(Lease, BodyLength), Fault> {
+    ) -> Result<(Lease, BodyLength), Failed> {
         let mut lease = self.acquire(endpoint, fresh, connection).await?;
         headers::set_host(&mut heads.request, self.cluster, endpoint);
         let length = self.upload.length(self.exchange.announced.length);
         if let Err(no_upgrade) = lease.client().request(&heads.request, length, self.upgrade) {
-            return Err(Fault::bad_gateway("upstream_upgrade").source(no_upgrade));
+            return Err(Fault::bad_gateway("upstream_upgrade").source(no_upgrade).into());
         }
         loop {
             heads.response.clear();
@@ -87,7 +100,7 @@ impl Attempt<'_> {
         endpoint: &Rc<LocalEndpoint>,
         fresh: bool,
         connection: &mut Connection,
-    ) -> Result<Lease, Fault> {
+    ) -> Result<Lease, Failed> {
         if !fresh && let Some(lease) = self.cluster.take_idle(endpoint, self.now) {
             return Ok(lease);
         }
@@ -104,10 +117,17 @@ impl Attempt<'_> {
         .await;
         self.now = self.exchange.worker.clock.now();
         if let Some(opened) = opened {
-            opened.map_err(|error| acquire_fault(self.cluster, error))
+            opened.map_err(|error| {
+                let result = match error {
+                    AcquireError::Full => None,
+                    AcquireError::Connect(_) | AcquireError::Tls(_) => Some(TryResult::ConnectFailure),
+                };
+                Failed { fault: acquire_fault(self.cluster, error), result }
+            })
         } else {
             self.cluster.counts().failures(UpstreamFailure::ConnectTimeout).inc();
-            Err(Fault::timeout("upstream_connect_timeout").retry(Retry::Safe))
+            let fault = Fault::timeout("upstream_connect_timeout").retry(Retry::Safe);
+            Err(Failed { fault, result: Some(TryResult::ConnectFailure) })
         }
     }
 
@@ -192,26 +212,26 @@ impl Attempt<'_> {
         connection.flush(until).await.map_err(|error| Fault::client(499, "client_closed", "").source(error))
     }
 
-    fn fault(&mut self, waited: Waited, lease: &mut Lease) -> Fault {
+    fn fault(&mut self, waited: Waited, lease: &mut Lease) -> Failed {
         if let Some(fault) = self.upload.take_fault() {
-            return fault;
+            return fault.into();
         }
         let count = |kind| self.cluster.counts().failures(kind).inc();
-        match waited {
-            Waited::Client(error) => client_fault(error),
-            Waited::TooLarge => too_large(),
+        let (fault, result) = match waited {
+            Waited::Client(error) => return client_fault(error).into(),
+            Waited::TooLarge => return too_large().into(),
             Waited::TimedOut
                 if self.upload.pump.state == PumpState::Source && !self.is_waiting_for_continue() =>
             {
-                Fault::client(408, "request_timeout", "Request timeout")
+                return Fault::client(408, "request_timeout", "Request timeout").into();
             }
             Waited::TimedOut => {
                 count(UpstreamFailure::Timeout);
-                Fault::timeout("upstream_timeout")
+                (Fault::timeout("upstream_timeout"), TryResult::Timeout)
             }
             Waited::Service(error @ Broken::Refused(_)) => {
                 count(UpstreamFailure::Protocol);
-                Fault::bad_gateway("upstream_protocol").source(error)
+                (Fault::bad_gateway("upstream_protocol").source(error), TryResult::Reset)
             }
             Waited::Service(error) => {
                 count(UpstreamFailure::Reset);
@@ -221,10 +241,13 @@ impl Attempt<'_> {
                     _ if is_stale => Retry::IfReused,
                     _ => Retry::Never,
                 };
-                Fault::bad_gateway("upstream_reset").source(error).retry(retry)
+                let fault = Fault::bad_gateway("upstream_reset").source(error).retry(retry);
+                // A service may close an idle connection at any time; that it did says nothing of it.
+                return Failed { fault, result: (!is_stale).then_some(TryResult::Reset) };
             }
-            Waited::Head(_) => Fault::gateway("attempt"),
-        }
+            Waited::Head(_) => return Fault::gateway("attempt").into(),
+        };
+        Failed { fault, result: Some(result) }
     }
 
     fn is_waiting_for_continue(&self) -> bool {

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use maitred_net::Stream;
-use maitred_upstream::Lease;
+use maitred_upstream::{Call, Lease};
 use maitred_wire::ServerSide;
 use maitred_wire::buffer::Buffer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -19,6 +19,8 @@ use crate::worker::Worker;
 /// The service's half of a tunnel.
 pub(crate) struct Tunnel {
     pub(crate) lease: Lease,
+    /// The try that it goes on from, under way for as long as it lasts.
+    pub(crate) _call: Call,
     /// What each side sent behind its head.
     pub(crate) from_client: Vec<u8>,
     pub(crate) from_service: Vec<u8>,
