@@ -1,7 +1,7 @@
 //! Peers that are programs and libraries of others: gRPC's own. `cargo xtask needs tests` installs them; without them their tests
 //! are skipped. Their scripts are in `tests/peers`.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -50,6 +50,16 @@ impl Peer {
     pub fn kinds(proto: &str, arguments: &[&str]) -> Option<Self> {
         let proto = peer_file(proto).display().to_string();
         Self::python("kinds_peer.py", "grpcio-tools", &[&[proto.as_str()], arguments].concat())
+    }
+
+    /// A service whose health is what [`say`](Self::say) says.
+    pub fn health() -> Option<Self> {
+        Self::python("health_peer.py", "grpcio-health-checking", &[])
+    }
+
+    /// Tells it something by a line of its input.
+    pub fn say(&mut self, line: &str) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
     }
 
     /// A service whose reflection answers with too much of this: `messages` or `words`.

@@ -38,7 +38,7 @@ fn endpoints_that_are_down_are_passed_over() {
     let (a, b) = (Origin::named("a"), Origin::named("b"));
     let down = Port::reserve();
     let gateway = with_upstream(&format!(
-        "{{ endpoints: [\"{}\", \"http://127.0.0.1:{}\", \"{}\"] }}",
+        "{{ endpoints: [\"{}\", \"http://127.0.0.1:{}\", \"{}\"], outlier_detection: false }}",
         a.url(),
         down.number(),
         b.url()

@@ -5,8 +5,10 @@
 
 mod acme;
 mod answers;
+mod balancing;
 mod bodies;
 mod browser;
+mod circuit_breaker;
 mod corpora;
 mod endpoints;
 mod events;
@@ -19,6 +21,7 @@ mod grpc_json;
 mod grpc_reflection;
 mod grpc_web;
 mod h2spec;
+mod health;
 mod http2;
 mod http3;
 mod interim;

@@ -32,7 +32,9 @@ fn every_configuration_is_fine() {
         ("docs/command-line.md", 1),
         ("docs/operations.md", 1),
         ("docs/grpc.md", 4),
+        ("docs/resilience.md", 2),
         ("docs/tls.md", 3),
+        ("docs/resilience.md", 1),
     ];
     for (path, least) in documents {
         let text = document(path);

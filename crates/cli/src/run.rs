@@ -4,7 +4,6 @@
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -13,7 +12,7 @@ use maitred_http::Scheme;
 use maitred_net::ListenAddress;
 use maitred_proxy::{Clock, Gateway, GatewayOptions};
 use maitred_telemetry::{LevelFilter, Log, LogFormat, LogOptions, Metrics};
-use maitred_upstream::{Addresses, DnsResolver, Resolve, ResolveError};
+use maitred_upstream::{Addresses, DnsResolver, Resolve, ResolveError, Resolving, Services};
 use tokio::runtime::{LocalOptions, LocalRuntime};
 use tokio::sync::mpsc;
 
@@ -91,10 +90,11 @@ fn resolver() -> Arc<dyn Resolve> {
 struct NoNames(ResolveError);
 
 impl Resolve for NoNames {
-    fn resolve<'a>(
-        &'a self,
-        _name: &'a str,
-    ) -> Pin<Box<dyn Future<Output = Result<Addresses, ResolveError>> + Send + 'a>> {
+    fn resolve<'a>(&'a self, _name: &'a str) -> Resolving<'a, Addresses> {
+        Box::pin(std::future::ready(Err(self.0.clone())))
+    }
+
+    fn resolve_service<'a>(&'a self, _name: &'a str) -> Resolving<'a, Services> {
         Box::pin(std::future::ready(Err(self.0.clone())))
     }
 }

@@ -1,4 +1,4 @@
-//! The guide `docs/configuration.md`: its examples load, and its list of keys is the one in the code.
+//! The guide `docs/configuration.md`: its examples load, as those of the pages beside it, and its list of keys is the one in the code.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -12,6 +12,9 @@ fn guide_path() -> PathBuf {
 fn guide() -> String {
     std::fs::read_to_string(guide_path()).expect("the guide")
 }
+
+/// Pages beside the guide whose examples need no policy.
+const PAGES: [&str; 1] = [include_str!("../../../docs/resilience.md")];
 
 /// The blocks of a language in a text of Markdown.
 fn blocks<'g>(guide: &'g str, language: &str) -> Vec<&'g str> {
@@ -44,6 +47,13 @@ fn every_example_loads_without_a_word() {
     assert!(examples.len() >= 12, "{} examples", examples.len());
     for example in examples {
         loads("maitred.yaml", example);
+    }
+    for page in PAGES {
+        let examples = blocks(page, "yaml");
+        assert!(!examples.is_empty() && examples.iter().all(|block| block.starts_with("maitred: 1")));
+        for example in examples {
+            loads("maitred.yaml", example);
+        }
     }
     for example in blocks(&guide, "toml") {
         loads("maitred.toml", example);

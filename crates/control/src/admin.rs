@@ -1,4 +1,4 @@
-//! The admin listener: health pages, metrics, later the admin API. On the control runtime, apart from all listeners of
+//! The admin listener: health pages, metrics, the admin API. On the control runtime, apart from all listeners of
 //! clients, and bounded in connections, heads and times.
 //!
 //! A reload may move it, open it, close it and change its token: `prepare` binds what is new and can fail, `put` cannot.
@@ -7,12 +7,16 @@ mod address;
 mod connection;
 mod guard;
 mod pages;
+mod problem;
+mod upstreams;
+mod words;
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use maitred_config::{Document, Toggle, scalar::ListenAddress};
+use maitred_config::{Document, Toggle, Tree, scalar::ListenAddress};
+use maitred_proxy::{Clock, Snapshot};
 use maitred_telemetry::Metrics;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -20,6 +24,7 @@ use tokio::task::AbortHandle;
 use self::address::BoundAdmin;
 use self::guard::Guard;
 use self::pages::Pages;
+use self::upstreams::Shown;
 use crate::life::Life;
 
 /// What a document says of the admin pages.
@@ -35,6 +40,7 @@ struct AdminSettings {
 pub(crate) struct AdminListener {
     pages: Pages,
     settings: watch::Sender<Arc<AdminSettings>>,
+    shown: watch::Sender<Option<Arc<Shown>>>,
     open: Option<Open>,
 }
 
@@ -59,7 +65,8 @@ impl AdminListener {
     /// A listener that is not open yet.
     pub(crate) fn new(metrics: Arc<Metrics>, life: watch::Receiver<Life>) -> Self {
         let (settings, read) = watch::channel(Arc::default());
-        Self { pages: Pages { life, metrics, settings: read }, settings, open: None }
+        let (shown, serving) = watch::channel(None);
+        Self { pages: Pages { life, metrics, settings: read, serving }, settings, shown, open: None }
     }
 
     /// Where it listens: `127.0.0.1:9180`, or `unix:/path`; nothing while it is closed.
@@ -89,6 +96,11 @@ impl AdminListener {
             return io::Error::new(error.kind(), format!("{error}; {hint}"));
         }
         error
+    }
+
+    /// Shows what serves from now on, and the tree that it was made from.
+    pub(crate) fn show(&self, snapshot: &Arc<Snapshot>, tree: &Tree, clock: Clock) {
+        self.shown.send_replace(Some(Arc::new(Shown::new(snapshot, tree, clock))));
     }
 
     /// Puts what was prepared in place of what is there. Connections that are open stay, under the new settings.

@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime};
 use maitred_config::Loaded;
 use maitred_policy::Catalog;
 use maitred_proxy::{Gateway, GatewayOptions, Snapshot};
-use maitred_telemetry::{CertificateExpiry, Log, Metrics};
+use maitred_telemetry::{CertificateExpiry, CheckTotals, EndpointGauges, Log, Metrics, UpstreamHealth};
+use maitred_upstream::{ClusterStatus, EndpointStatus, Health};
 use tokio::sync::{mpsc, watch};
 
 use crate::acme::{self, Accounts};
@@ -129,6 +130,7 @@ impl Operation<'_> {
         // From here on the health pages answer, also while names are being resolved.
         admin.put(prepared, &document);
         let gateway = Gateway::start(options, snapshot).await.map_err(StartError::System)?;
+        admin.show(gateway.current(), &loaded.tree, clock);
         workshop.note_loaded();
         let accounts = Accounts::new(clock, Arc::clone(&workshop.metrics), fastrand::Rng::new(), resolver);
         Ok(Reloader::new(workshop, (gateway, admin, accounts), (document, loaded.tree), watch))
@@ -201,6 +203,8 @@ fn look_after(reloader: &mut Reloader<'_>, life: &watch::Sender<Life>) {
     gateway.sweep();
     let snapshot = gateway.current();
     reloader.workshop.metrics.replace_certificates(expiries(snapshot));
+    let status = snapshot.upstream_status(reloader.workshop.clock.now());
+    reloader.workshop.metrics.replace_health(status.map(health).collect());
     let missing = acme::missing(snapshot);
     life.send_if_modified(|life| std::mem::replace(&mut life.missing, missing.clone()) != missing);
     let is_alive = gateway.is_alive();
@@ -219,6 +223,22 @@ fn expiries(snapshot: &Snapshot) -> Vec<CertificateExpiry> {
         not_after: summary.not_after.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs(),
     });
     all.collect()
+}
+
+/// How an upstream is doing, for the metrics.
+fn health(status: ClusterStatus) -> UpstreamHealth {
+    let ClusterStatus { name, endpoints, checks, ejections } = status;
+    let gauges = |endpoint: EndpointStatus| EndpointGauges {
+        healthy: checks.map(|_| u64::from(endpoint.health != Health::Unhealthy)),
+        ejected: ejections.map(|_| u64::from(endpoint.ejected_for.is_some())),
+        endpoint: endpoint.address,
+    };
+    UpstreamHealth {
+        upstream: name,
+        ejections,
+        checks: checks.map(|checks| CheckTotals { passed: checks.passed, failed: checks.failed }),
+        endpoints: endpoints.into_iter().map(gauges).collect(),
+    }
 }
 
 async fn drain(gateway: Gateway, orders: &mut Orders) -> Result<Stopped, StartError> {

@@ -1,5 +1,5 @@
-//! gRPC as functions of bytes: messages in frames, the status of a call, gRPC-Web, and JSON to gRPC by
-//! `google.api.http`.
+//! gRPC as functions of bytes: messages in frames, the status of a call, gRPC-Web, the question for health,
+//! and JSON to gRPC by `google.api.http`.
 //!
 //! Nothing here opens a socket, spawns a task or reads a clock. Who has the call gives the bytes and sends what comes
 //! out. Everything that is read is bounded: messages by the limits that are given, nesting, descriptors and output by
@@ -9,6 +9,7 @@ mod base64;
 mod code;
 mod descriptors;
 mod frame;
+mod health;
 mod json;
 mod reflection;
 #[cfg(test)]
@@ -25,6 +26,7 @@ mod wire;
 pub use code::Code;
 pub use descriptors::{Descriptors, LoadError};
 pub use frame::{FRAME_HEAD, FrameError, FrameReader, push_frame};
+pub use health::{HEALTH_CHECK_PATH, NotServing, health_question, read_health};
 pub use json::{JsonError, JsonOptions};
 pub use reflection::{Reflection, ReflectionError, ReflectionVersion};
 pub use status::{GRPC_CONTENT_TYPE, Status};

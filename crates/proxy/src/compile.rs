@@ -1,6 +1,8 @@
 //! From a Document to a Snapshot. It reads the document and the files that this names, opens nothing and binds nothing; what the
 //! previous snapshot knows of the same names is taken over.
 
+mod balance;
+mod health;
 mod listeners;
 mod pipelines;
 mod routes;
@@ -47,9 +49,10 @@ pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapsh
     let before = problems.error_count();
     let document = compiler.document;
     let limits = limits(document);
+    let keys = balance::keys(document, problems);
     let mut tls = tls::TlsCompiler::new(&compiler, problems);
     let listeners = listeners::compile(&compiler, &limits, &mut tls);
-    let (upstreams, upstream_numbers) = upstreams::compile(&compiler, &limits, &mut tls);
+    let (upstreams, upstream_numbers) = upstreams::compile(&compiler, &limits, keys, &mut tls);
     let (tls, acme) = tls.into_parts();
     let mut pipelines = pipelines::Pipelines::new(&compiler);
     let (logs, access_log) = access_log(document);

@@ -18,6 +18,7 @@ use maitred_http::{Method, ResponseHead};
 use maitred_policy::values::View;
 use maitred_policy::{Facts, Fault, Reply, RequestBody, ResponseBody, Verdict};
 use maitred_router::Captures;
+use maitred_upstream::Timeouts;
 use maitred_wire::h1::RequestFraming;
 
 use self::choose::Chosen;
@@ -45,6 +46,15 @@ pub(crate) struct Exchange<'a> {
     pub(crate) deadline: Option<Instant>,
     /// What to tell of it when it is over.
     pub(crate) record: Record,
+}
+
+impl Exchange<'_> {
+    /// Whether it is over because of a deadline that the client chose, before any limit of the gateway's own. That it was too short
+    /// says nothing of the service: else anybody could have others refused by hurrying.
+    pub(crate) fn is_hurried(&self, timeouts: &Timeouts, now: Instant) -> bool {
+        let total = timeouts.total.and_then(|total| self.started.checked_add(total));
+        self.deadline.is_some_and(|end| end <= now && total.is_none_or(|total| end < total))
+    }
 }
 
 /// The body of an answer, and where it comes from. The head is among the heads of the exchange.

@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::accept::{self, Command, Sockets};
 use crate::background::Background;
 use crate::clock::Clock;
+use crate::health::HealthChecks;
 use crate::snapshot::Snapshot;
 use crate::worker::{Means, Worker};
 
@@ -55,6 +56,7 @@ pub struct Gateway {
     quic: HashSet<SocketAddr>,
     writers: HashMap<Arc<str>, LogWriter>,
     background: Background,
+    health: HealthChecks,
 }
 
 /// What the listeners are bound to, by their names.
@@ -87,12 +89,14 @@ impl Gateway {
             quic: HashSet::new(),
             writers: HashMap::new(),
             background: Background::new(Arc::clone(&options.panics)),
+            health: HealthChecks::new(Arc::clone(&options.panics)),
             options,
         };
         gateway.open_logs(&snapshot)?;
         gateway.find_endpoints(&snapshot).await;
         let (sockets, bound) = gateway.bind_new(&snapshot)?;
         gateway.background.adopt(&snapshot).await;
+        gateway.health.adopt(&snapshot, gateway.options.clock.now());
         gateway.hold(bound, &sockets, &snapshot);
         for (index, sockets) in sockets.into_iter().enumerate() {
             let running = gateway.start_worker(index, sockets)?;
@@ -120,6 +124,7 @@ impl Gateway {
         let (sockets, bound) = self.bind_new(&snapshot)?;
         self.find_endpoints(&snapshot).await;
         self.background.adopt(&snapshot).await;
+        self.health.adopt(&snapshot, self.options.clock.now());
         let before = std::mem::take(&mut self.bound);
         self.hold(bound, &sockets, &snapshot);
         for (worker, sockets) in self.workers.iter().zip(sockets) {
@@ -133,8 +138,9 @@ impl Gateway {
         Ok(())
     }
 
-    /// Drops the snapshots that nobody uses any more. To be called now and then.
+    /// Drops the snapshots that nobody uses any more, and ends ejections whose time is over. To be called now and then.
     pub fn sweep(&mut self) {
+        self.current.settle(self.options.clock.now());
         self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
         let wanted = &self.current.logs;
         let in_use = |key: &Arc<str>| wanted.iter().any(|target| target.key == *key);

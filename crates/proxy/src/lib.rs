@@ -16,6 +16,7 @@ mod exchange;
 mod explain;
 mod gateway;
 mod greet;
+mod health;
 mod listener;
 mod local;
 mod pipeline;

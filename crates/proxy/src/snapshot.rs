@@ -3,17 +3,17 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use maitred_http::Method;
 use maitred_net::{CertificateSummary, ServerTls};
-use maitred_policy::values::View;
+use maitred_policy::values::{Value, View};
 use maitred_policy::{Condition, Facts};
 use maitred_router::{PathValues, Predicate, Router, Subject};
 use maitred_telemetry::{
     AccessFormat, Destination, LogQueue, RouteSeries, RouteUpstreamSeries, UpstreamSeries,
 };
-use maitred_upstream::Cluster;
+use maitred_upstream::{Cluster, ClusterStatus};
 use maitred_wire::Limits;
 
 use crate::acme::Acme;
@@ -55,6 +55,8 @@ pub struct Snapshot {
 pub(crate) struct Upstream {
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) series: Arc<UpstreamSeries>,
+    /// The value of a request by which its endpoint is chosen, where balancing goes by one.
+    pub(crate) key: Option<Value>,
 }
 
 /// A place that access logs go to.
@@ -150,12 +152,27 @@ impl Snapshot {
         &self.acme
     }
 
+    /// Its upstreams: those with a name, and those that routes name by their URL.
+    pub fn upstreams(&self) -> impl Iterator<Item = &Cluster> {
+        self.upstreams.iter().map(|upstream| &*upstream.cluster)
+    }
+
     /// What the certificates say that listeners show, each with the name of its listener.
     pub fn certificates(&self) -> impl Iterator<Item = (&Arc<str>, CertificateSummary)> {
         self.listeners.iter().flat_map(|listener| {
             let shown = listener.tls.as_ref().map(ServerTls::certificates).unwrap_or_default();
             shown.into_iter().map(|summary| (&listener.name, summary))
         })
+    }
+
+    /// How its upstreams are doing at `now`.
+    pub fn upstream_status(&self, now: Instant) -> impl Iterator<Item = ClusterStatus> {
+        self.upstreams.iter().map(move |upstream| upstream.cluster.status(now))
+    }
+
+    /// Ends the ejections of endpoints whose time is over at `now`.
+    pub(crate) fn settle(&self, now: Instant) {
+        self.upstreams.iter().for_each(|upstream| upstream.cluster.shared().settle(now));
     }
 
     /// The number of the built-in route for what matches no other.

@@ -154,6 +154,11 @@ impl Worker {
         self.anchor.get().wall(at)
     }
 
+    /// Where chance comes from: not for what nobody may guess.
+    pub(crate) fn chance(&self) -> &RefCell<fastrand::Rng> {
+        &self.random
+    }
+
     /// Random bytes.
     pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];

@@ -8,10 +8,12 @@
 
 mod access;
 mod certificates;
+mod circuit;
 mod counter;
 mod escape;
 mod events;
 mod exposition;
+mod health;
 mod histogram;
 mod log;
 mod metrics;
@@ -26,13 +28,15 @@ mod writer;
 
 pub use access::{AccessFormat, AccessLog, AccessRecord, AccessShape, QueryLogging};
 pub use certificates::CertificateExpiry;
+pub use circuit::{CircuitShard, CircuitState};
 pub use counter::{Counter, Gauge, SharedCounter, SharedGauge};
 pub use events::Events;
 pub use exposition::EXPOSITION_CONTENT_TYPE;
+pub use health::{CheckTotals, EndpointGauges, UpstreamHealth};
 pub use histogram::{Histogram, MergedHistogram};
 pub use log::{Log, LogFormat, LogOptions};
 pub use metrics::{
-    ListenerSeries, Metrics, MetricsOptions, RouteSeries, RouteUpstreamSeries, UpstreamSeries,
+    CircuitSeries, ListenerSeries, Metrics, MetricsOptions, RouteSeries, RouteUpstreamSeries, UpstreamSeries,
 };
 pub use repeat::RepeatLimit;
 pub use series::{OwnShard, Series, Shard};

@@ -4,12 +4,14 @@
 use std::sync::Arc;
 
 use crate::certificates::{CertificateExpiry, Certificates};
+use crate::circuit::CircuitShard;
 use crate::events::Events;
 use crate::exposition::{Exposition, labels};
+use crate::health::{Healths, UpstreamHealth};
 use crate::process::ProcessUse;
 use crate::registry::Registry;
 use crate::render;
-use crate::series::{Budget, Series};
+use crate::series::{Budget, OTHER, Series};
 use crate::shard::{ListenerShard, RouteShard, RouteUpstreamShard, UpstreamShard};
 
 /// The counts of one route.
@@ -18,11 +20,10 @@ pub type RouteSeries = Series<RouteShard>;
 pub type RouteUpstreamSeries = Series<RouteUpstreamShard>;
 /// The counts of one upstream.
 pub type UpstreamSeries = Series<UpstreamShard>;
+/// What is told of the circuit of one upstream.
+pub type CircuitSeries = Series<CircuitShard>;
 /// The counts of one listener.
 pub type ListenerSeries = Series<ListenerShard>;
-
-/// The name under which is counted what found no room in `max_series`.
-const OTHER: &str = "other";
 
 /// What `Metrics` must know from the start.
 #[derive(Debug, Clone)]
@@ -53,9 +54,11 @@ pub struct Metrics {
     routes: Registry<RouteShard>,
     route_upstreams: Registry<RouteUpstreamShard>,
     upstreams: Registry<UpstreamShard>,
+    circuits: Registry<CircuitShard>,
     listeners: Registry<ListenerShard>,
     events: Events,
     certificates: Certificates,
+    health: Healths,
 }
 
 impl Metrics {
@@ -71,9 +74,11 @@ impl Metrics {
                 &labels(&[("route", OTHER), ("upstream", OTHER)]),
             ),
             upstreams: Registry::new(workers, room(), &labels(&[("upstream", OTHER)])),
+            circuits: Registry::new(1, room(), &labels(&[("upstream", OTHER)])),
             listeners: Registry::new(workers, room(), &labels(&[("listener", OTHER)])),
             events: Events::default(),
             certificates: Certificates::default(),
+            health: Healths::default(),
             options,
             budget,
         }
@@ -95,6 +100,11 @@ impl Metrics {
         self.upstreams.series(&labels(&[("upstream", name)]))
     }
 
+    /// What is told of the circuit of the upstream of this name.
+    pub fn circuit(&self, name: &str) -> Arc<CircuitSeries> {
+        self.circuits.series(&labels(&[("upstream", name)]))
+    }
+
     /// The counts of the listener of this name.
     pub fn listener(&self, name: &str) -> Arc<ListenerSeries> {
         self.listeners.series(&labels(&[("listener", name)]))
@@ -110,6 +120,11 @@ impl Metrics {
         self.certificates.replace(all);
     }
 
+    /// Tells how upstreams are doing, in place of what was told before.
+    pub fn replace_health(&self, all: Vec<UpstreamHealth>) {
+        self.health.replace(all, &self.budget);
+    }
+
     /// Changes how many lines the series may take. Those in use stay.
     pub fn resize(&self, max_series: u64) {
         self.budget.resize(max_series);
@@ -122,6 +137,8 @@ impl Metrics {
         render::routes(to, &self.routes.live());
         render::route_upstreams(to, &self.route_upstreams.live());
         render::upstreams(to, &self.upstreams.live());
+        render::health(to, &self.health.all());
+        render::circuits(to, &self.circuits.live());
         render::listeners(to, &self.listeners.live());
         render::events(to, &self.events);
         render::certificates(to, &self.certificates.all(), &self.events);

@@ -6,9 +6,11 @@
 use std::sync::Arc;
 
 use crate::certificates::CertificateExpiry;
+use crate::circuit::{CircuitShard, CircuitState};
 use crate::counter::{Counter, Gauge};
 use crate::events::Events;
 use crate::exposition::{Exposition, Kind, Seconds, labels};
+use crate::health::UpstreamHealth;
 use crate::histogram::{Histogram, MergedHistogram};
 use crate::process::ProcessUse;
 use crate::series::{Budget, Series, Shard};
@@ -51,6 +53,56 @@ pub(crate) fn upstreams(to: &mut Exposition<'_>, all: &All<UpstreamShard>) {
     counters(to, all, |shard| &shard.retries);
     to.family("maitred_upstream_failures_total", Kind::Counter, "Attempts that failed, by kind.");
     counters_by(to, all, "kind", &UpstreamFailure::ALL, UpstreamFailure::label, UpstreamShard::failures);
+}
+
+pub(crate) fn health(to: &mut Exposition<'_>, all: &[UpstreamHealth]) {
+    let help = "Whether an endpoint can serve, as checks say; for \"other\", how many can.";
+    to.family("maitred_endpoint_healthy", Kind::Gauge, help);
+    for (labels, gauges) in all.iter().flat_map(UpstreamHealth::endpoints) {
+        if let Some(healthy) = gauges.healthy {
+            to.sample(&labels, healthy);
+        }
+    }
+    let help = "Whether an endpoint is ejected because it failed requests; for \"other\", how many are.";
+    to.family("maitred_endpoint_ejected", Kind::Gauge, help);
+    for (labels, gauges) in all.iter().flat_map(UpstreamHealth::endpoints) {
+        if let Some(ejected) = gauges.ejected {
+            to.sample(&labels, ejected);
+        }
+    }
+    to.family("maitred_upstream_ejections_total", Kind::Counter, "Ejections of endpoints.");
+    for one in all {
+        if let Some(ejections) = one.ejections {
+            to.sample(&labels(&[("upstream", &one.upstream)]), ejections);
+        }
+    }
+    to.family("maitred_upstream_health_checks_total", Kind::Counter, "Health checks that ended, by result.");
+    for one in all {
+        if let Some(checks) = one.checks {
+            let labels = labels(&[("upstream", &one.upstream)]);
+            to.sample_with(&labels, "result", "success", checks.passed);
+            to.sample_with(&labels, "result", "failure", checks.failed);
+        }
+    }
+}
+
+pub(crate) fn circuits(to: &mut Exposition<'_>, all: &All<CircuitShard>) {
+    let help = "Whether the circuit of an upstream is closed (0), half-open (1) or open (2).";
+    to.family("maitred_circuit_state", Kind::Gauge, help);
+    // What found no room has one number for all of them, which would say nothing.
+    for series in all.iter().filter(|series| !series.is_overflow()) {
+        series.exposed().for_each(|circuit| to.sample(series.labels(), circuit.state.value()));
+    }
+    let help = "Changes of circuits, by what they became.";
+    to.family("maitred_circuit_transitions_total", Kind::Counter, help);
+    for series in all {
+        for state in CircuitState::ALL {
+            let sum: u64 = series.exposed().map(|circuit| circuit.transitions(state).value()).sum();
+            if sum > 0 {
+                to.sample_with(series.labels(), "to", state.label(), sum);
+            }
+        }
+    }
 }
 
 pub(crate) fn listeners(to: &mut Exposition<'_>, all: &All<ListenerShard>) {

@@ -11,6 +11,9 @@ use std::sync::{Arc, OnceLock};
 
 pub(crate) use self::budget::Budget;
 
+/// The name under which is counted what found no room in `max_series`.
+pub(crate) const OTHER: &str = "other";
+
 /// What one worker records for one series.
 pub trait Shard: Default + Send + Sync + 'static {
     /// How many lines of the exposition one series of this kind can take: what it counts against `max_series`.
@@ -94,6 +97,11 @@ impl<S: Shard> Series<S> {
     /// The labels as they stand in the exposition, without braces: `route="users"`.
     pub fn labels(&self) -> &str {
         &self.labels
+    }
+
+    /// Whether it takes what finds no room.
+    pub(crate) fn is_overflow(&self) -> bool {
+        matches!(self.admission, Admission::Overflow)
     }
 
     /// The shards in use, if the series is exposed under its own name.

@@ -1,83 +1,127 @@
-//! Smooth weighted round robin: each endpoint gets its share, spread as evenly as the weights allow.
+//! How the next endpoint is chosen: what users write of it, and the algorithms, each pure in a file of its own.
 //!
-//! Every turn each endpoint gains its weight in credit, the one with the most is chosen and pays the sum of all weights
-//! (the algorithm of nginx, described in its commit 52327e0627f4). Each worker turns by itself and starts
-//! somewhere else, so that workers do not all begin with the first endpoint.
+//! An algorithm is given each endpoint's share, where 0 means that it may not be chosen now, and tells an index. Time and
+//! randomness are passed in. Who may be chosen is decided in `tiers`, and all of it is put together in `local::choose`.
 
-/// The state of one round robin. It chooses among indices; the caller knows what they stand for.
-#[derive(Clone, Debug, Default)]
-pub struct RoundRobin {
-    weights: Vec<i64>,
-    credit: Vec<i64>,
+pub(crate) mod ewma;
+pub(crate) mod hash;
+pub(crate) mod least_requests;
+pub(crate) mod maglev;
+pub(crate) mod p2c;
+pub(crate) mod random;
+pub(crate) mod ring;
+pub(crate) mod round_robin;
+pub(crate) mod slow_start;
+pub(crate) mod sticky;
+pub(crate) mod tiers;
+
+pub use hash::hash_key;
+pub use sticky::{CookieSecret, StickySettings, StickyValue};
+
+/// How the next endpoint is chosen. All go by weight.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Balance {
+    /// Each in its turn.
+    #[default]
+    RoundRobin,
+    /// By chance.
+    Random,
+    /// Of two by chance the one with fewer requests under way.
+    P2c,
+    /// The one with the fewest requests under way, in the whole process.
+    LeastRequests,
+    /// Of two by chance the one that answers sooner.
+    Ewma,
+    /// By the hash of a key, on a ring.
+    RingHash,
+    /// By the hash of a key, in Maglev's table.
+    Maglev,
+    /// The one that the client's cookie names.
+    Sticky(StickySettings),
 }
 
-impl RoundRobin {
-    /// Starts with these weights, `offset` turns in. A weight of 0 is never chosen.
-    pub fn new(weights: impl IntoIterator<Item = u32>, offset: u32) -> Self {
-        let weights: Vec<i64> = weights.into_iter().map(i64::from).collect();
-        let total: i64 = weights.iter().sum();
-        let mut this = Self { credit: vec![0; weights.len()], weights };
-        let turns = if total > 0 { i64::from(offset) % total.min(1024) } else { 0 };
-        for _ in 0..turns {
-            this.next(|_| true);
-        }
-        this
+impl Balance {
+    /// Whether it goes by the requests that are under way.
+    pub(crate) fn counts_requests(&self) -> bool {
+        matches!(self, Self::P2c | Self::LeastRequests | Self::Ewma)
     }
 
-    /// Chooses the next among those that `may` allows.
-    pub fn next(&mut self, may: impl Fn(usize) -> bool) -> Option<usize> {
-        if let [weight] = self.weights[..] {
-            return (weight > 0 && may(0)).then_some(0);
+    /// Whether it goes by how long answers take.
+    pub(crate) fn times_answers(&self) -> bool {
+        matches!(self, Self::Ewma)
+    }
+
+    /// Whether it goes by a key that requests have.
+    pub fn goes_by_key(&self) -> bool {
+        matches!(self, Self::RingHash | Self::Maglev)
+    }
+
+    /// What users wrote of the cookie, where it goes by one.
+    pub fn sticky(&self) -> Option<&StickySettings> {
+        match self {
+            Self::Sticky(settings) => Some(settings),
+            _ => None,
         }
-        let mut best = None;
-        let mut total = 0;
-        for index in 0..self.weights.len() {
-            let weight = self.weights[index];
-            if weight == 0 || !may(index) {
-                continue;
-            }
-            self.credit[index] += weight;
-            total += weight;
-            if best.is_none_or(|best: usize| self.credit[index] > self.credit[best]) {
-                best = Some(index);
-            }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! What simulations of the algorithms count with.
+
+    /// How often each of `n` was chosen in `turns` turns, as shares of all.
+    pub(crate) fn distribution(
+        n: usize,
+        turns: usize,
+        mut choose: impl FnMut() -> Option<usize>,
+    ) -> Vec<f64> {
+        let mut counts = vec![0_usize; n];
+        for _ in 0..turns {
+            counts[choose().unwrap()] += 1;
         }
-        let chosen = best?;
-        self.credit[chosen] -= total;
-        Some(chosen)
+        counts.iter().map(|&count| count as f64 / turns as f64).collect()
+    }
+
+    /// Asserts that shares are these, up to `slack`.
+    pub(crate) fn assert_close(shares: &[f64], wanted: &[f64], slack: f64) {
+        assert_eq!(shares.len(), wanted.len());
+        let is_close = shares.iter().zip(wanted).all(|(share, wanted)| (share - wanted).abs() <= slack);
+        assert!(is_close, "{shares:?} are not {wanted:?}");
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use fastrand::Rng;
+
     use super::*;
 
-    fn turns(robin: &mut RoundRobin, n: usize) -> Vec<usize> {
-        (0..n).filter_map(|_| robin.next(|_| true)).collect()
-    }
-
     #[test]
-    fn equal_weights_take_turns() {
-        assert_eq!(turns(&mut RoundRobin::new([1, 1, 1], 0), 6), [0, 1, 2, 0, 1, 2]);
-    }
-
-    #[test]
-    fn weights_are_shares_and_are_spread() {
-        assert_eq!(turns(&mut RoundRobin::new([5, 1, 1], 0), 7), [0, 0, 1, 0, 2, 0, 0]);
-    }
-
-    #[test]
-    fn workers_start_apart() {
-        assert_eq!(turns(&mut RoundRobin::new([1, 1, 1], 1), 3), [1, 2, 0]);
-        assert_eq!(turns(&mut RoundRobin::new([1, 1, 1], u32::MAX), 1), [0]);
-    }
-
-    #[test]
-    fn what_may_not_be_chosen_is_not() {
-        let mut robin = RoundRobin::new([1, 1, 0], 0);
-        assert!((0..4).all(|_| robin.next(|index| index != 0) == Some(1)));
-        assert_eq!(robin.next(|index| index == 2), None);
-        assert_eq!(RoundRobin::new([], 7).next(|_| true), None);
-        assert_eq!(RoundRobin::new([0], 7).next(|_| true), None);
+    fn every_rule_chooses_one_that_has_a_share_if_there_is_one() {
+        let mut random = Rng::with_seed(42);
+        for _ in 0..2000 {
+            let shares: Vec<f64> = (0..random.usize(0..6))
+                .map(|_| if random.bool() { 0.0 } else { f64::from(random.u32(1..9)) / 4.0 })
+                .collect();
+            let loads: Vec<usize> = shares.iter().map(|_| random.usize(0..4)).collect();
+            let load = |index: usize| loads[index];
+            let latency = |index: usize| loads[index] as f64 / 100.0;
+            let weights: Vec<u32> = shares.iter().map(|_| 1).collect();
+            let named: Vec<_> = (0..shares.len()).map(|n| (format!("endpoint {n}"), 1)).collect();
+            let mut robin = round_robin::RoundRobin::new(&weights, random.u32(..));
+            let (key, may) = (random.u64(..), |index: usize| shares[index] > 0.0);
+            let chosen = [
+                robin.next(|index| slow_start::scaled(shares[index])),
+                random::choose(&shares, &mut random),
+                p2c::choose(&shares, load, &mut random),
+                least_requests::choose(&shares, load, &mut robin),
+                ewma::choose(&shares, latency, load, &mut random),
+                ring::Ring::new(&named).choose(key, may),
+            ];
+            for (rule, chosen) in chosen.into_iter().enumerate() {
+                assert_eq!(chosen.is_some(), (0..shares.len()).any(may), "rule {rule} of {shares:?}");
+                assert!(chosen.is_none_or(may), "rule {rule} chose {chosen:?} of {shares:?}");
+            }
+        }
     }
 }

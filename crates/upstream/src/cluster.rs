@@ -3,15 +3,20 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
 use maitred_net::ClientTls;
 use maitred_wire::{Limits, proxy_protocol};
 
-use crate::endpoint::{Endpoint, EndpointAddress, Endpoints, Protocol};
+use crate::balance::Balance;
+use crate::balance::sticky::CookieKey;
+use crate::breaker::Breaker;
+use crate::ejection::{OutlierDetection, Owner};
+use crate::endpoint::{Endpoint, EndpointAddress, EndpointShared, Endpoints, Protocol, tier};
+use crate::health::{Health, HealthCheck, HealthShared};
 
 /// What users wrote of an upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +41,16 @@ pub struct ClusterSettings {
     /// Whether each connection begins by telling for which client it is, in this version of the PROXY protocol. Then it serves
     /// that client's request and no other.
     pub proxy_protocol: Option<proxy_protocol::Version>,
+    /// How the next endpoint is chosen.
+    pub balance: Balance,
+    /// How long an endpoint that begins to serve takes to have its full weight; none for no time.
+    pub slow_start: Option<Duration>,
+    /// If fewer endpoints than this are available, all count as available; in millionths of all.
+    pub panic_threshold: u32,
+    /// How endpoints are checked; none for not at all.
+    pub health_check: Option<HealthCheck>,
+    /// When endpoints are ejected that fail requests; none for never.
+    pub outlier_detection: Option<OutlierDetection>,
 }
 
 /// What connections to the endpoints are made with, compiled.
@@ -56,6 +71,8 @@ pub struct EndpointSettings {
     pub weight: u32,
     /// How it is spoken to.
     pub protocol: Protocol,
+    /// Whether it is used only while no other is available.
+    pub is_backup: bool,
 }
 
 /// Where an endpoint is.
@@ -70,6 +87,8 @@ pub enum EndpointHost {
     },
     /// A Unix socket.
     Unix(Arc<Path>),
+    /// The name of a record of SRV (RFC 2782), which tells hosts and ports. Every address of these is an endpoint.
+    Srv(Arc<str>),
 }
 
 /// What `Host` says to a service.
@@ -111,6 +130,11 @@ impl ClusterSettings {
             max_requests: 10_000,
             max_connections: None,
             proxy_protocol: None,
+            balance: Balance::default(),
+            slow_start: None,
+            panic_threshold: 0,
+            health_check: None,
+            outlier_detection: Some(OutlierDetection::default()),
         }
     }
 }
@@ -144,6 +168,9 @@ pub struct Cluster {
     settings: ClusterSettings,
     transport: Transport,
     shared: Arc<ClusterShared>,
+    /// What cookies are made with, where balancing goes by one.
+    cookie_key: Option<CookieKey>,
+    breaker: Option<Breaker>,
 }
 
 /// What outlives a snapshot: the endpoints that were found, and the count of busy connections.
@@ -152,9 +179,15 @@ pub struct ClusterShared {
     pub(crate) name: Arc<str>,
     pub(crate) wanted: Vec<EndpointSettings>,
     endpoints: ArcSwap<Endpoints>,
+    /// The list of the upstream that was here before, with other endpoints: what it knows of places goes on when their names
+    /// are resolved.
+    inherited: Arc<Endpoints>,
+    /// Whether no list was found yet, and none was there before.
+    is_first: AtomicBool,
     /// Counts the lists that were published, for workers to see that there is another without touching it.
     generation: AtomicU64,
     busy: Padded,
+    pub(crate) health: Arc<HealthShared>,
 }
 
 #[derive(Debug, Default)]
@@ -162,25 +195,55 @@ pub struct ClusterShared {
 struct Padded(AtomicUsize);
 
 impl Cluster {
-    /// Compiles an upstream. What `previous` knows of the same endpoints is taken over: addresses that were found and
-    /// the count of busy connections.
+    /// Compiles an upstream. What `previous` knows of the same endpoints is taken over: addresses that were found, the count of
+    /// busy connections, and the key of cookies, if that was made here.
     pub fn new(settings: ClusterSettings, transport: Transport, previous: Option<&Self>) -> Self {
         let same = previous.filter(|old| old.shared.wanted == settings.endpoints);
         let shared = same.map_or_else(
             || {
-                let known = previous.map(Self::endpoints).unwrap_or_default();
-                let endpoints = Endpoints::new(known_at_once(&settings.endpoints), &known);
+                let inherited = previous.map(Self::endpoints).unwrap_or_default();
+                let at_once = known_at_once(&settings.endpoints);
+                let endpoints = Endpoints::new(at_once, &[&inherited], previous.is_none());
                 Arc::new(ClusterShared {
                     name: Arc::clone(&settings.name),
                     wanted: settings.endpoints.clone(),
                     endpoints: ArcSwap::from_pointee(endpoints),
+                    inherited,
+                    is_first: AtomicBool::new(previous.is_none()),
                     generation: AtomicU64::new(0),
                     busy: Padded::default(),
+                    health: previous.map_or_else(
+                        || Arc::new(HealthShared::new(&settings.name)),
+                        |old| Arc::clone(&old.shared.health),
+                    ),
                 })
             },
             |old| Arc::clone(&old.shared),
         );
-        Self { settings, transport, shared }
+        shared.endpoints().prepare(&settings.balance);
+        let cookie_key = settings.balance.sticky().map(|sticky| match &sticky.secret {
+            Some(secret) => CookieKey::of(secret),
+            None => previous
+                .and_then(|old| old.cookie_key.clone().filter(|key| key.is_made))
+                .unwrap_or_else(CookieKey::make),
+        });
+        Self { settings, transport, shared, cookie_key, breaker: None }
+    }
+
+    /// What cookies are made with, where balancing goes by one.
+    pub(crate) fn cookie_key(&self) -> Option<&CookieKey> {
+        self.cookie_key.as_ref()
+    }
+
+    /// The same with a circuit breaker, or without.
+    pub fn with_breaker(self, breaker: Option<Breaker>) -> Self {
+        Self { breaker, ..self }
+    }
+
+    /// Its circuit breaker, if it has one.
+    #[inline]
+    pub fn breaker(&self) -> Option<&Breaker> {
+        self.breaker.as_ref()
     }
 
     /// What its connections are made with.
@@ -215,13 +278,61 @@ impl ClusterShared {
         self.endpoints.load_full()
     }
 
+    /// The lists that were found last: this upstream's, and that of the one which it took the place of.
+    pub(crate) fn last_lists(&self) -> [Arc<Endpoints>; 2] {
+        [self.endpoints(), Arc::clone(&self.inherited)]
+    }
+
     /// Puts another list in place, if it is another. What is known of those that stay goes on.
     pub(crate) fn publish(&self, found: Vec<Endpoint>) {
         let before = self.endpoints();
         if !before.is_of(&found) {
             tracing::debug!(upstream = %self.name, endpoints = found.len(), "endpoints changed");
-            self.endpoints.store(Arc::new(Endpoints::new(found, &before)));
+            let is_first = self.is_first.swap(false, Ordering::Relaxed);
+            let known = [&*before, &*self.inherited];
+            let next = Endpoints::new(found, &known, is_first);
+            next.prepare_as(&before);
+            self.endpoints.store(Arc::new(next));
             self.generation.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// Notes a try at `endpoint` that failed, and ejects it if that was one too many.
+    #[cold]
+    pub(crate) fn fail(
+        &self,
+        (endpoint, known): (&Endpoint, &EndpointShared),
+        rules: &OutlierDetection,
+        now: Instant,
+    ) {
+        let owner = || Owner { upstream: Arc::clone(&self.health), endpoint: endpoint.to_string() };
+        let may_eject = || {
+            let endpoints = self.endpoints.load();
+            let most = rules.most_ejected(endpoints.list.len());
+            most > 0
+                && (self.health.take_place(most) || {
+                    // Those whose time is over leave their places when somebody looks.
+                    endpoints.list.iter().for_each(|member| member.shared.settle(now));
+                    self.health.take_place(most)
+                })
+        };
+        known.ejection.fail(now, rules, owner, may_eject);
+    }
+
+    /// Ends the ejections whose time is over. To be called now and then, for those that nobody sends requests to.
+    pub fn settle(&self, now: Instant) {
+        self.endpoints.load().list.iter().for_each(|member| member.shared.settle(now));
+    }
+
+    /// Forgets what requests told of the endpoints: nobody is ejected.
+    pub fn forgive(&self, now: Instant) {
+        self.endpoints.load().list.iter().for_each(|member| member.shared.forgive(now));
+    }
+
+    /// Forgets what checks told of the endpoints: nobody is unhealthy.
+    pub fn forget_checks(&self, now: Instant) {
+        for member in &self.endpoints.load().list {
+            member.shared.find(Health::Unknown, None, now);
         }
     }
 
@@ -264,23 +375,30 @@ pub(crate) fn at_once(wanted: &EndpointSettings) -> Option<Endpoint> {
         EndpointHost::Tcp { host, port } => {
             [EndpointAddress::Tcp((host.parse::<std::net::IpAddr>().ok()?, *port).into())].into()
         }
+        EndpointHost::Srv(_) => return None,
     };
     Some(Endpoint {
         addresses,
         authority: authority(&wanted.host, wanted.protocol),
         weight: wanted.weight,
         protocol: wanted.protocol,
+        tier: tier(wanted.is_backup, 0),
+        service: None,
     })
 }
 
 /// `host:port` as `Host` says it: without the port where it is the default one.
 pub(crate) fn authority(host: &EndpointHost, protocol: Protocol) -> Arc<str> {
-    let usual = if protocol == Protocol::Tls { 443 } else { 80 };
     match host {
         EndpointHost::Unix(_) => "localhost".into(),
-        EndpointHost::Tcp { host, port } => {
-            let host = if host.contains(':') { format!("[{host}]") } else { host.to_string() };
-            if *port == usual { host.into() } else { format!("{host}:{port}").into() }
-        }
+        EndpointHost::Tcp { host, port } => host_and_port(host, *port, protocol),
+        EndpointHost::Srv(name) => Arc::clone(name),
     }
+}
+
+/// The same of a host that was found.
+pub(crate) fn host_and_port(host: &str, port: u16, protocol: Protocol) -> Arc<str> {
+    let usual = if protocol == Protocol::Tls { 443 } else { 80 };
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    if port == usual { host.into() } else { format!("{host}:{port}").into() }
 }

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::cluster::{ClusterShared, EndpointHost, EndpointSettings, at_once, authority};
-use crate::endpoint::{Endpoint, EndpointAddress};
+use crate::cluster::{ClusterShared, EndpointHost, at_once, authority};
+use crate::endpoint::{Endpoint, EndpointAddress, Protocol, tier};
 use crate::resolver::Resolve;
+
+mod service;
 
 /// Answers hold at least this long, whatever they say: a TTL of 0 must not become a flood of questions.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -67,44 +69,85 @@ async fn resolve_all(cluster: &ClusterShared, resolver: &dyn Resolve) -> Round {
             round.list.push(endpoint);
             continue;
         }
-        let EndpointHost::Tcp { host, port } = &wanted.host else { continue };
-        match resolver.resolve(host).await {
-            Ok(found) if !found.list.is_empty() => {
-                let mut addresses = found.list;
-                addresses.sort_unstable();
-                addresses.dedup();
-                round.ttl = round.ttl.min(found.ttl);
-                round.list.extend(addresses.into_iter().map(|ip| endpoint(wanted, (ip, *port).into())));
+        match &wanted.host {
+            EndpointHost::Tcp { host, port } => {
+                let place = Place {
+                    authority: authority(&wanted.host, wanted.protocol),
+                    port: *port,
+                    weight: wanted.weight,
+                    tier: tier(wanted.is_backup, 0),
+                    protocol: wanted.protocol,
+                    service: None,
+                };
+                round.resolve(cluster, resolver, host, &place).await;
             }
-            answer => {
-                let why =
-                    answer.err().map_or_else(|| "the answer is empty".to_owned(), |error| error.to_string());
-                let kept = keep_last(cluster, wanted, &mut round.list);
-                tracing::warn!(upstream = %cluster.name, host = %host, kept, "cannot resolve: {why}");
-                round.failed = true;
-            }
+            EndpointHost::Srv(name) => service::resolve(&mut round, cluster, resolver, name, wanted).await,
+            EndpointHost::Unix(_) => {}
         }
     }
     round
 }
 
-fn endpoint(wanted: &EndpointSettings, address: std::net::SocketAddr) -> Endpoint {
-    Endpoint {
-        addresses: [EndpointAddress::Tcp(address)].into(),
-        authority: authority(&wanted.host, wanted.protocol),
-        weight: wanted.weight,
-        protocol: wanted.protocol,
+/// What the endpoints of one host have in common.
+struct Place {
+    authority: Arc<str>,
+    port: u16,
+    weight: u32,
+    tier: u32,
+    protocol: Protocol,
+    /// The service by whose records it was found.
+    service: Option<Arc<str>>,
+}
+
+impl Round {
+    /// Adds every address of a host.
+    async fn resolve(&mut self, cluster: &ClusterShared, resolver: &dyn Resolve, host: &str, place: &Place) {
+        match resolver.resolve(host).await {
+            Ok(found) if !found.list.is_empty() => {
+                let mut addresses = found.list;
+                addresses.sort_unstable();
+                addresses.dedup();
+                self.ttl = self.ttl.min(found.ttl);
+                self.list.extend(addresses.into_iter().map(|ip| place.endpoint((ip, place.port).into())));
+            }
+            answer => {
+                let why = answer.err().map_or_else(|| EMPTY.to_owned(), |error| error.to_string());
+                let is_of =
+                    |last: &Endpoint| last.authority == place.authority && last.service == place.service;
+                let kept = self.keep_last(cluster, is_of);
+                tracing::warn!(upstream = %cluster.name, host = %host, kept, "cannot resolve: {why}");
+                self.failed = true;
+            }
+        }
+    }
+
+    /// Keeps what was found last for what cannot be resolved now. Answers how many endpoints that is.
+    fn keep_last(&mut self, cluster: &ClusterShared, is_of: impl Fn(&Endpoint) -> bool) -> usize {
+        let before = self.list.len();
+        for last in cluster.last_lists() {
+            let same = last.list.iter().map(|member| &member.endpoint).filter(|last| is_of(last));
+            self.list.extend(same.cloned());
+            if self.list.len() > before {
+                break;
+            }
+        }
+        self.list.len() - before
     }
 }
 
-/// Keeps what was last found for a name that cannot be resolved now. Answers how many endpoints that is.
-fn keep_last(cluster: &ClusterShared, wanted: &EndpointSettings, list: &mut Vec<Endpoint>) -> usize {
-    let authority = authority(&wanted.host, wanted.protocol);
-    let last = cluster.endpoints();
-    let before = list.len();
-    let same = last.list.iter().map(|member| &member.endpoint).filter(|last| last.authority == authority);
-    list.extend(same.cloned());
-    list.len() - before
+const EMPTY: &str = "the answer is empty";
+
+impl Place {
+    fn endpoint(&self, address: std::net::SocketAddr) -> Endpoint {
+        Endpoint {
+            addresses: [EndpointAddress::Tcp(address)].into(),
+            authority: Arc::clone(&self.authority),
+            weight: self.weight,
+            protocol: self.protocol,
+            tier: self.tier,
+            service: self.service.clone(),
+        }
+    }
 }
 
 #[cfg(test)]

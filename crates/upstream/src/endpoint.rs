@@ -1,11 +1,18 @@
 //! One address of an upstream, and the list of them at one moment.
 //! Lists are published whole and never changed.
 
+use crate::balance::Balance;
+use crate::balance::ewma::Latency;
+use crate::balance::maglev::Maglev;
+use crate::balance::ring::Ring;
+use crate::ejection::Ejection;
+use crate::health::{EndpointHealth, Health};
+use maitred_net::ConnectTo;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
-
-use maitred_net::ConnectTo;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 /// One endpoint of an upstream: usually one address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -19,6 +26,17 @@ pub struct Endpoint {
     pub weight: u32,
     /// How it is spoken to.
     pub protocol: Protocol,
+    /// Its tier: it is used only while nobody with a lower number is available. See [`tier`].
+    pub tier: u32,
+    /// The name of the service by whose records it was found (SRV).
+    pub service: Option<Arc<str>>,
+}
+
+/// The tier of an endpoint: backups come behind all others, and among both the records of SRV in the order of their priorities,
+/// of which `rank` is the number.
+pub(crate) fn tier(is_backup: bool, rank: u32) -> u32 {
+    const BACKUPS: u32 = 1 << 16;
+    if is_backup { BACKUPS + rank } else { rank }
 }
 
 /// How an endpoint is spoken to.
@@ -66,7 +84,94 @@ impl std::fmt::Display for Endpoint {
 /// servers, for as long as the endpoint is one of the upstream's.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-pub struct EndpointShared {}
+pub struct EndpointShared {
+    pub(crate) health: EndpointHealth,
+    pub(crate) ejection: Ejection,
+    /// From here on instants are counted.
+    first: OnceLock<Instant>,
+    /// Since when it serves, for slow start: nanoseconds after `first`, or one of [`EVER`] and [`UNSEEN`].
+    serves_since: AtomicU64,
+    /// How long its answers take, where balancing goes by that.
+    latency: Latency,
+    /// Requests under way, where balancing goes by them.
+    under_way: Padded,
+}
+
+/// It has served from the beginning.
+const EVER: u64 = 0;
+/// It is new, and no worker has seen it yet.
+const UNSEEN: u64 = 1;
+
+/// A count on a line of its own: it changes with every request, what lies beside it does not.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Padded(AtomicUsize);
+
+impl EndpointShared {
+    /// Of an endpoint that joins others that serve already.
+    fn joining() -> Self {
+        Self { serves_since: AtomicU64::new(UNSEEN), ..Self::default() }
+    }
+
+    /// Tells that it serves from `now` on, after it did not: slow start begins anew.
+    pub fn began_serving(&self, now: Instant) {
+        self.serves_since.store(self.stamp(now), Ordering::Relaxed);
+    }
+
+    /// For how long it has served at `now`; none for as long as anybody knows.
+    pub(crate) fn served_for(&self, now: Instant) -> Option<Duration> {
+        let since = match self.serves_since.load(Ordering::Relaxed) {
+            EVER => return None,
+            UNSEEN => {
+                // The first who sees it begins. Where another was faster, it was just now.
+                let stamp = self.stamp(now);
+                let begun = &self.serves_since;
+                let _ = begun.compare_exchange(UNSEEN, stamp, Ordering::Relaxed, Ordering::Relaxed);
+                stamp
+            }
+            since => since,
+        };
+        Some(Duration::from_nanos(self.stamp(now).saturating_sub(since)))
+    }
+
+    /// An instant as a number above those with a meaning.
+    fn stamp(&self, now: Instant) -> u64 {
+        self.nanos(now).saturating_add(UNSEEN + 1)
+    }
+
+    /// Nanoseconds from the first instant that anybody told to `now`.
+    fn nanos(&self, now: Instant) -> u64 {
+        let first = *self.first.get_or_init(|| now);
+        u64::try_from(now.saturating_duration_since(first).as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn millis(&self, now: Instant) -> u64 {
+        self.nanos(now) / 1_000_000
+    }
+
+    /// Takes in how long an answer took.
+    pub(crate) fn observe(&self, latency: Duration, now: Instant) {
+        self.latency.observe(latency, self.millis(now));
+    }
+
+    /// How long its answers take, in seconds; 0 where nothing is known.
+    pub(crate) fn latency(&self, now: Instant) -> f64 {
+        self.latency.at(self.millis(now))
+    }
+
+    /// Requests under way, as far as they are counted.
+    pub(crate) fn under_way(&self) -> usize {
+        self.under_way.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn begin_request(&self) {
+        self.under_way.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn end_request(&self) {
+        self.under_way.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// An endpoint, and what is known of it.
 #[derive(Clone, Debug)]
@@ -82,9 +187,54 @@ pub struct Member {
 pub struct Endpoints {
     /// In the order of the configuration, addresses of one name in the order of their numbers.
     pub list: Vec<Member>,
+    /// What hashes are looked up in, where balancing goes by them: made before the list is published, since that takes milliseconds.
+    ring: OnceLock<Ring>,
+    maglev: OnceLock<Maglev>,
+}
+
+impl EndpointShared {
+    /// Whether requests are to be sent there at `now`: checks do not say otherwise, and it is not ejected.
+    #[inline]
+    pub fn is_available(&self, now: Instant) -> bool {
+        !self.health.is_unhealthy() && (!self.ejection.is_ejected() || self.has_returned(now))
+    }
+
+    #[cold]
+    fn has_returned(&self, now: Instant) -> bool {
+        self.settle(now);
+        !self.ejection.is_ejected()
+    }
+
+    /// Ends an ejection whose time is over.
+    pub(crate) fn settle(&self, now: Instant) {
+        if self.ejection.end_if_over(now) && !self.health.is_unhealthy() {
+            self.began_serving(now);
+        }
+    }
+
+    /// Forgets the failures of requests.
+    pub(crate) fn forgive(&self, now: Instant) {
+        if self.ejection.forgive() && !self.health.is_unhealthy() {
+            self.began_serving(now);
+        }
+    }
+
+    /// Puts what checks found in place: what it was before.
+    pub(crate) fn find(&self, health: Health, failure: Option<String>, now: Instant) -> Health {
+        let before = self.health.put(health, failure);
+        if before == Health::Unhealthy && health != before && !self.ejection.is_ejected() {
+            self.began_serving(now);
+        }
+        before
+    }
 }
 
 impl Endpoint {
+    /// What names it in every process that has the same configuration.
+    pub(crate) fn identity(&self) -> String {
+        format!("{self} {}", self.authority)
+    }
+
     /// Whether it is the same place, spoken to in the same way: its weight may be another.
     pub(crate) fn is_same_place(&self, other: &Self) -> bool {
         self.addresses == other.addresses
@@ -94,18 +244,100 @@ impl Endpoint {
 }
 
 impl Endpoints {
-    /// A list of these endpoints. What `known` tells of the same places goes on.
-    pub(crate) fn new(found: Vec<Endpoint>, known: &Self) -> Self {
+    /// A list of these endpoints. What `known` tells of the same places goes on, in the lists that there were before. If these are
+    /// the `first`, all have served from the beginning.
+    pub(crate) fn new(found: Vec<Endpoint>, known: &[&Self], is_first: bool) -> Self {
+        let fresh = || if is_first { EndpointShared::default() } else { EndpointShared::joining() };
         let member = |endpoint: Endpoint| {
-            let before = known.list.iter().find(|member| member.endpoint.is_same_place(&endpoint));
-            let shared = before.map(|member| Arc::clone(&member.shared)).unwrap_or_default();
+            let mut before = known.iter().flat_map(|known| &known.list);
+            let before = before.find(|member| member.endpoint.is_same_place(&endpoint));
+            let shared = before.map_or_else(|| Arc::new(fresh()), |member| Arc::clone(&member.shared));
             Member { endpoint, shared }
         };
-        Self { list: found.into_iter().map(member).collect() }
+        let list = found.into_iter().map(member).collect();
+        Self { list, ..Self::default() }
+    }
+
+    /// The ring of these endpoints.
+    pub(crate) fn ring(&self) -> &Ring {
+        self.ring.get_or_init(|| Ring::new(&self.named()))
+    }
+
+    /// Maglev's table of these endpoints.
+    pub(crate) fn maglev(&self) -> &Maglev {
+        self.maglev.get_or_init(|| Maglev::new(&self.named()))
+    }
+
+    fn named(&self) -> Vec<(String, u32)> {
+        let endpoints = self.list.iter().map(|member| &member.endpoint);
+        endpoints.map(|endpoint| (endpoint.identity(), endpoint.weight)).collect()
+    }
+
+    /// Makes what this way of balancing looks up, so that no worker has to.
+    pub(crate) fn prepare(&self, balance: &Balance) {
+        match balance {
+            Balance::RingHash => _ = self.ring(),
+            Balance::Maglev => _ = self.maglev(),
+            _ => {}
+        }
+    }
+
+    /// Makes what was looked up in the list that this one takes the place of.
+    pub(crate) fn prepare_as(&self, before: &Self) {
+        if before.ring.get().is_some() {
+            self.ring();
+        }
+        if before.maglev.get().is_some() {
+            self.maglev();
+        }
     }
 
     /// Whether these are the endpoints that it lists, with these weights.
     pub(crate) fn is_of(&self, found: &[Endpoint]) -> bool {
         self.list.iter().map(|member| &member.endpoint).eq(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(address: &str) -> Endpoint {
+        Endpoint {
+            addresses: [EndpointAddress::Tcp(address.parse().unwrap())].into(),
+            authority: "a".into(),
+            weight: 1,
+            protocol: Protocol::Http1,
+            tier: 0,
+            service: None,
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "any instant: what is tested is told times after it")]
+    fn instant() -> Instant {
+        Instant::now()
+    }
+
+    #[test]
+    fn those_of_the_first_list_have_served_for_ever_and_later_ones_from_when_they_are_seen() {
+        let at = |seconds| Duration::from_secs(seconds);
+        let now = instant();
+        let first = Endpoints::new(vec![endpoint("10.0.0.1:80")], &[], true);
+        let second = Endpoints::new(vec![endpoint("10.0.0.1:80"), endpoint("10.0.0.2:80")], &[&first], false);
+        let [old, new] = &second.list[..] else { panic!("two") };
+        assert!(Arc::ptr_eq(&old.shared, &first.list[0].shared));
+        assert_eq!(old.shared.served_for(now + at(5)), None);
+        assert_eq!(new.shared.served_for(now + at(5)), Some(Duration::ZERO));
+        assert_eq!(new.shared.served_for(now + at(9)), Some(at(4)));
+        old.shared.began_serving(now + at(10));
+        assert_eq!(old.shared.served_for(now + at(10)), Some(Duration::ZERO));
+        assert_eq!(old.shared.served_for(now + at(12)), Some(at(2)));
+        // Another worker's clock may be behind.
+        assert_eq!(old.shared.served_for(now + at(9)), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn backups_come_behind_every_priority() {
+        assert!(tier(false, 0) < tier(false, 65_535) && tier(false, 65_535) < tier(true, 0));
     }
 }

@@ -2,7 +2,9 @@
 //! Nothing here is shared with other workers but the count of open connections.
 
 mod call;
+mod choose;
 mod open;
+mod permit;
 mod pool;
 
 use std::cell::{Cell, RefCell};
@@ -14,10 +16,12 @@ use maitred_telemetry::UpstreamSeries;
 use tokio::sync::Semaphore;
 
 pub use self::call::Call;
-pub(crate) use self::open::{Opened, open};
+pub use self::choose::Choice;
+use self::choose::Chooser;
+pub(crate) use self::open::{Opened, open, reach};
+pub use self::permit::Permit;
 pub use self::pool::{AcquireError, Lease};
 use self::pool::{Idle, SharedConnection};
-use crate::balance::RoundRobin;
 use crate::cluster::{Cluster, ClusterShared};
 use crate::endpoint::{Endpoint, EndpointShared, Member, Protocol};
 
@@ -37,7 +41,7 @@ struct Turns {
     /// The number of the list that `endpoints` was made from, to see when another was published.
     seen: u64,
     endpoints: Vec<Rc<LocalEndpoint>>,
-    robin: RoundRobin,
+    chooser: Chooser,
     offset: u32,
 }
 
@@ -56,6 +60,8 @@ pub struct LocalEndpoint {
     pub(crate) turn: Semaphore,
     /// The endpoint is no longer one of the upstream's: connections end with the request that they serve.
     pub(crate) is_gone: Cell<bool>,
+    /// How often it had been found unhealthy when its connections were closed for that.
+    falls: Cell<u32>,
 }
 
 impl LocalCluster {
@@ -70,11 +76,13 @@ impl LocalCluster {
     ) -> Self {
         let idle_share = cluster.settings().idle.div_ceil(workers.max(1));
         let fits = |old: &&Self| old.cluster.transport().fits(cluster.transport());
-        let old = previous.filter(fits).map(|old| old.turns.borrow().endpoints.clone()).unwrap_or_default();
+        let before = previous.map(|old| old.turns.borrow());
+        let old = before.as_deref().filter(|_| previous.is_some_and(|old| fits(&old)));
+        let turns = Turns::new(&cluster, before.as_deref(), old.map_or(&[], |old| &old.endpoints), offset);
+        drop(before);
         if let Some(other) = previous.filter(|old| !fits(old)) {
             other.retire();
         }
-        let turns = Turns::new(cluster.shared(), &old, offset);
         Self { cluster, series, worker, idle_share, turns: RefCell::new(turns) }
     }
 
@@ -104,30 +112,20 @@ impl LocalCluster {
         self.idle_share
     }
 
-    /// The endpoint whose turn it is, other than those that were `tried` already; none where all were, or there is none.
-    pub fn next(&self, tried: &[Rc<LocalEndpoint>]) -> Option<Rc<LocalEndpoint>> {
-        self.refresh();
-        let turns = &mut *self.turns.borrow_mut();
-        let endpoints = &turns.endpoints;
-        let chosen =
-            turns.robin.next(|index| !tried.iter().any(|other| Rc::ptr_eq(other, &endpoints[index])))?;
-        Some(Rc::clone(&endpoints[chosen]))
-    }
-
     /// Takes over a list of endpoints that was published since.
     fn refresh(&self) {
-        let shared = self.shared();
         let mut turns = self.turns.borrow_mut();
-        if turns.seen != shared.generation() {
-            *turns = Turns::new(shared, &turns.endpoints, turns.offset);
+        if turns.seen != self.shared().generation() {
+            *turns = Turns::new(&self.cluster, Some(&turns), &turns.endpoints, turns.offset);
         }
     }
 
-    /// Closes connections that have been idle for too long at `now`, or that the service closed.
+    /// Closes connections that have been idle for too long at `now`, that the service closed, or whose endpoint was found unhealthy.
     pub fn reap(&self, now: Instant) {
         self.refresh();
         let limit = self.cluster.settings().idle_timeout;
         for endpoint in &self.turns.borrow().endpoints {
+            endpoint.leave_unhealthy();
             endpoint.idle.borrow_mut().retain_mut(|idle| idle.is_usable(now, limit));
             endpoint.shared.borrow_mut().retain_mut(|shared| shared.is_usable(now, limit));
         }
@@ -142,7 +140,9 @@ impl LocalCluster {
 }
 
 impl Turns {
-    fn new(shared: &ClusterShared, old: &[Rc<LocalEndpoint>], offset: u32) -> Self {
+    /// The endpoints of the list that is in place, with those of `old` that are among them. Whose turn it is goes on from `before`.
+    fn new(cluster: &Cluster, before: Option<&Self>, old: &[Rc<LocalEndpoint>], offset: u32) -> Self {
+        let shared = cluster.shared();
         // The number first: if another list comes in between, it is taken over the next time.
         let seen = shared.generation();
         let found = shared.endpoints();
@@ -150,18 +150,22 @@ impl Turns {
             .list
             .iter()
             .map(|member| {
-                let is_same = |old: &LocalEndpoint| {
-                    old.endpoint == member.endpoint && Arc::ptr_eq(&old.known, &member.shared)
-                };
-                let same = |old: &&Rc<LocalEndpoint>| is_same(old) && !old.is_gone.get();
+                // The same place; what the list says of it beside that may have changed.
+                let same =
+                    |old: &&Rc<LocalEndpoint>| Arc::ptr_eq(&old.known, &member.shared) && !old.is_gone.get();
                 old.iter().find(same).map_or_else(|| Rc::new(LocalEndpoint::new(member)), Rc::clone)
             })
             .collect();
         for gone in old.iter().filter(|old| !endpoints.iter().any(|kept| Rc::ptr_eq(kept, old))) {
             gone.retire();
         }
-        let robin = RoundRobin::new(found.list.iter().map(|member| member.endpoint.weight), offset);
-        Self { seen, endpoints, robin, offset }
+        let credit = |known: &Arc<EndpointShared>| {
+            let before = before?;
+            let at = before.endpoints.iter().position(|old| Arc::ptr_eq(&old.known, known))?;
+            Some(before.chooser.credit(at))
+        };
+        let chooser = Chooser::new(cluster, &found, offset, credit);
+        Self { seen, endpoints, chooser, offset }
     }
 }
 
@@ -176,6 +180,16 @@ impl LocalEndpoint {
             is_shared,
             turn: Semaphore::new(1),
             is_gone: Cell::new(false),
+            falls: Cell::new(member.shared.health.falls()),
+        }
+    }
+
+    /// Closes the idle connections of an endpoint that was found unhealthy since: when it has recovered, new ones are made.
+    fn leave_unhealthy(&self) {
+        let falls = self.known.health.falls();
+        if self.falls.replace(falls) != falls {
+            self.idle.borrow_mut().clear();
+            self.shared.borrow_mut().clear();
         }
     }
 

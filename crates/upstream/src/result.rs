@@ -27,6 +27,17 @@ pub struct ResultSet {
 }
 
 impl ResultSet {
+    /// The same set with this end.
+    pub fn with(mut self, result: TryResult) -> Self {
+        match result {
+            TryResult::ConnectFailure => self.connect_failure = true,
+            TryResult::Reset => self.reset = true,
+            TryResult::Timeout => self.timeout = true,
+            TryResult::Status(status) => return self.with_status(status),
+        }
+        self
+    }
+
     /// The same set with this status.
     pub fn with_status(mut self, status: u16) -> Self {
         if let Some(word) = self.statuses.get_mut(usize::from(status / 64)) {
@@ -67,6 +78,7 @@ mod tests {
             (TryResult::Status(u16::MAX), false),
         ] {
             assert_eq!(set.has(result), is_in, "{result:?}");
+            assert!(set.clone().with(result).has(result) || result == TryResult::Status(u16::MAX));
         }
         assert_eq!(ResultSet::default().with_status(700), ResultSet::default());
     }

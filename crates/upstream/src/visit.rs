@@ -1,5 +1,5 @@
 //! Exchanges with a service outside of any request: whole requests, whole answers, on a connection of their own. For what is
-//! fetched in the background; requests of clients go through `local`.
+//! fetched and checked in the background; requests of clients go through `local`.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -12,6 +12,7 @@ use maitred_wire::h2::{ClientConnection, ClientDriver};
 use maitred_wire::{BodySink as _, BodySource as _, Broken, ClientSide, Limits, Piece};
 
 use crate::cluster::{Cluster, HostHeader};
+use crate::endpoint::Endpoint;
 use crate::local::{AcquireError, Opened, open};
 
 /// A visit to an upstream: a few exchanges in a row, on one connection where the service speaks HTTP/2.
@@ -106,7 +107,7 @@ impl<'a> Visit<'a> {
             set_host(&mut request, self.cluster, &shared.authority);
         }
         let limits = &self.cluster.transport().limits;
-        let asked = exchange(&mut side, (&request, body), limits, most);
+        let asked = exchange(&mut side, (&request, body), limits, Wanted::Whole { most });
         let visited = match shared {
             None => asked.await?,
             Some(mut shared) => {
@@ -130,24 +131,54 @@ impl<'a> Visit<'a> {
         for _ in 0..endpoints.list.len() {
             let at = self.first.get() % endpoints.list.len();
             let endpoint = &endpoints.list[at].endpoint;
-            let limit = self.cluster.settings().timeouts.connect;
             self.at.set(at);
             self.first.set(at + 1);
-            match tokio::time::timeout(limit, open(self.cluster, endpoint, None)).await {
-                Ok(Ok(Opened::Http1(stream))) => {
+            match connect(self.cluster, endpoint).await {
+                Ok(opened) => {
                     set_host(request, self.cluster, &endpoint.authority);
-                    return Ok((ClientSide::http1(stream), None));
+                    return Ok(opened);
                 }
-                Ok(Ok(Opened::Http2(connection, driver))) => {
-                    let authority = (*endpoint.authority).into();
-                    let shared = Shared { authority, connection, driver };
-                    return Ok((shared.stream()?, Some(shared)));
-                }
-                Ok(Err(error)) => last = VisitError::Connect(error.into()),
-                Err(_) => last = VisitError::ConnectTimeout,
+                Err(error) => last = error,
             }
         }
         Err(last)
+    }
+}
+
+/// Asks this endpoint once, on a connection of its own, and reads so many bytes of the body at most: what comes behind them is not
+/// waited for. A `Host` that the request has is sent.
+pub(crate) async fn ask_once(
+    cluster: &Cluster,
+    endpoint: &Endpoint,
+    mut request: RequestHead,
+    body: &[u8],
+    most: usize,
+) -> Result<Visited, VisitError> {
+    let (mut side, shared) = connect(cluster, endpoint).await?;
+    if !request.fields.has(Known::Host) {
+        set_host(&mut request, cluster, &endpoint.authority);
+    }
+    let limits = &cluster.transport().limits;
+    let asked = exchange(&mut side, (&request, body), limits, Wanted::Start { most });
+    match shared {
+        None => asked.await,
+        Some(mut shared) => driven(&mut shared.driver, asked).await,
+    }
+}
+
+/// Connects to this endpoint.
+async fn connect(
+    cluster: &Cluster,
+    endpoint: &Endpoint,
+) -> Result<(ClientSide<Stream>, Option<Shared>), VisitError> {
+    match tokio::time::timeout(cluster.settings().timeouts.connect, open(cluster, endpoint, None)).await {
+        Ok(Ok(Opened::Http1(stream))) => Ok((ClientSide::http1(stream), None)),
+        Ok(Ok(Opened::Http2(connection, driver))) => {
+            let shared = Shared { authority: (*endpoint.authority).into(), connection, driver };
+            Ok((shared.stream()?, Some(shared)))
+        }
+        Ok(Err(error)) => Err(VisitError::Connect(error.into())),
+        Err(_) => Err(VisitError::ConnectTimeout),
     }
 }
 
@@ -189,11 +220,20 @@ async fn driven(
     .await
 }
 
+/// What is wanted of a body.
+#[derive(Clone, Copy)]
+enum Wanted {
+    /// All of it, which may be so long.
+    Whole { most: usize },
+    /// Its first bytes, so many at most.
+    Start { most: usize },
+}
+
 async fn exchange(
     side: &mut ClientSide<Stream>,
     (request, body): (&RequestHead, &[u8]),
     limits: &Limits,
-    most: usize,
+    wanted: Wanted,
 ) -> Result<Visited, VisitError> {
     let length = if body.is_empty() { BodyLength::None } else { BodyLength::Known(body.len() as u64) };
     if side.request(request, length, None).is_err() {
@@ -216,7 +256,7 @@ async fn exchange(
     let mut whole = Vec::new();
     std::future::poll_fn(|cx| {
         upload.poll(cx, side);
-        poll_body(cx, side, &mut whole, most)
+        poll_body(cx, side, &mut whole, wanted)
     })
     .await?;
     let trailers = side.body().trailers().cloned();
@@ -250,18 +290,24 @@ fn poll_body(
     cx: &mut Context<'_>,
     side: &mut ClientSide<Stream>,
     whole: &mut Vec<u8>,
-    most: usize,
+    wanted: Wanted,
 ) -> Poll<Result<(), VisitError>> {
     let mut source = side.body();
     loop {
+        if matches!(wanted, Wanted::Start { most } if whole.len() >= most) {
+            return Poll::Ready(Ok(()));
+        }
         match ready!(source.poll_piece(cx))? {
             Piece::Bytes => {
                 let bytes = source.bytes();
-                let len = bytes.len();
-                if whole.len() + len > most {
-                    return Poll::Ready(Err(VisitError::TooLarge));
-                }
-                whole.extend_from_slice(bytes);
+                let len = match wanted {
+                    Wanted::Whole { most } if whole.len() + bytes.len() > most => {
+                        return Poll::Ready(Err(VisitError::TooLarge));
+                    }
+                    Wanted::Whole { .. } => bytes.len(),
+                    Wanted::Start { most } => bytes.len().min(most - whole.len()),
+                };
+                whole.extend_from_slice(&bytes[..len]);
                 source.consume(len);
             }
             Piece::End => return Poll::Ready(Ok(())),

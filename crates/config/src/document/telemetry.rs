@@ -120,5 +120,10 @@ impl Metrics {
             let problem = Problem::error("this is no path of a page").at(fields.value_span("path"));
             reader.problem(problem.help("write it like `/metrics`"));
         }
+        let is_taken = ["/healthz", "/readyz", "/upstreams"].contains(&self.path.as_str());
+        if is_taken || self.path.starts_with("/upstreams/") {
+            let problem = Problem::error("the admin listener has another page there");
+            reader.problem(problem.at(fields.value_span("path")).help("write it like `/metrics`"));
+        }
     }
 }

@@ -5,17 +5,24 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::refuse_zero;
+use crate::config_map;
 use crate::node::Node;
 use crate::problem::Problem;
 use crate::read::{Fields, OneOrMany, Read, Reader, Shape, Spanned, TextShape, Toggle, default_value};
-use crate::scalar::{EndpointUrl, HostPattern, ScalarProblem, host_pattern};
-use crate::{config_map, config_words};
-
+use crate::scalar::{EndpointUrl, HostPattern, Percent, ScalarProblem, host_pattern};
+mod balance;
+mod circuit_breaker;
 mod failures;
+mod health;
+mod outliers;
 mod speech;
 mod tls;
 
+pub use balance::{Balance, CookieName, Sticky};
+pub use circuit_breaker::CircuitBreaker;
 pub use failures::TryEnd;
+pub use health::{CheckHost, CheckPath, ExpectedStatus, GrpcHealth, HealthCheck};
+pub use outliers::OutlierDetection;
 pub use speech::{ProxyProtocolVersion, UpstreamProtocol};
 pub use tls::UpstreamTls;
 
@@ -29,31 +36,44 @@ config_map! {
         /// How TLS is spoken to `https` and `grpcs`.
         tls: Option<UpstreamTls>,
         /// The protocols that may be spoken to `https` (chosen by ALPN; both unless written), or the one that is spoken to `unix`
-        /// (`h1` unless written). The other schemes say it.
+        /// and `srv` (`h1` unless written). The other schemes say it.
         protocols: Option<OneOrMany<UpstreamProtocol>>,
         /// Connections begin with a PROXY header of this version that names the client, and are not shared by clients.
         proxy_protocol: Option<ProxyProtocolVersion>,
         /// The `Host` that is sent: the `client`'s, the `endpoint`'s, or a name.
         host: HostSent = "client",
-        /// Which endpoint is next.
+        /// Which endpoint is next: a word, or a map of one key, `{ ring_hash: header.X-User-ID }`.
         balance: Balance = "round_robin",
+        /// How long an endpoint that is new or healthy again takes to get its full share; it begins with a tenth.
+        slow_start: Option<Duration>,
+        /// If a smaller share of the endpoints is available, all count as available: the few that are left must not take it all.
+        panic_threshold: Percent = "0%",
         /// How connections are used again; `false`: each request has its own.
         keepalive: Toggle<Keepalive> = true,
         /// How long is waited.
         timeouts: UpstreamTimeouts = true,
         /// How many connections may be open at once, over all endpoints. More requests answer 503.
         max_connections: Option<NonZeroU32>,
+        /// Whether each endpoint is asked now and then if it can serve: how, or the path that is asked for.
+        health_check: Option<HealthCheck>,
+        /// How endpoints that fail requests get none for a while; `false`: they get them all the same.
+        outlier_detection: Toggle<OutlierDetection> = true,
+        /// Sends it nothing for a while once it fails, and then tries it with one request at a time: `true`, or when.
+        circuit_breaker: Option<CircuitBreaker>,
     }
 }
 
 config_map! {
     /// One place where a service is.
     pub struct Endpoint {
-        /// The address: `http://host:port`, `https://…`, `h2c://…`, `grpc://…`, `grpcs://…` or `unix:/path`.
+        /// The address: `http://host:port`, `https://…`, `h2c://…`, `grpc://…`, `grpcs://…`, `unix:/path` or `srv:NAME`.
+        /// `srv` stands for the hosts and ports that a DNS record of SRV tells.
         #[main]
         url: Spanned<EndpointUrl>,
         /// Its share of the requests beside the others'; 0: none.
         weight: u32 = 1,
+        /// Whether it is used only while no other endpoint is available.
+        backup: bool = false,
     }
 }
 
@@ -85,15 +105,6 @@ config_map! {
         /// From the first try to the head of the answer, over all tries.
         total: Option<Duration>,
     }
-}
-
-config_words! {
-    /// How the next endpoint is chosen.
-    pub enum Balance {
-        /// Each in its turn, by weight.
-        RoundRobin = "round_robin",
-    }
-    later: ["random", "p2c", "least_requests", "ewma", "ring_hash", "maglev", "sticky"]
 }
 
 /// The `Host` that a service is sent.
@@ -148,11 +159,13 @@ impl Upstream {
     /// A service of one endpoint, with all defaults: what a URL means where the name of an upstream may stand.
     pub fn at(url: &Spanned<EndpointUrl>) -> Self {
         let usual: Self = default_value("http://localhost");
-        Self { endpoints: OneOrMany::one(Endpoint { url: url.clone(), weight: 1 }), ..usual }
+        Self { endpoints: OneOrMany::one(Endpoint { url: url.clone(), weight: 1, backup: false }), ..usual }
     }
 
     fn check(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
         self.check_speech(fields, reader);
+        self.check_balance(fields, reader);
+        self.check_health(fields, reader);
         if self.endpoints.iter().all(|endpoint| endpoint.weight == 0) {
             let problem = Problem::error("every endpoint has the weight 0").at(fields.key_span("endpoints"));
             reader.problem(problem.help("nothing would be sent: give one a weight"));

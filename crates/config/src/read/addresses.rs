@@ -1,10 +1,9 @@
 //! Reading addresses: where to listen, and where services are. Paths of Unix sockets count from the file that names them.
-//! What this version does not speak is refused here, for upstreams and policies alike.
+//! Upstreams, routes and policies name services in the same way.
 
 use super::{Read, Reader, Shape, TextShape};
 use crate::node::Node;
-use crate::problem::Problem;
-use crate::scalar::{EndpointTarget, EndpointUrl, ListenAddress, Scheme, endpoint_url, listen_address};
+use crate::scalar::{EndpointTarget, EndpointUrl, ListenAddress, endpoint_url, listen_address};
 
 static ENDPOINT: TextShape =
     TextShape { name: "endpoint URL", example: "http://service:8080", pattern: None };
@@ -17,14 +16,6 @@ impl Read for EndpointUrl {
 
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let mut url = reader.scalar(node, &ENDPOINT, endpoint_url::parse)?;
-        if url.scheme == Scheme::Srv {
-            reader.problem(
-                Problem::error("`srv:` is not part of this version")
-                    .at(reader.place(node))
-                    .help("this version speaks to `http`, `https`, `grpc`, `grpcs`, `h2c` and `unix`"),
-            );
-            return None;
-        }
         if let EndpointTarget::Unix(path) = &mut url.target {
             *path = resolved(path, node, reader);
         }

@@ -1,7 +1,7 @@
 //! Reading what needs no grammar: `true` and `false`, whole numbers, text, words, raw nodes.
 //! Whole numbers are given a range; `yes`, `no`, `on` and `off` are refused with a hint where `true` or `false` is wanted.
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::{NonZeroU16, NonZeroU32, NonZeroUsize};
 
 use super::shape::TEXT;
 use super::{Read, Reader, Shape};
@@ -101,6 +101,17 @@ whole_numbers! {
     usize: 0, i64::MAX;
     i32: -2_147_483_648, 2_147_483_647;
     i64: i64::MIN, i64::MAX;
+}
+
+impl Read for NonZeroU16 {
+    fn shape() -> Shape {
+        Shape::Int { min: 1, max: i64::from(u16::MAX) }
+    }
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let number = int(node, reader, 1, i64::from(u16::MAX))?;
+        u16::try_from(number).ok().and_then(Self::new)
+    }
 }
 
 impl Read for NonZeroU32 {

@@ -68,6 +68,10 @@ impl Shape {
             Self::Switch(inside) => inside.map_below(path),
             Self::Named(inside) => inside.map_below(path + ".NAME"),
             Self::List { item, .. } => item.map_below(path),
+            Self::OneOf(shapes) => {
+                let map = shapes.iter().find_map(|shape| shape.map_below(path.clone()).0);
+                (map, path)
+            }
             _ => (None, path),
         }
     }

@@ -132,7 +132,7 @@ fn mistakes_do_not_fit_the_schema() {
         "{ maitred: 1, limits: { head: 16 } }",
         "{ maitred: 1, limits: { fields: 0 } }",
         "{ maitred: 1, admin: { token: hush } }",
-        "{ maitred: 1, upstreams: { a: { balance: p2c, endpoints: http://a } } }",
+        "{ maitred: 1, upstreams: { a: { balance: fastest, endpoints: http://a } } }",
         "{ maitred: 1, upstreams: { a: { endpoints: [] } } }",
         "{ maitred: 1, routes: { a: { redirect: { status: 301 } } } }",
         "{ maitred: 1, listeners: { a: { address: a, tls: { certificates: { cert: a } } } } }",

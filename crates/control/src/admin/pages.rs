@@ -1,4 +1,5 @@
-//! What the admin listener answers: health, readiness, metrics, and problem+json for the rest.
+//! What the admin listener answers: health, readiness, metrics, and problem+json for the rest. What it tells of upstreams is in
+//! `upstreams`.
 //! Who may ask is checked before, in `guard`.
 
 use std::sync::Arc;
@@ -14,6 +15,8 @@ use tokio::sync::watch;
 
 use super::AdminSettings;
 use super::guard::Refused;
+use super::problem::problem;
+use super::upstreams::{self, NowServing};
 use crate::life::{Life, Stage};
 
 /// Pages that need no token.
@@ -25,6 +28,7 @@ pub(super) struct Pages {
     pub(super) life: watch::Receiver<Life>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) settings: watch::Receiver<Arc<AdminSettings>>,
+    pub(super) serving: NowServing,
 }
 
 impl Pages {
@@ -32,6 +36,7 @@ impl Pages {
         Router::new()
             .route("/healthz", get(health))
             .route("/readyz", get(readiness))
+            .merge(upstreams::routes(self.serving.clone()))
             .fallback(page)
             .method_not_allowed_fallback(|| async {
                 problem(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed")
@@ -110,13 +115,4 @@ async fn metrics(metrics: Arc<Metrics>) -> Response {
             problem(StatusCode::INTERNAL_SERVER_ERROR, "Internal error")
         }
     }
-}
-
-/// An error as `application/problem+json` (RFC 9457).
-fn problem(status: StatusCode, detail: &str) -> Response {
-    let title = status.canonical_reason().unwrap_or_default();
-    let body = serde_json::json!({
-        "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail,
-    });
-    (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
 }

@@ -198,3 +198,17 @@ async fn a_head_that_is_too_large_is_refused() {
     let answer = ask(&address, "GET /numbers", &format!("X-Large: {}\r\n", "x".repeat(20 << 10))).await;
     assert_eq!(status(&answer), "431");
 }
+
+#[tokio::test]
+async fn before_the_first_configuration_serves_there_are_no_upstreams_to_tell_of() {
+    let (mut admin, _life) = listener();
+    let address = put(&mut admin, "127.0.0.1:0");
+    for request in ["GET /upstreams", "GET /upstreams/app"] {
+        let answer = ask(&address, request, "").await;
+        assert_eq!(status(&answer), "503", "{answer}");
+        assert!(answer.contains("application/problem+json"), "{answer}");
+    }
+    let kind = "Content-Type: application/json; charset=utf-8\r\nContent-Length: 0\r\n";
+    let answer = ask(&address, "POST /upstreams/app/circuit", kind).await;
+    assert_eq!(status(&answer), "400", "{answer}");
+}

@@ -7,26 +7,31 @@ use std::time::Duration;
 
 use maitred_config::scalar::{self, Scheme};
 use maitred_config::{
-    HostSent, OneOrMany, ProxyProtocolVersion, Toggle, Upstream as Written, UpstreamProtocol, UpstreamRef,
-    UpstreamTls,
+    CircuitBreaker, Endpoint, HostSent, OneOrMany, ProxyProtocolVersion, Toggle, TryEnd, Upstream as Written,
+    UpstreamProtocol, UpstreamRef, UpstreamTls,
 };
 use maitred_net::ClientTls;
+use maitred_policy::values::Value;
 use maitred_upstream::{
-    Cluster, ClusterSettings, EndpointHost, EndpointSettings, HostHeader, Protocol, Timeouts, Transport,
+    Breaker, BreakerSettings, Cluster, ClusterSettings, EndpointHost, EndpointSettings, HostHeader, Protocol,
+    ResultSet, Shares, Timeouts, Transport, TryResult,
 };
 use maitred_wire::{Limits, proxy_protocol};
 
 use super::Compiler;
+use super::health::{health_check, outlier_detection};
 use super::tls::TlsCompiler;
 use crate::snapshot::Upstream;
 
 /// Which number an upstream has: by its name, or by its URL.
 pub(super) type UpstreamNumbers = HashMap<Arc<str>, usize>;
 
-/// Compiles all upstreams. What the previous snapshot's know of the same endpoints goes on.
+/// Compiles all upstreams, of which those with a name are balanced by these keys. What the previous snapshot's know of the same
+/// endpoints goes on.
 pub(super) fn compile(
     compiler: &Compiler<'_>,
     limits: &Limits,
+    keys: Vec<Option<Value>>,
     tls: &mut TlsCompiler<'_, '_>,
 ) -> (Vec<Upstream>, UpstreamNumbers) {
     let mut upstreams = Vec::new();
@@ -37,22 +42,28 @@ pub(super) fn compile(
         .flat_map(|snapshot| &snapshot.upstreams)
         .map(|upstream| (&*upstream.cluster.settings().name, upstream))
         .collect();
-    let mut add = |settings: ClusterSettings, tls: Option<ClientTls>| {
+    let mut add = |settings: ClusterSettings,
+                   tls: Option<ClientTls>,
+                   breaker: Option<&CircuitBreaker>,
+                   key: Option<Value>| {
         let name = Arc::clone(&settings.name);
         let previous = old.get(&*name).map(|upstream| &*upstream.cluster);
         numbers.insert(Arc::clone(&name), upstreams.len());
         let series = compiler.metrics.upstream(&name);
-        upstreams.push(Upstream {
-            cluster: Arc::new(Cluster::new(settings, Transport { tls, limits: limits.clone() }, previous)),
-            series,
+        let breaker = breaker.map(|written| {
+            let previous = previous.and_then(Cluster::breaker);
+            let settings = breaker_settings(written, &settings.timeouts);
+            Breaker::new(&name, settings, compiler.metrics.circuit(&name), previous)
         });
+        let cluster = Cluster::new(settings, Transport { tls, limits: limits.clone() }, previous);
+        upstreams.push(Upstream { cluster: Arc::new(cluster.with_breaker(breaker)), series, key });
     };
-    for entry in &compiler.document.upstreams {
+    for (entry, key) in compiler.document.upstreams.iter().zip(keys) {
         let upstream = &entry.value;
         let speaks_tls = upstream.endpoints.iter().any(|endpoint| endpoint.url.value.scheme.is_tls());
         let own = upstream.tls.clone().unwrap_or_default();
         let tls = speaks_tls.then(|| tls.service(&own, upstream.protocols.as_ref(), entry.span)).flatten();
-        add(named(&entry.name, upstream), tls);
+        add(named(&entry.name, upstream), tls, upstream.circuit_breaker.as_ref(), key);
     }
     let mut seen = std::collections::HashSet::new();
     for route in &compiler.document.routes {
@@ -61,7 +72,7 @@ pub(super) fn compile(
             if seen.insert(Arc::clone(&name)) {
                 let usual = UpstreamTls::default();
                 let tls = url.value.scheme.is_tls().then(|| tls.service(&usual, None, url.span)).flatten();
-                add(named(&name, &Written::at(url)), tls);
+                add(named(&name, &Written::at(url)), tls, None, None);
             }
         }
     }
@@ -72,7 +83,7 @@ fn named(name: &str, upstream: &Written) -> ClusterSettings {
     let endpoints = upstream
         .endpoints
         .iter()
-        .map(|endpoint| endpoint_settings(&endpoint.url.value, endpoint.weight, upstream.protocols.as_ref()))
+        .map(|endpoint| endpoint_settings(endpoint, upstream.protocols.as_ref()))
         .collect();
     let (idle, idle_timeout, max_requests) = match &upstream.keepalive {
         Toggle::On(keepalive) => {
@@ -104,22 +115,56 @@ fn named(name: &str, upstream: &Written) -> ClusterSettings {
             ProxyProtocolVersion::V1 => proxy_protocol::Version::V1,
             ProxyProtocolVersion::V2 => proxy_protocol::Version::V2,
         }),
+        balance: super::balance::rule(&upstream.balance),
+        slow_start: upstream.slow_start,
+        panic_threshold: upstream.panic_threshold.millionths,
+        health_check: health_check(upstream),
+        outlier_detection: upstream.outlier_detection.on().map(outlier_detection),
+    }
+}
+
+/// The ends of a try that are listed.
+pub(super) fn results(listed: &[TryEnd]) -> ResultSet {
+    listed.iter().fold(ResultSet::default(), |set, end| match end {
+        TryEnd::ConnectFailure => set.with(TryResult::ConnectFailure),
+        TryEnd::Reset => set.with(TryResult::Reset),
+        TryEnd::Timeout => set.with(TryResult::Timeout),
+        TryEnd::Status(statuses) => statuses.clone().fold(set, ResultSet::with_status),
+    })
+}
+
+fn breaker_settings(written: &CircuitBreaker, timeouts: &Timeouts) -> BreakerSettings {
+    let shares = Shares {
+        window: written.window,
+        min_calls: written.min_calls.get(),
+        failed: written.error_rate.map(|rate| rate.millionths),
+        slow: written.slow_call.map(|slow| (slow, written.slow_rate.millionths)),
+    };
+    BreakerSettings {
+        failures: written.failures.on().map(|failures| failures.get()),
+        // The check of the document has seen to it that it fits.
+        successes: u16::try_from(written.successes.get()).unwrap_or(u16::MAX),
+        open_for: written.open_for,
+        // A service that hangs has told so by then; a slow client must not hold up all others for longer.
+        trial_for: written.open_for.max(timeouts.connect.saturating_add(timeouts.response)),
+        failure_on: results(&written.failure_on),
+        shares: (shares.failed.is_some() || shares.slow.is_some()).then_some(shares),
     }
 }
 
 fn endpoint_settings(
-    url: &scalar::EndpointUrl,
-    weight: u32,
+    endpoint: &Endpoint,
     protocols: Option<&OneOrMany<UpstreamProtocol>>,
 ) -> EndpointSettings {
+    let url = &endpoint.url.value;
     let is_http2 = protocols.is_some_and(|protocols| protocols.contains(&UpstreamProtocol::H2));
     let protocol = match url.scheme {
         Scheme::Https | Scheme::Grpcs => Protocol::Tls,
         Scheme::Grpc | Scheme::H2c => Protocol::Http2,
-        Scheme::Unix if is_http2 => Protocol::Http2,
+        Scheme::Unix | Scheme::Srv if is_http2 => Protocol::Http2,
         Scheme::Http | Scheme::Unix | Scheme::Srv => Protocol::Http1,
     };
-    EndpointSettings { host: host(url), weight, protocol }
+    EndpointSettings { host: host(url), weight: endpoint.weight, protocol, is_backup: endpoint.backup }
 }
 
 fn host(url: &scalar::EndpointUrl) -> EndpointHost {
@@ -132,6 +177,6 @@ fn host(url: &scalar::EndpointUrl) -> EndpointHost {
             EndpointHost::Tcp { host: host.into(), port: *port }
         }
         scalar::EndpointTarget::Unix(path) => EndpointHost::Unix(std::path::Path::new(path).into()),
-        scalar::EndpointTarget::Srv(name) => EndpointHost::Tcp { host: name.as_str().into(), port: 0 },
+        scalar::EndpointTarget::Srv(name) => EndpointHost::Srv(name.as_str().into()),
     }
 }

@@ -123,7 +123,7 @@ async fn read_response(
     let now = exchange.worker.clock.now();
     exchange.record.bytes_in += forwarded.upload.received();
     exchange.record.upstream_ended = Some(now);
-    let Forwarded { lease, mut call, cluster, upload, .. } = *forwarded;
+    let Forwarded { lease, mut call, cluster, upload, timeouts, .. } = *forwarded;
     let (kind, fault) = match read {
         Ok(()) => {
             call.tell(TryResult::Status(status), now);
@@ -140,6 +140,7 @@ async fn read_response(
     };
     cluster.counts().failures(kind).inc();
     match kind {
+        UpstreamFailure::Timeout if exchange.is_hurried(&timeouts, now) => {}
         UpstreamFailure::Timeout => call.tell(TryResult::Timeout, now),
         UpstreamFailure::Reset => call.tell(TryResult::Reset, now),
         // Too large for here is no failure of the service.

@@ -1,6 +1,7 @@
 //! The action of a route with an upstream: prepares the request, tries endpoints, and hands the answer on. Retries live
 //! here and nowhere else.
 
+mod affinity;
 pub(crate) mod attempt;
 mod headers;
 pub(crate) mod pump;
@@ -133,22 +134,30 @@ pub(crate) async fn forward(
         heads.request.fields.remove_known(Known::Expect);
     }
     let mut upload = Upload::new(exchange, body);
+    let mut choice = affinity::choice(exchange, settings, &cluster, &heads.request, now);
     let mut tried: SmallVec<[Rc<LocalEndpoint>; 3]> = SmallVec::new();
     let mut again: Option<Rc<LocalEndpoint>> = None;
     let mut failed: Option<Fault> = None;
     loop {
         // A connection that was found closed says nothing against its endpoint: a new one to it comes first.
         let fresh = again.is_some();
-        let Some(endpoint) = again.take().or_else(|| cluster.next(&tried)) else {
+        let Some(endpoint) = again.take().or_else(|| cluster.next(&tried, &choice)) else {
             return Err(failed.unwrap_or_else(|| no_endpoint(&cluster)));
         };
-        exchange.record.attempts += 1;
-        if exchange.record.attempts > 1 {
-            cluster.counts().retries.inc();
+        let is_retry = exchange.record.attempts > 0;
+        if is_retry {
             now = exchange.worker.clock.now();
         }
+        let permit = match cluster.permit(now) {
+            Ok(permit) => permit,
+            // What failed before it tells more than that the circuit is open by now.
+            Err(open) => return Err(failed.unwrap_or_else(|| circuit_open(&cluster, open))),
+        };
+        exchange.record.attempts += 1;
+        if is_retry {
+            cluster.counts().retries.inc();
+        }
         exchange.record.endpoint = Some(Rc::clone(&endpoint));
-        let permit = cluster.permit(now).map_err(|open| circuit_open(&cluster, open))?;
         let mut call = Call::begin(&cluster, &endpoint, permit, now);
         let mut attempt = Attempt {
             exchange: &*exchange,
@@ -158,10 +167,14 @@ pub(crate) async fn forward(
             upload: &mut upload,
             now,
         };
-        let Failed { fault, result } = match attempt.run(&endpoint, fresh, connection, heads).await {
+        let answered = attempt.run(&endpoint, fresh, connection, heads).await;
+        let asked = attempt.now;
+        let Failed { fault, result } = match answered {
             Ok((lease, length)) => {
+                call.heard(asked, || exchange.worker.clock.now());
+                affinity::stick(exchange, &cluster, &endpoint, choice.cookie, &mut heads.response);
                 let (status, is_stream) = (heads.response.status, is_stream(&heads.response));
-                if is_stream || status >= 400 {
+                if is_stream || status >= 400 || call.is_trial() {
                     call.tell(TryResult::Status(status), exchange.worker.clock.now());
                 }
                 let timeouts = settings.timeouts;
@@ -189,6 +202,8 @@ pub(crate) async fn forward(
         }
         tracing::debug!(upstream = %cluster.cluster().settings().name, "trying again: {fault}");
         failed = Some(fault);
+        now = exchange.worker.clock.now();
+        choice.now = now;
         // Nothing of the body was taken from the client: it begins anew.
         upload.pump.state = PumpState::default();
     }

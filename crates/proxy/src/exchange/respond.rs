@@ -163,8 +163,11 @@ async fn send_stream(
         }
         Err(Cut::Service(cause, kind, error)) => {
             forwarded.cluster.counts().failures(kind).inc();
-            let is_late = kind == UpstreamFailure::Timeout;
-            forwarded.call.tell(if is_late { TryResult::Timeout } else { TryResult::Reset }, now);
+            if kind != UpstreamFailure::Timeout {
+                forwarded.call.tell(TryResult::Reset, now);
+            } else if !exchange.is_hurried(&forwarded.timeouts, now) {
+                forwarded.call.tell(TryResult::Timeout, now);
+            }
             let fault = Fault::bad_gateway(cause).source(error);
             exchange.record.outcome = cause;
             log_fault(exchange, connection.client.request_method(), &fault);
@@ -319,6 +322,10 @@ pub(crate) fn log_fault(exchange: &Exchange<'_>, method: Method, fault: &Fault) 
     match fault.side() {
         Side::Client => {
             tracing::debug!(route, request_id = id, %method, status = fault.status(), "refused: {fault}");
+        }
+        // The circuit has told why it is open, once and for all whom it turns away.
+        Side::Upstream if fault.cause() == "circuit_open" => {
+            tracing::debug!(route, upstream, request_id = id, %method, status = fault.status(), "{fault}");
         }
         Side::Upstream => {
             tracing::warn!(route, upstream, endpoint, request_id = id, %method, status = fault.status(), "{fault}");

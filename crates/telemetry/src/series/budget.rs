@@ -23,11 +23,16 @@ impl Budget {
         self.max.store(max, Relaxed);
     }
 
-    /// Takes room for `lines`, or counts that there was none.
-    pub(crate) fn take(&self, lines: u64) -> bool {
+    /// Takes room for `lines`, if there is some.
+    pub(crate) fn take_quietly(&self, lines: u64) -> bool {
         let max = self.max.load(Relaxed);
         let more = |used: u64| used.checked_add(lines).filter(|used| *used <= max);
-        let taken = self.used.try_update(Relaxed, Relaxed, more).is_ok();
+        self.used.try_update(Relaxed, Relaxed, more).is_ok()
+    }
+
+    /// Takes room for `lines`, or counts that there was none.
+    pub(crate) fn take(&self, lines: u64) -> bool {
+        let taken = self.take_quietly(lines);
         if !taken {
             self.refused.inc();
         }

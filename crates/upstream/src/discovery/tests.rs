@@ -11,13 +11,15 @@ use arc_swap::ArcSwap;
 use super::*;
 use maitred_wire::Limits;
 
+use crate::cluster::EndpointSettings;
 use crate::cluster::{Cluster, ClusterSettings, Transport};
 use crate::endpoint::Protocol;
-use crate::resolver::{Addresses, ResolveError, Resolving};
+use crate::resolver::{Addresses, ResolveError, Resolving, ServiceRecord, Services};
 
 /// Answers from a table that tests change, and tells of each question.
 struct Script {
     answers: ArcSwap<HashMap<String, Result<Addresses, ResolveError>>>,
+    services: ArcSwap<HashMap<String, Services>>,
     asked: Sender<String>,
 }
 
@@ -28,11 +30,32 @@ impl Resolve for Script {
         let answer = self.answers.load().get(name).cloned();
         Box::pin(async move { answer.unwrap_or_else(|| Err(ResolveError("no such name".to_owned()))) })
     }
+
+    fn resolve_service<'a>(&'a self, name: &'a str) -> Resolving<'a, Services> {
+        let _ = self.asked.send(name.to_owned());
+        let answer = self.services.load().get(name).cloned();
+        Box::pin(async move { answer.ok_or_else(|| ResolveError("no such service".to_owned())) })
+    }
 }
 
 fn script(answers: &[(&str, &[&str], u64)]) -> (Arc<Script>, Receiver<String>) {
     let (asked, questions) = channel();
-    (Arc::new(Script { answers: ArcSwap::from_pointee(table(answers)), asked }), questions)
+    let services = ArcSwap::default();
+    (Arc::new(Script { answers: ArcSwap::from_pointee(table(answers)), services, asked }), questions)
+}
+
+impl Script {
+    /// Answers with these records from now on: priority, weight, port, target.
+    fn serve(&self, name: &str, ttl: u64, records: &[(u16, u16, u16, &str)]) {
+        let record = |&(priority, weight, port, target): &(u16, u16, u16, &str)| ServiceRecord {
+            priority,
+            weight,
+            port,
+            target: target.to_owned(),
+        };
+        let services = Services { list: records.iter().map(record).collect(), ttl: Duration::from_secs(ttl) };
+        self.services.store(Arc::new(HashMap::from([(name.to_owned(), services)])));
+    }
 }
 
 fn table(answers: &[(&str, &[&str], u64)]) -> HashMap<String, Result<Addresses, ResolveError>> {
@@ -45,14 +68,23 @@ fn table(answers: &[(&str, &[&str], u64)]) -> HashMap<String, Result<Addresses, 
         .collect()
 }
 
+/// An upstream of these hosts; behind `srv:` stands the name of a service.
 fn cluster(hosts: &[&str]) -> Cluster {
+    cluster_after(hosts, None)
+}
+
+fn cluster_after(hosts: &[&str], previous: Option<&Cluster>) -> Cluster {
     let endpoint = |host: &&str| EndpointSettings {
-        host: EndpointHost::Tcp { host: Arc::from(*host), port: 80 },
+        host: match host.strip_prefix("srv:") {
+            Some(name) => EndpointHost::Srv(name.into()),
+            None => EndpointHost::Tcp { host: Arc::from(*host), port: 80 },
+        },
         weight: 1,
         protocol: Protocol::Http1,
+        is_backup: false,
     };
     let settings = ClusterSettings::new("users".into(), hosts.iter().map(endpoint).collect());
-    Cluster::new(settings, Transport { tls: None, limits: Limits::default() }, None)
+    Cluster::new(settings, Transport { tls: None, limits: Limits::default() }, previous)
 }
 
 fn addresses(cluster: &Cluster) -> Vec<String> {
@@ -137,5 +169,105 @@ fn addresses_and_localhost_ask_nobody() {
         assert_eq!(addresses(&cluster), ["10.0.0.1:80", "127.0.0.1:80", "[::1]:80"]);
         assert_eq!(cluster.endpoints().list[1].endpoint.addresses.len(), 2);
         assert_eq!(questions.try_iter().count(), 0);
+    });
+}
+
+/// Each endpoint with its authority, its weight and its tier.
+fn places(cluster: &Cluster) -> Vec<String> {
+    let list = &cluster.endpoints().list;
+    let told = list.iter().map(|member| &member.endpoint);
+    told.map(|found| format!("{found} {} {} {}", found.authority, found.weight, found.tier)).collect()
+}
+
+#[test]
+fn records_of_a_service_tell_hosts_ports_shares_and_who_comes_first() {
+    run(async {
+        let (script, _questions) = script(&[
+            ("a.example", &["10.0.0.1", "10.0.0.2"], 300),
+            ("b.example", &["10.0.0.3"], 300),
+            ("c.example", &["10.0.0.4"], 300),
+        ]);
+        script.serve(
+            "_http._tcp.example",
+            60,
+            &[(20, 1, 80, "c.example"), (10, 0, 8080, "b.example"), (10, 5, 8080, "a.example")],
+        );
+        let cluster = cluster(&["srv:_http._tcp.example", "10.9.9.9"]);
+        discover(cluster.shared(), script.clone()).await.unwrap();
+        assert_eq!(
+            places(&cluster),
+            [
+                // A weight of 0 is a small one.
+                "10.0.0.3:8080 b.example:8080 1 0",
+                "10.0.0.1:8080 a.example:8080 5 0",
+                "10.0.0.2:8080 a.example:8080 5 0",
+                "10.0.0.4:80 c.example 1 1",
+                "10.9.9.9:80 10.9.9.9 1 0",
+            ]
+        );
+    });
+}
+
+#[test]
+fn a_service_is_asked_for_again_and_what_is_gone_leaves() {
+    run(async {
+        let (script, questions) =
+            script(&[("a.example", &["10.0.0.1"], 300), ("b.example", &["10.0.0.2"], 300)]);
+        script.serve("s.example", 10, &[(1, 1, 80, "a.example"), (1, 1, 81, "b.example")]);
+        let cluster = cluster(&["srv:s.example"]);
+        discover(cluster.shared(), script.clone()).await.unwrap();
+        assert_eq!(addresses(&cluster), ["10.0.0.1:80", "10.0.0.2:81"]);
+        let stays = Arc::clone(&cluster.endpoints().list[1].shared);
+        assert_eq!(questions.try_iter().count(), 3);
+
+        script.serve("s.example", 10, &[(1, 7, 81, "b.example")]);
+        pass(Duration::from_secs(11)).await;
+        assert_eq!(places(&cluster), ["10.0.0.2:81 b.example:81 7 0"]);
+        // What is known of one that stays goes on, though its share is another now.
+        assert!(Arc::ptr_eq(&stays, &cluster.endpoints().list[0].shared));
+
+        // A single record without a target says that there is no such service (RFC 2782).
+        script.serve("s.example", 10, &[(0, 0, 0, "")]);
+        pass(Duration::from_secs(11)).await;
+        assert!(addresses(&cluster).is_empty());
+    });
+}
+
+#[test]
+fn the_last_records_are_kept_while_a_service_or_one_of_its_hosts_cannot_be_resolved() {
+    run(async {
+        let (script, _questions) =
+            script(&[("a.example", &["10.0.0.1"], 300), ("b.example", &["10.0.0.2"], 300)]);
+        script.serve("s.example", 10, &[(1, 1, 80, "a.example"), (1, 1, 81, "b.example")]);
+        let before = cluster(&["srv:s.example"]);
+        discover(before.shared(), script.clone()).await.unwrap();
+        script.services.store(Arc::default());
+        pass(Duration::from_secs(20)).await;
+        assert_eq!(addresses(&before), ["10.0.0.1:80", "10.0.0.2:81"]);
+
+        script.serve("s.example", 10, &[(1, 1, 80, "a.example"), (1, 1, 82, "b.example")]);
+        script.answers.store(Arc::new(table(&[("b.example", &["10.0.0.9"], 300)])));
+        pass(Duration::from_secs(40)).await;
+        assert_eq!(addresses(&before), ["10.0.0.1:80", "10.0.0.9:82"]);
+
+        // Also over a reload that changes the list.
+        script.services.store(Arc::default());
+        let after = cluster_after(&["10.9.9.9", "srv:s.example"], Some(&before));
+        discover(after.shared(), script.clone()).await.unwrap();
+        assert_eq!(addresses(&after), ["10.9.9.9:80", "10.0.0.1:80", "10.0.0.9:82"]);
+        let known = &before.endpoints().list[1].shared;
+        assert!(Arc::ptr_eq(known, &after.endpoints().list[2].shared));
+    });
+}
+
+#[test]
+fn an_endless_list_of_records_is_cut() {
+    run(async {
+        let (script, _questions) = script(&[("a.example", &["10.0.0.1"], 300)]);
+        let records: Vec<_> = (1..=1000).map(|port| (1, 1, port, "a.example")).collect();
+        script.serve("s.example", 10, &records);
+        let cluster = cluster(&["srv:s.example"]);
+        discover(cluster.shared(), script).await.unwrap();
+        assert_eq!(addresses(&cluster).len(), 256);
     });
 }

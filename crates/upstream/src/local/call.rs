@@ -2,10 +2,11 @@
 //! Balancing, ejection and the circuit breaker all learn from here, and from nowhere else.
 
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::permit::Permit;
 use super::{LocalCluster, LocalEndpoint};
-use crate::permit::Permit;
+use crate::balance::ewma::FAILED;
 use crate::result::TryResult;
 
 /// A try under way. Dropped without having [told](Self::tell) how it ended, it says nothing of the service: the client went away,
@@ -14,9 +15,29 @@ use crate::result::TryResult;
 pub struct Call {
     cluster: Rc<LocalCluster>,
     endpoint: Rc<LocalEndpoint>,
-    _permit: Permit,
+    permit: Permit,
     began: Instant,
+    /// How long the head of the answer took, where that matters and is known.
+    answered: Option<Duration>,
     has_told: bool,
+    _under_way: Option<UnderWay>,
+}
+
+/// Counts a request under way at an endpoint, where balancing goes by them.
+#[derive(Debug)]
+struct UnderWay(Rc<LocalEndpoint>);
+
+impl UnderWay {
+    fn begin(endpoint: &Rc<LocalEndpoint>) -> Self {
+        endpoint.known.begin_request();
+        Self(Rc::clone(endpoint))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.known.end_request();
+    }
 }
 
 impl Call {
@@ -27,8 +48,14 @@ impl Call {
         permit: Permit,
         now: Instant,
     ) -> Self {
+        let is_counted = cluster.cluster.settings().balance.counts_requests();
+        let under_way = is_counted.then(|| UnderWay::begin(endpoint));
         let (cluster, endpoint) = (Rc::clone(cluster), Rc::clone(endpoint));
-        Self { cluster, endpoint, _permit: permit, began: now, has_told: false }
+        Self { cluster, endpoint, permit, began: now, answered: None, has_told: false, _under_way: under_way }
+    }
+
+    fn times_answers(&self) -> bool {
+        self.cluster.cluster.settings().balance.times_answers()
     }
 
     /// Tells how it ended; what is told first counts. An answer is told when it is whole. One that goes on as long as somebody has
@@ -37,6 +64,40 @@ impl Call {
         if std::mem::replace(&mut self.has_told, true) {
             return;
         }
-        let _ = (result, now.saturating_duration_since(self.began), &self.cluster, &self.endpoint);
+        if self.times_answers() && !matches!(result, TryResult::Status(..500)) {
+            self.endpoint.known.observe(now.saturating_duration_since(self.began).max(FAILED), now);
+        }
+        let cluster = &self.cluster.cluster;
+        if let Some(rules) = &cluster.settings().outlier_detection {
+            let LocalEndpoint { endpoint, known, .. } = &*self.endpoint;
+            if rules.failure_on.has(result) {
+                cluster.shared().fail((endpoint, known), rules, now);
+            } else {
+                known.ejection.succeed(now, rules);
+            }
+        }
+        let (answered, began) = (self.answered, self.began);
+        let took = || answered.unwrap_or_else(|| now.saturating_duration_since(began));
+        self.permit.tell(result, took, now);
+    }
+
+    /// Whether it is to be told as soon as the head of its answer is there: others wait for what this try tells, and must not wait for
+    /// a slow client to take the rest.
+    pub fn is_trial(&self) -> bool {
+        self.permit.is_trial()
+    }
+
+    /// Tells that the head of the answer is there, to a request whose last byte was sent at `asked`. What follows takes the time that
+    /// the client takes to read it, and says nothing of how fast the service is.
+    #[inline]
+    pub fn heard(&mut self, asked: Instant, now: impl FnOnce() -> Instant) {
+        let (times_answers, is_timed) = (self.times_answers(), self.permit.is_timed());
+        if times_answers || is_timed {
+            let now = now();
+            if times_answers {
+                self.endpoint.known.observe(now.saturating_duration_since(self.began), now);
+            }
+            self.answered = is_timed.then(|| now.saturating_duration_since(asked));
+        }
     }
 }

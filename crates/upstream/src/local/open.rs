@@ -25,44 +25,13 @@ pub(crate) enum OpenError {
     Tls(io::Error),
 }
 
-/// Connects to the first address of the endpoint that answers.
+/// Connects to the first address of the endpoint that answers, and begins to speak HTTP.
 pub(crate) async fn open(
     cluster: &Cluster,
     endpoint: &Endpoint,
     ends: Option<(SocketAddr, SocketAddr)>,
 ) -> Result<Opened, OpenError> {
-    let mut last = io::ErrorKind::AddrNotAvailable.into();
-    for address in &*endpoint.addresses {
-        match connect(address.connect_to()).await {
-            Ok(stream) => return speak(cluster, endpoint, stream, ends).await,
-            Err(error) => last = error,
-        }
-    }
-    Err(OpenError::Connect(last))
-}
-
-async fn speak(
-    cluster: &Cluster,
-    endpoint: &Endpoint,
-    mut stream: Stream,
-    ends: Option<(SocketAddr, SocketAddr)>,
-) -> Result<Opened, OpenError> {
-    if let Some(version) = cluster.settings().proxy_protocol {
-        let mut header = Vec::new();
-        proxy_protocol::write(version, ends, &mut header);
-        stream.write_all(&header).await.map_err(OpenError::Connect)?;
-    }
-    let (stream, is_http2) = match endpoint.protocol {
-        Protocol::Http1 => (stream, false),
-        Protocol::Http2 => (stream, true),
-        Protocol::Tls => {
-            let missing = || io::Error::other("no TLS settings");
-            let tls = cluster.transport().tls.as_ref().ok_or_else(|| OpenError::Tls(missing()))?;
-            let name = host_of(&endpoint.authority);
-            let (stream, agreed) = tls.connect(stream, name).await.map_err(OpenError::Tls)?;
-            (stream, agreed == Some(Alpn::H2))
-        }
-    };
+    let (stream, is_http2) = reach(cluster, endpoint, ends).await?;
     if !is_http2 {
         return Ok(Opened::Http1(stream));
     }
@@ -71,6 +40,46 @@ async fn speak(
         Ok((connection, driver)) => Ok(Opened::Http2(connection, Box::new(driver))),
         Err(Broken::Io(error)) => Err(OpenError::Connect(error)),
         Err(broken) => Err(OpenError::Connect(io::Error::other(broken.to_string()))),
+    }
+}
+
+/// The same without a word of HTTP: whether that would be HTTP/2 is told beside.
+pub(crate) async fn reach(
+    cluster: &Cluster,
+    endpoint: &Endpoint,
+    ends: Option<(SocketAddr, SocketAddr)>,
+) -> Result<(Stream, bool), OpenError> {
+    let mut last = io::ErrorKind::AddrNotAvailable.into();
+    for address in &*endpoint.addresses {
+        match connect(address.connect_to()).await {
+            Ok(stream) => return greet(cluster, endpoint, stream, ends).await,
+            Err(error) => last = error,
+        }
+    }
+    Err(OpenError::Connect(last))
+}
+
+async fn greet(
+    cluster: &Cluster,
+    endpoint: &Endpoint,
+    mut stream: Stream,
+    ends: Option<(SocketAddr, SocketAddr)>,
+) -> Result<(Stream, bool), OpenError> {
+    if let Some(version) = cluster.settings().proxy_protocol {
+        let mut header = Vec::new();
+        proxy_protocol::write(version, ends, &mut header);
+        stream.write_all(&header).await.map_err(OpenError::Connect)?;
+    }
+    match endpoint.protocol {
+        Protocol::Http1 => Ok((stream, false)),
+        Protocol::Http2 => Ok((stream, true)),
+        Protocol::Tls => {
+            let missing = || io::Error::other("no TLS settings");
+            let tls = cluster.transport().tls.as_ref().ok_or_else(|| OpenError::Tls(missing()))?;
+            let name = host_of(&endpoint.authority);
+            let (stream, agreed) = tls.connect(stream, name).await.map_err(OpenError::Tls)?;
+            Ok((stream, agreed == Some(Alpn::H2)))
+        }
     }
 }
 

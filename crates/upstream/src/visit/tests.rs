@@ -17,6 +17,7 @@ fn cluster(ports: &[u16], host: HostHeader) -> Cluster {
         host: EndpointHost::Tcp { host: "127.0.0.1".into(), port },
         weight: 1,
         protocol: Protocol::Http1,
+        is_backup: false,
     };
     let endpoints = ports.iter().map(endpoint).collect();
     let settings = ClusterSettings { host, ..ClusterSettings::new("keys".into(), endpoints) };

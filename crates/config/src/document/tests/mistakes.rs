@@ -74,12 +74,16 @@ mistakes! {
     limits: with("limits: { head: 32, uri: 64KiB, head_timeout: 0s, body_rate: 1KiB, fields: none, streams: 0 }");
     upstream_empty: with("upstreams: { a: {}, b: { endpoints: [] }, c: { endpoints: [{ weight: 1 }] } }");
     upstream_schemes: with("upstreams: { a: https://a, b: grpc://b:1, c: 'srv:_http._tcp.c', d: ftp://d, e: localhost:80 }");
-    upstream_settings: with("upstreams: { a: { endpoints: http://a, balance: p2c, host: '*.a', keepalive: { idle: 0 }, timeouts: { connect: 0s, response: 10, stream_idle: 0s } } }");
+    upstream_settings: with("upstreams: { a: { endpoints: http://a, balance: fastest, host: '*.a', keepalive: { idle: 0 }, timeouts: { connect: 0s, response: 10, stream_idle: 0s } } }");
     upstream_later_parts: with("upstreams: { a: { endpoints: http://a, retries: 3 } }");
+    upstream_balance: with("upstreams: { a: { endpoints: http://a, balance: ring_hash }, b: { endpoints: http://b, balance: { maglev: client.ip, sticky: srv } }, c: { endpoints: [{ url: http://c, backup: true }], balance: { ring_hash: user }, slow_start: 0s, panic_threshold: 20 }, d: { endpoints: http://d, slow_start: 30s, balance: { sticky: { cookie: 'a b', secret: '${TOKEN}', max_age: 0s } } } }\npolicies: { x: [a, b, c, d] }");
+    upstream_circuit_breaker: with("upstreams: { a: { endpoints: http://a, circuit_breaker: { failures: false, successes: 501, open_for: 0s, window: 1ms } }, b: { endpoints: http://b, circuit_breaker: { error_rate: 0%, slow_rate: 50% } }, c: { endpoints: http://c, circuit_breaker: { min_calls: 0 } }, d: { endpoints: http://d, circuit_breaker: { failures: 0, failure_on: [6xx] } }, e: { endpoints: http://e, circuit_breaker: { min_calls: 5 } } }\npolicies: { x: [a, b, c, d, e] }");
     upstream_of_mixed_schemes: with("upstreams: { a: [http://a, https://a], b: [grpc://b, h2c://b], c: ['unix:c', grpcs://c] }\npolicies: { x: [a, b, c] }");
     upstream_tls_in_the_clear: with("upstreams: { a: { endpoints: http://a, tls: true }, b: { endpoints: grpc://b, tls: { ca: b.pem } }, c: { endpoints: https://c, tls: false } }\npolicies: { x: [a, b, c] }");
     upstream_tls: with("upstreams: { a: { endpoints: https://a, tls: { cert: a.pem, verify: false, ca: ca.pem } }, b: { endpoints: https://b, tls: { key: b.key, server_name: '*.b', insecure: true } } }\npolicies: { x: [a, b] }");
     upstream_protocols: with("upstreams: { a: { endpoints: http://a, protocols: h2 }, b: { endpoints: [https://b, grpcs://b], protocols: [h1, h3] }, c: { endpoints: 'unix:c', protocols: [h1, h2] }, d: { endpoints: [https://d, h2c://d], protocols: h1, proxy_protocol: 2 } }\npolicies: { x: [a, b, c, d] }");
+    upstream_health_check: with("upstreams: { a: { endpoints: [http://a, 'unix:a'], health_check: { grpc: true, path: x, port: 0, interval: 0s, expect_status: [20, 6xx], headers: { 'a b': c } } }, b: { endpoints: grpc://b, health_check: { tcp: true, method: GET, headers: { a: b } } }, c: { endpoints: http://c, health_check: { tcp: true, grpc: 'a b' } }, d: { endpoints: 'unix:d', health_check: { port: 80, expect_body: '~[' } }, e: { endpoints: http://e, health_check: { grpc: a.B, timeout: 5 } } }\npolicies: { x: [a, b, c, d, e] }");
+    upstream_outlier_detection: with("upstreams: { a: { endpoints: http://a, outlier_detection: { consecutive_errors: 0, eject_for: 0s, max_ejected: 0%, failure_on: [] } }, b: { endpoints: http://b, outlier_detection: { eject_for: 10m, max_eject_for: 1m, failure_on: [reset, 600] } }, c: { endpoints: http://c, outlier_detection: { eject_for: 10m } } }\npolicies: { x: [a, b, c] }");
     upstream_without_endpoints: with("upstreams: { a: { endpoints: false }, b: false }\npolicies: { x: [a] }");
     upstream_weights: with("upstreams: { a: [{ url: http://a, weight: 0 }], b: [http://b, http://b:80] }");
     upstream_name: with("upstreams: { 'a:b': http://a }");
@@ -90,7 +94,7 @@ mistakes! {
     route_of_unknown_upstream: route("{ upstream: user }");
     route_of_one_unknown_upstream_among_many: problems(&many_upstreams());
     route_of_no_upstream: problems("maitred: 1\nroutes: { a: { upstream: x } }");
-    route_of_inline_upstream: route("{ upstream: 'srv:_http._tcp.users' }");
+    route_of_inline_upstream: route("{ upstream: 'srv:_http._tcp.users:80' }");
     route_of_broken_upstream: problems("maitred: 1\nupstreams: { users: { endpoints: nowhere } }\nroutes: { a: { upstream: users } }");
     route_match: route("{ respond: OK, match: { host: 'a b', path: [users, '~('], methods: [get], client: 10.0.0.300, headers: { 'a b': x, Host: y, X: '~(' }, listener: webb, when: '', cookie: {} } }");
     route_match_lines: problems("maitred: 1\nroutes: { a: { match: [/a, /b], respond: OK }, b: { match: get /x, respond: OK }, c: { match: users, respond: OK }, d: { match: '/{a}/{a}', respond: OK } }");
@@ -109,5 +113,6 @@ mistakes! {
     policy_sets: with("policy_sets: { signed_in: { jwt: true }, b: { use: signed_in }, c: false, d: 5 }");
     policies_of_a_route: route("{ upstream: users, policies: { use: [signed_on] } }");
     telemetry: with("telemetry: { log: { level: warning }, access_log: { to: access.log, format: jsno }, metrics: { path: metrics } }");
+    telemetry_metrics_where_another_page_is: with("telemetry: { metrics: /readyz }");
     put_in: problems("maitred: 1\nroutes: { a: { match: '${TOKEN}', upstream: '${TOKEN}/x' } }\nlimits: { head: '${TOKEN}' }");
 }

@@ -43,15 +43,20 @@ fn parse(text: &str) -> Result<TryEnd, ScalarProblem> {
         "timeout" => return Ok(TryEnd::Timeout),
         _ => {}
     }
-    if let Some(class) = text.strip_suffix("xx")
-        && let Ok(class @ 1..=5) = class.parse::<u16>()
-    {
-        return Ok(TryEnd::Status(class * 100..=class * 100 + 99));
-    }
-    status::parse(text).map(|code| TryEnd::Status(code..=code)).map_err(|_| {
+    statuses(text).map(TryEnd::Status).ok_or_else(|| {
         ScalarProblem::whole(format!("{} is no end of a try", quote(text)), text)
             .help("write `connect_failure`, `reset`, `timeout`, a status as `503`, or a class as `5xx`")
     })
+}
+
+/// The statuses of a code, or of a class.
+pub(super) fn statuses(text: &str) -> Option<RangeInclusive<u16>> {
+    if let Some(class) = text.strip_suffix("xx")
+        && let Ok(class @ 1..=5) = class.parse::<u16>()
+    {
+        return Some(class * 100..=class * 100 + 99);
+    }
+    status::parse(text).map(|code| code..=code).ok()
 }
 
 #[cfg(test)]

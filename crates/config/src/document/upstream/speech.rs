@@ -83,7 +83,8 @@ impl Upstream {
     }
 
     fn check_protocols(&self, protocols: &[UpstreamProtocol], fields: &Fields<'_>, reader: &mut Reader<'_>) {
-        let other = |endpoint: &&Endpoint| !matches!(endpoint.url.scheme, Scheme::Https | Scheme::Unix);
+        let other =
+            |endpoint: &&Endpoint| !matches!(endpoint.url.scheme, Scheme::Https | Scheme::Unix | Scheme::Srv);
         if let Some(endpoint) = self.endpoints.iter().find(other) {
             let scheme = endpoint.url.scheme.as_str();
             reader.problem(
@@ -95,11 +96,12 @@ impl Upstream {
             return;
         }
         let both = protocols.contains(&UpstreamProtocol::H1) && protocols.contains(&UpstreamProtocol::H2);
-        if let Some(endpoint) = self.endpoints.iter().find(|endpoint| endpoint.url.scheme == Scheme::Unix)
+        let in_the_clear = |endpoint: &&Endpoint| matches!(endpoint.url.scheme, Scheme::Unix | Scheme::Srv);
+        if let Some(endpoint) = self.endpoints.iter().find(in_the_clear)
             && both
         {
             reader.problem(
-                Problem::error("only one protocol can be spoken to a socket")
+                Problem::error("only one protocol can be spoken in the clear")
                     .label(fields.key_span("protocols"), "two")
                     .label(endpoint.url.span, "without TLS, nothing tells which of them is spoken")
                     .help("write `h1` or `h2`"),

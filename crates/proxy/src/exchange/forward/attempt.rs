@@ -24,7 +24,7 @@ pub(super) struct Attempt<'a> {
     pub(super) settings: &'a ForwardSettings,
     pub(super) upgrade: Option<&'a [u8]>,
     pub(super) upload: &'a mut Upload,
-    /// When it began; then, when a connection was there.
+    /// When it began; then, when a connection was there; then, when the last of the request was sent.
     pub(super) now: Instant,
 }
 
@@ -127,7 +127,8 @@ impl Attempt<'_> {
         } else {
             self.cluster.counts().failures(UpstreamFailure::ConnectTimeout).inc();
             let fault = Fault::timeout("upstream_connect_timeout").retry(Retry::Safe);
-            Err(Failed { fault, result: Some(TryResult::ConnectFailure) })
+            let is_hurried = self.exchange.is_hurried(&self.settings.timeouts, self.now);
+            Err(Failed { fault, result: (!is_hurried).then_some(TryResult::ConnectFailure) })
         }
     }
 
@@ -157,6 +158,7 @@ impl Attempt<'_> {
                 // The first wait begins where the attempt did: a few microseconds ago.
                 let now = if seen.is_none() { self.now } else { self.exchange.worker.clock.now() };
                 seen = progress;
+                self.now = now;
                 connection.timer.set(self.deadline(now));
             }
             connection.timer.poll_fired(cx).map(|()| Waited::TimedOut)
@@ -227,7 +229,10 @@ impl Attempt<'_> {
             }
             Waited::TimedOut => {
                 count(UpstreamFailure::Timeout);
-                (Fault::timeout("upstream_timeout"), TryResult::Timeout)
+                let now = self.exchange.worker.clock.now();
+                let is_hurried = self.exchange.is_hurried(&self.settings.timeouts, now);
+                let fault = Fault::timeout("upstream_timeout");
+                return Failed { fault, result: (!is_hurried).then_some(TryResult::Timeout) };
             }
             Waited::Service(error @ Broken::Refused(_)) => {
                 count(UpstreamFailure::Protocol);

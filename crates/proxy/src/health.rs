@@ -1,0 +1,104 @@
+//! Active checks of the snapshot in force: a task on the control runtime for each upstream that has them, for as long as a snapshot
+//! wants it checked so. What a check is, and what follows from it, is in crate upstream.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use maitred_telemetry::SharedCounter;
+use maitred_upstream::{Cluster, HealthCheck, keep_checking};
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+use crate::snapshot::Snapshot;
+
+/// Upstreams whose first checks are made at once; those of more are spread over an interval.
+const AT_ONCE: usize = 16;
+
+/// The tasks of the snapshot in force.
+#[derive(Debug)]
+pub(crate) struct HealthChecks {
+    kept: Vec<Kept>,
+    panics: Arc<SharedCounter>,
+}
+
+/// An upstream that is checked.
+#[derive(Debug)]
+struct Kept {
+    /// The upstream as the snapshot in force has it.
+    cluster: watch::Sender<Arc<Cluster>>,
+    task: AbortHandle,
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl HealthChecks {
+    /// No task yet. Panics of those to come are counted here.
+    pub(crate) fn new(panics: Arc<SharedCounter>) -> Self {
+        Self { kept: Vec::new(), panics }
+    }
+
+    /// Checks what this snapshot wants checked from `now` on, and nothing else. What the last one wanted checked in the same way goes
+    /// on; where it is another way, what was found before holds until checks say otherwise.
+    pub(crate) fn adopt(&mut self, snapshot: &Snapshot, now: Instant) {
+        let mut before = std::mem::take(&mut self.kept);
+        let mut new = Vec::new();
+        for upstream in &snapshot.upstreams {
+            let cluster = &upstream.cluster;
+            if cluster.settings().outlier_detection.is_none() {
+                cluster.shared().forgive(now);
+            }
+            let Some(rules) = &cluster.settings().health_check else {
+                cluster.shared().forget_checks(now);
+                continue;
+            };
+            if let Some(at) = before.iter().position(|kept| kept.is_same(cluster)) {
+                let kept = before.swap_remove(at);
+                kept.cluster.send_replace(Arc::clone(cluster));
+                self.kept.push(kept);
+            } else {
+                new.push((rules, cluster));
+            }
+        }
+        drop(before);
+        let many = new.len();
+        for (number, (rules, cluster)) in new.into_iter().enumerate() {
+            let delay = delay(number, many, rules.interval);
+            self.kept.push(start(rules.clone(), Arc::clone(cluster), delay, Arc::clone(&self.panics)));
+        }
+    }
+}
+
+impl Kept {
+    fn is_same(&self, cluster: &Cluster) -> bool {
+        let before = self.cluster.borrow();
+        let (before, now) = (before.settings(), cluster.settings());
+        before.name == now.name && before.health_check == now.health_check && !self.task.is_finished()
+    }
+}
+
+fn start(rules: HealthCheck, cluster: Arc<Cluster>, delay: Duration, panics: Arc<SharedCounter>) -> Kept {
+    let (cluster, clusters) = watch::channel(cluster);
+    let task = tokio::task::spawn_local(keep_checking(rules, clusters, delay, panics));
+    Kept { cluster, task: task.abort_handle() }
+}
+
+/// How long the first checks of an upstream wait: the `number`th of so many that are new.
+fn delay(number: usize, many: usize, interval: Duration) -> Duration {
+    if many <= AT_ONCE { Duration::ZERO } else { interval.mul_f64(number as f64 / many as f64) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_checks_of_many_upstreams_do_not_come_at_once() {
+        let second = Duration::from_secs(1);
+        assert!((0..16).all(|number| delay(number, 16, second).is_zero()));
+        assert_eq!([0, 50, 99].map(|number| delay(number, 100, second).as_millis()), [0, 500, 990]);
+    }
+}

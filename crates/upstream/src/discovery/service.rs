@@ -1,0 +1,63 @@
+//! Endpoints of a service that is named by records of SRV (RFC 2782): each record tells a host and a port, a share, and whether it
+//! comes first or stands behind others.
+
+use std::sync::Arc;
+
+use super::{EMPTY, Place, Round};
+use crate::cluster::{ClusterShared, EndpointSettings, host_and_port};
+use crate::endpoint::tier;
+use crate::resolver::{Resolve, ServiceRecord};
+
+/// How many records are followed: each is a question to the name server.
+const MOST_RECORDS: usize = 256;
+
+/// Adds the endpoints of the service `name`; all that was found last where it cannot be resolved.
+pub(super) async fn resolve(
+    round: &mut Round,
+    cluster: &ClusterShared,
+    resolver: &dyn Resolve,
+    name: &Arc<str>,
+    wanted: &EndpointSettings,
+) {
+    let (records, ttl) = match resolver.resolve_service(name).await {
+        Ok(found) if !found.list.is_empty() => (in_order(found.list, cluster, name), found.ttl),
+        answer => {
+            let why = answer.err().map_or_else(|| EMPTY.to_owned(), |error| error.to_string());
+            let kept = round.keep_last(cluster, |last| last.service.as_ref() == Some(name));
+            tracing::warn!(upstream = %cluster.name, service = %name, kept, "cannot resolve: {why}");
+            round.failed = true;
+            return;
+        }
+    };
+    round.ttl = round.ttl.min(ttl);
+    let mut rank = 0;
+    let mut priority = None;
+    for record in &records {
+        if priority.replace(record.priority).is_some_and(|last| last != record.priority) {
+            rank += 1;
+        }
+        let place = Place {
+            authority: host_and_port(&record.target, record.port, wanted.protocol),
+            port: record.port,
+            // 0 is a small share, and not none.
+            weight: wanted.weight.saturating_mul(u32::from(record.weight).max(1)),
+            tier: tier(wanted.is_backup, rank),
+            protocol: wanted.protocol,
+            service: Some(Arc::clone(name)),
+        };
+        round.resolve(cluster, resolver, &record.target, &place).await;
+    }
+}
+
+/// The records that name a place, those with the lowest priority first. One without a target says that there is none.
+fn in_order(mut records: Vec<ServiceRecord>, cluster: &ClusterShared, name: &str) -> Vec<ServiceRecord> {
+    records.retain(|record| !record.target.is_empty() && record.port > 0);
+    records.sort_unstable();
+    records.dedup();
+    if records.len() > MOST_RECORDS {
+        let count = records.len();
+        tracing::warn!(upstream = %cluster.name, service = %name, count, "only {MOST_RECORDS} records are used");
+        records.truncate(MOST_RECORDS);
+    }
+    records
+}

@@ -1,0 +1,211 @@
+//! Passive ejection: an endpoint that fails so many requests in a row gets none for a while. Each endpoint stands by itself, in one
+//! atomic number; that not too many are ejected at once is counted exactly, for the process.
+
+mod standing;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use self::standing::Standing;
+use crate::health::HealthShared;
+use crate::result::{ResultSet, TryResult};
+
+/// When endpoints are ejected, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutlierDetection {
+    /// After how many failures in a row.
+    pub consecutive_errors: u16,
+    /// For how long the first time; it doubles with each ejection, and each such while that the endpoint stays takes one doubling
+    /// back.
+    pub eject_for: Duration,
+    /// For how long at most: no less than `eject_for`.
+    pub max_eject_for: Duration,
+    /// The share of the endpoints that may be ejected at once, in millionths, rounded down.
+    pub max_ejected: u32,
+    /// What counts as a failure. Any other end of a try ends the row.
+    pub failure_on: ResultSet,
+}
+
+impl Default for OutlierDetection {
+    fn default() -> Self {
+        let broken = [TryResult::ConnectFailure, TryResult::Reset, TryResult::Timeout];
+        let failures = broken.into_iter().chain([502, 503, 504].map(TryResult::Status));
+        Self {
+            consecutive_errors: 5,
+            eject_for: Duration::from_secs(30),
+            max_eject_for: Duration::from_mins(5),
+            max_ejected: 500_000,
+            failure_on: failures.fold(ResultSet::default(), ResultSet::with),
+        }
+    }
+}
+
+impl OutlierDetection {
+    /// How many of so many endpoints may be ejected at once.
+    pub fn most_ejected(&self, endpoints: usize) -> usize {
+        let most = endpoints as u128 * u128::from(self.max_ejected) / 1_000_000;
+        usize::try_from(most).unwrap_or(endpoints)
+    }
+
+    /// The times of the first and of the longest ejection, in milliseconds.
+    fn times(&self) -> (u64, u64) {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1);
+        let first = millis(self.eject_for);
+        (first, millis(self.max_eject_for).max(first))
+    }
+}
+
+/// Where an endpoint belongs.
+#[derive(Debug)]
+pub(crate) struct Owner {
+    pub(crate) upstream: Arc<HealthShared>,
+    /// How it is told of.
+    pub(crate) endpoint: String,
+}
+
+/// How an endpoint stands, as the process knows it.
+#[derive(Debug, Default)]
+pub(crate) struct Ejection {
+    /// A [`Standing`]: 0 while nothing is wrong.
+    standing: AtomicU64,
+    /// What times count from: the first failure.
+    first: OnceLock<Instant>,
+    /// Known from the first failure on.
+    owner: OnceLock<Owner>,
+}
+
+impl Ejection {
+    /// Whether it may be ejected: [`end_if_over`](Self::end_if_over) tells whether it still is.
+    #[inline]
+    pub(crate) fn is_ejected(&self) -> bool {
+        Standing::is_ejected_in(self.standing.load(Ordering::Acquire))
+    }
+
+    /// Notes a try that was no failure. Where nothing is wrong, that is one load.
+    #[inline]
+    pub(crate) fn succeed(&self, now: Instant, rules: &OutlierDetection) {
+        let seen = self.standing.load(Ordering::Relaxed);
+        if seen != 0 {
+            self.mend(seen, now, rules);
+        }
+    }
+
+    #[cold]
+    fn mend(&self, mut seen: u64, now: Instant, rules: &OutlierDetection) {
+        loop {
+            let next = Standing::unpack(seen).succeeded(self.millis(now), rules).pack();
+            if next == seen {
+                return;
+            }
+            match self.standing.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return,
+                Err(other) => seen = other,
+            }
+        }
+    }
+
+    /// Notes a failure. Where it is one too many, `may_eject` takes a place among the ejected for it, if there is one.
+    #[cold]
+    pub(crate) fn fail(
+        &self,
+        now: Instant,
+        rules: &OutlierDetection,
+        owner: impl FnOnce() -> Owner,
+        may_eject: impl Fn() -> bool,
+    ) {
+        let owner = self.owner.get_or_init(owner);
+        let at = self.millis(now);
+        loop {
+            self.end_if_over(now);
+            let seen = self.standing.load(Ordering::Acquire);
+            let (failed, is_too_many) = Standing::unpack(seen).failed(at, rules);
+            let lasts = (is_too_many && may_eject()).then(|| failed.ejected(at, rules));
+            let next = lasts.map_or(failed, |(ejected, _)| ejected).pack();
+            if next == seen {
+                return;
+            }
+            match self.standing.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => {
+                    if let Some((_, lasts)) = lasts {
+                        owner.tell_ejected(Duration::from_millis(lasts), rules.consecutive_errors);
+                    }
+                    return;
+                }
+                Err(_) if lasts.is_some() => owner.upstream.give_place_back(),
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Ends an ejection whose time is over. Answers whether this call did.
+    pub(crate) fn end_if_over(&self, now: Instant) -> bool {
+        let seen = self.standing.load(Ordering::Acquire);
+        if !Standing::is_ejected_in(seen) {
+            return false;
+        }
+        let standing = Standing::unpack(seen);
+        let is_over = standing.left(self.millis(now)).is_none();
+        let next = standing.returned().pack();
+        let ends = is_over
+            && self.standing.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        if ends {
+            self.tell_returned();
+        }
+        ends
+    }
+
+    /// Forgets all failures. Answers whether that ended an ejection.
+    pub(crate) fn forgive(&self) -> bool {
+        let was_ejected = self.standing.load(Ordering::Relaxed) != 0
+            && Standing::is_ejected_in(self.standing.swap(0, Ordering::AcqRel));
+        if was_ejected {
+            self.tell_returned();
+        }
+        was_ejected
+    }
+
+    /// How much longer it is ejected.
+    pub(crate) fn left(&self, now: Instant) -> Option<Duration> {
+        let standing = Standing::unpack(self.standing.load(Ordering::Acquire));
+        standing.left(self.millis(now)).map(Duration::from_millis)
+    }
+
+    fn tell_returned(&self) {
+        if let Some(Owner { upstream, endpoint }) = self.owner.get() {
+            upstream.give_place_back();
+            tracing::info!(upstream = %upstream.name, endpoint, "the endpoint is back after its ejection");
+        }
+    }
+
+    fn millis(&self, now: Instant) -> u64 {
+        let since = now.saturating_duration_since(*self.first.get_or_init(|| now));
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Owner {
+    fn tell_ejected(&self, lasts: Duration, errors: u16) {
+        let Self { upstream, endpoint } = self;
+        upstream.ejections.inc();
+        tracing::warn!(
+            upstream = %upstream.name,
+            endpoint,
+            "the endpoint is ejected for {lasts:?}: {errors} failures in a row"
+        );
+    }
+}
+
+impl Drop for Ejection {
+    /// An endpoint that is gone is none of the ejected.
+    fn drop(&mut self) {
+        if Standing::is_ejected_in(*self.standing.get_mut())
+            && let Some(owner) = self.owner.get()
+        {
+            owner.upstream.give_place_back();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
