@@ -71,7 +71,7 @@ fn counts(gateway: &Gateway, family: &str, labels: &[(&str, &str)], sum: i64) {
 #[test]
 fn who_fails_its_checks_gets_no_requests_until_it_passes_again() {
     let (moody, origin) = (Moody::start(false), Origin::named("origin"));
-    let checks = "health_check: { path: /healthz, interval: 20ms, unhealthy_after: 2, healthy_after: 3 }";
+    let checks = "health_check: { path: /healthz, interval: 20ms, timeout: 20s, unhealthy_after: 2, healthy_after: 3 }";
     let gateway = Gateway::start(&document(&[&moody.service.url(), origin.url()], checks));
     let both = BTreeSet::from(["moody".to_owned(), "origin".to_owned()]);
     assert_eq!(who_answers(&gateway, 4), both);
@@ -98,11 +98,12 @@ fn what_checks_found_holds_over_reloads_until_they_are_taken_away() {
     let url = moody.service.url();
     let with = |checks: &str| document(&[&url, origin.url()], checks);
     moody.set_well(false);
-    let gateway =
-        Gateway::start(&with("health_check: { path: /healthz, interval: 20ms, unhealthy_after: 1 }"));
+    let gateway = Gateway::start(&with(
+        "health_check: { path: /healthz, interval: 20ms, timeout: 20s, unhealthy_after: 1 }",
+    ));
     says(&gateway, "the endpoint is unhealthy", &moody.address());
     // Other settings, by which it would be long until it is found again.
-    gateway.reload(&with("health_check: { path: /healthz, interval: 1h, unhealthy_after: 9 }"));
+    gateway.reload(&with("health_check: { path: /healthz, interval: 1h, timeout: 20s, unhealthy_after: 9 }"));
     assert_eq!(who_answers(&gateway, 10), ["origin".to_owned()].into());
     gateway.reload(&with("keepalive: true"));
     assert!(who_answers(&gateway, 10).contains("moody"), "nobody says that it cannot serve");
@@ -112,7 +113,7 @@ fn what_checks_found_holds_over_reloads_until_they_are_taken_away() {
 #[test]
 fn who_was_unhealthy_gets_new_connections() {
     let moody = Moody::start(false);
-    let checks = "health_check: { path: /healthz, interval: 20ms, unhealthy_after: 1, healthy_after: 1 }";
+    let checks = "health_check: { path: /healthz, interval: 20ms, timeout: 20s, unhealthy_after: 1, healthy_after: 1 }";
     let gateway = Gateway::start(&document(&[&moody.service.url()], checks));
     assert_eq!(gateway.curl("/", &[]).status(), 200);
     assert_eq!(gateway.metrics().sum("maitred_upstream_connections", &[]), 1, "it waits for another request");
@@ -125,7 +126,8 @@ fn who_was_unhealthy_gets_new_connections() {
 fn who_is_only_connected_to() {
     let port = Port::reserve();
     let address = format!("127.0.0.1:{}", port.number());
-    let checks = "health_check: { tcp: true, interval: 20ms, unhealthy_after: 1, healthy_after: 1 }";
+    let checks =
+        "health_check: { tcp: true, interval: 20ms, timeout: 20s, unhealthy_after: 1, healthy_after: 1 }";
     let gateway = Gateway::start(&document(&[&format!("http://{address}")], checks));
     says(&gateway, "the endpoint is unhealthy: it cannot be connected to", &address);
     let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
@@ -150,7 +152,8 @@ fn services_of_grpc_are_asked_by_grpc() {
     let of = |peer: &Peer| format!("127.0.0.1:{}", peer.port());
     let checks = |service: &str| {
         let urls = [&moody, &other].map(|peer| format!("grpc://{}", of(peer)));
-        let rules = format!("{{ {service} interval: 20ms, unhealthy_after: 1, healthy_after: 1 }}");
+        let rules =
+            format!("{{ {service} interval: 20ms, timeout: 20s, unhealthy_after: 1, healthy_after: 1 }}");
         document(&[&*urls[0], &*urls[1]], &format!("health_check: {rules}"))
     };
     let [whole, one] = [checks(""), checks("grpc: peer.Echo,")];
@@ -192,7 +195,7 @@ fn checks_by_grpc_go_over_tls_where_that_is_spoken() {
     let url = format!("grpcs://127.0.0.1:{}", peer.port());
     let upstream = |checks: &str| {
         format!(
-            "{{ endpoints: \"{url}\", tls: {{ ca: ca.pem }}, health_check: {{ {checks} interval: 20ms, unhealthy_after: 1 }} }}"
+            "{{ endpoints: \"{url}\", tls: {{ ca: ca.pem }}, health_check: {{ {checks} interval: 20ms, timeout: 20s, unhealthy_after: 1 }} }}"
         )
     };
     let gateway = Gateway::start_with(

@@ -133,6 +133,7 @@ impl Gateway {
         }
         unlink(before.values().filter(|old| !self.bound.values().any(|new| new.actual == old.actual)));
         let old = std::mem::replace(&mut self.current, snapshot);
+        old.leave_to(&self.current);
         self.retired.push(old);
         self.sweep();
         Ok(())

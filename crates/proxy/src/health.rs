@@ -1,6 +1,7 @@
 //! Active checks of the snapshot in force: a task on the control runtime for each upstream that has them, for as long as a snapshot
 //! wants it checked so. What a check is, and what follows from it, is in crate upstream.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,13 +12,15 @@ use tokio::task::AbortHandle;
 
 use crate::snapshot::Snapshot;
 
-/// Upstreams whose first checks are made at once; those of more are spread over an interval.
+/// Upstreams whose first checks are made at once; those of more are spread over an interval, or over this time.
 const AT_ONCE: usize = 16;
+const SPREAD: Duration = Duration::from_secs(5);
 
 /// The tasks of the snapshot in force.
 #[derive(Debug)]
 pub(crate) struct HealthChecks {
-    kept: Vec<Kept>,
+    /// By the names of the upstreams.
+    kept: HashMap<Arc<str>, Kept>,
     panics: Arc<SharedCounter>,
 }
 
@@ -38,7 +41,7 @@ impl Drop for Kept {
 impl HealthChecks {
     /// No task yet. Panics of those to come are counted here.
     pub(crate) fn new(panics: Arc<SharedCounter>) -> Self {
-        Self { kept: Vec::new(), panics }
+        Self { kept: HashMap::new(), panics }
     }
 
     /// Checks what this snapshot wants checked from `now` on, and nothing else. What the last one wanted checked in the same way goes
@@ -55,28 +58,30 @@ impl HealthChecks {
                 cluster.shared().forget_checks(now);
                 continue;
             };
-            if let Some(at) = before.iter().position(|kept| kept.is_same(cluster)) {
-                let kept = before.swap_remove(at);
-                kept.cluster.send_replace(Arc::clone(cluster));
-                self.kept.push(kept);
-            } else {
-                new.push((rules, cluster));
+            let name = &cluster.settings().name;
+            match before.remove(name).filter(|kept| kept.goes_on(cluster)) {
+                Some(kept) => {
+                    kept.cluster.send_replace(Arc::clone(cluster));
+                    self.kept.insert(Arc::clone(name), kept);
+                }
+                None => new.push((name, rules, cluster)),
             }
         }
         drop(before);
         let many = new.len();
-        for (number, (rules, cluster)) in new.into_iter().enumerate() {
+        for (number, (name, rules, cluster)) in new.into_iter().enumerate() {
             let delay = delay(number, many, rules.interval);
-            self.kept.push(start(rules.clone(), Arc::clone(cluster), delay, Arc::clone(&self.panics)));
+            let kept = start(rules.clone(), Arc::clone(cluster), delay, Arc::clone(&self.panics));
+            self.kept.insert(Arc::clone(name), kept);
         }
     }
 }
 
 impl Kept {
-    fn is_same(&self, cluster: &Cluster) -> bool {
-        let before = self.cluster.borrow();
-        let (before, now) = (before.settings(), cluster.settings());
-        before.name == now.name && before.health_check == now.health_check && !self.task.is_finished()
+    /// Whether the upstream is to be checked as it was.
+    fn goes_on(&self, cluster: &Cluster) -> bool {
+        let is_same = self.cluster.borrow().settings().health_check == cluster.settings().health_check;
+        is_same && !self.task.is_finished()
     }
 }
 
@@ -88,7 +93,7 @@ fn start(rules: HealthCheck, cluster: Arc<Cluster>, delay: Duration, panics: Arc
 
 /// How long the first checks of an upstream wait: the `number`th of so many that are new.
 fn delay(number: usize, many: usize, interval: Duration) -> Duration {
-    if many <= AT_ONCE { Duration::ZERO } else { interval.mul_f64(number as f64 / many as f64) }
+    if many <= AT_ONCE { Duration::ZERO } else { interval.min(SPREAD).mul_f64(number as f64 / many as f64) }
 }
 
 #[cfg(test)]
@@ -100,5 +105,6 @@ mod tests {
         let second = Duration::from_secs(1);
         assert!((0..16).all(|number| delay(number, 16, second).is_zero()));
         assert_eq!([0, 50, 99].map(|number| delay(number, 100, second).as_millis()), [0, 500, 990]);
+        assert_eq!(delay(50, 100, 3600 * second).as_millis(), 2500, "nobody waits long for the first ones");
     }
 }

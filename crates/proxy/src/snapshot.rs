@@ -175,6 +175,17 @@ impl Snapshot {
         self.upstreams.iter().for_each(|upstream| upstream.cluster.shared().settle(now));
     }
 
+    /// Lets go of the endpoints of its upstreams that those of `next` have no more.
+    pub(crate) fn leave_to(&self, next: &Self) {
+        let ejects = |old: &&Upstream| old.cluster.shared().has_ejected();
+        for Upstream { cluster: old, .. } in self.upstreams.iter().filter(ejects) {
+            let is_same = |new: &&Upstream| new.cluster.settings().name == old.settings().name;
+            if let Some(new) = next.upstreams.iter().find(is_same) {
+                old.shared().leave_to(&new.cluster.endpoints());
+            }
+        }
+    }
+
     /// The number of the built-in route for what matches no other.
     pub(crate) fn unmatched(&self) -> usize {
         self.routes.len() - 1

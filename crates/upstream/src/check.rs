@@ -21,8 +21,13 @@ use crate::health::{Health, HealthCheck};
 
 /// How many endpoints of an upstream are asked at once.
 const AT_ONCE: usize = 16;
+/// Over how long the first checks of many are spread, where an interval is longer.
+const SPREAD: Duration = Duration::from_secs(5);
 /// How often is looked for endpoints that were found since.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How much is told of a failure, in characters: some of it may be the service's words.
+const MOST_TOLD: usize = 300;
 
 /// What came of a check, by the number of its task.
 type Ended = Result<(Id, Result<(), CheckFailure>), JoinError>;
@@ -82,7 +87,7 @@ fn note(rounds: &mut Rounds, cluster: &Cluster, ended: Ended, panics: &SharedCou
 }
 
 fn tell(cluster: &Cluster, member: &Member, found: Health, failure: Option<CheckFailure>, now: Instant) {
-    let failure = failure.map(|failure| failure.to_string());
+    let failure = failure.map(|failure| cut(failure.to_string()));
     let why = failure.clone().unwrap_or_default();
     let before = member.shared.find(found, failure, now.into_std());
     let (upstream, endpoint) = (&*cluster.settings().name, member.endpoint.to_string());
@@ -96,6 +101,14 @@ fn tell(cluster: &Cluster, member: &Member, found: Health, failure: Option<Check
         _ if !why.is_empty() => tracing::debug!(upstream, endpoint, "a health check failed: {why}"),
         _ => {}
     }
+}
+
+fn cut(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MOST_TOLD) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! What the configuration says of an upstream, and the little that its workers share.
 //! What a worker owns of it is in `local`.
 
+mod health;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
@@ -14,9 +16,9 @@ use maitred_wire::{Limits, proxy_protocol};
 use crate::balance::Balance;
 use crate::balance::sticky::CookieKey;
 use crate::breaker::Breaker;
-use crate::ejection::{OutlierDetection, Owner};
-use crate::endpoint::{Endpoint, EndpointAddress, EndpointShared, Endpoints, Protocol, tier};
-use crate::health::{Health, HealthCheck, HealthShared};
+use crate::ejection::OutlierDetection;
+use crate::endpoint::{Endpoint, EndpointAddress, Endpoints, Protocol, tier};
+use crate::health::{HealthCheck, HealthShared};
 
 /// What users wrote of an upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -292,47 +294,10 @@ impl ClusterShared {
             let known = [&*before, &*self.inherited];
             let next = Endpoints::new(found, &known, is_first);
             next.prepare_as(&before);
-            self.endpoints.store(Arc::new(next));
+            let after = Arc::new(next);
+            self.leave_to(&after);
+            self.endpoints.store(after);
             self.generation.fetch_add(1, Ordering::Release);
-        }
-    }
-
-    /// Notes a try at `endpoint` that failed, and ejects it if that was one too many.
-    #[cold]
-    pub(crate) fn fail(
-        &self,
-        (endpoint, known): (&Endpoint, &EndpointShared),
-        rules: &OutlierDetection,
-        now: Instant,
-    ) {
-        let owner = || Owner { upstream: Arc::clone(&self.health), endpoint: endpoint.to_string() };
-        let may_eject = || {
-            let endpoints = self.endpoints.load();
-            let most = rules.most_ejected(endpoints.list.len());
-            most > 0
-                && (self.health.take_place(most) || {
-                    // Those whose time is over leave their places when somebody looks.
-                    endpoints.list.iter().for_each(|member| member.shared.settle(now));
-                    self.health.take_place(most)
-                })
-        };
-        known.ejection.fail(now, rules, owner, may_eject);
-    }
-
-    /// Ends the ejections whose time is over. To be called now and then, for those that nobody sends requests to.
-    pub fn settle(&self, now: Instant) {
-        self.endpoints.load().list.iter().for_each(|member| member.shared.settle(now));
-    }
-
-    /// Forgets what requests told of the endpoints: nobody is ejected.
-    pub fn forgive(&self, now: Instant) {
-        self.endpoints.load().list.iter().for_each(|member| member.shared.forgive(now));
-    }
-
-    /// Forgets what checks told of the endpoints: nobody is unhealthy.
-    pub fn forget_checks(&self, now: Instant) {
-        for member in &self.endpoints.load().list {
-            member.shared.find(Health::Unknown, None, now);
         }
     }
 

@@ -149,7 +149,8 @@ impl Ejection {
         let next = standing.returned().pack();
         let ends = is_over
             && self.standing.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Acquire).is_ok();
-        if ends {
+        if ends && let Some(owner) = self.owner.get() {
+            owner.upstream.give_place_back();
             self.tell_returned();
         }
         ends
@@ -157,10 +158,19 @@ impl Ejection {
 
     /// Forgets all failures. Answers whether that ended an ejection.
     pub(crate) fn forgive(&self) -> bool {
-        let was_ejected = self.standing.load(Ordering::Relaxed) != 0
-            && Standing::is_ejected_in(self.standing.swap(0, Ordering::AcqRel));
+        let was_ejected = self.leave();
         if was_ejected {
             self.tell_returned();
+        }
+        was_ejected
+    }
+
+    /// The same without a word, for an endpoint that is gone: requests that are still under way there must not keep its place.
+    pub(crate) fn leave(&self) -> bool {
+        let was_ejected = self.standing.load(Ordering::Relaxed) != 0
+            && Standing::is_ejected_in(self.standing.swap(0, Ordering::AcqRel));
+        if was_ejected && let Some(owner) = self.owner.get() {
+            owner.upstream.give_place_back();
         }
         was_ejected
     }
@@ -173,7 +183,6 @@ impl Ejection {
 
     fn tell_returned(&self) {
         if let Some(Owner { upstream, endpoint }) = self.owner.get() {
-            upstream.give_place_back();
             tracing::info!(upstream = %upstream.name, endpoint, "the endpoint is back after its ejection");
         }
     }
@@ -199,11 +208,7 @@ impl Owner {
 impl Drop for Ejection {
     /// An endpoint that is gone is none of the ejected.
     fn drop(&mut self) {
-        if Standing::is_ejected_in(*self.standing.get_mut())
-            && let Some(owner) = self.owner.get()
-        {
-            owner.upstream.give_place_back();
-        }
+        self.leave();
     }
 }
 

@@ -216,7 +216,7 @@ impl HealthShared {
         self.ejected.0.fetch_sub(1, Ordering::AcqRel);
     }
 
-    #[cfg(test)]
+    /// How many are ejected.
     pub(crate) fn ejected(&self) -> usize {
         self.ejected.0.load(Ordering::Acquire)
     }

@@ -142,6 +142,12 @@ fn a_request_is_the_one_that_is_wanted() {
     assert!(asked.join().unwrap().contains(&format!("127.0.0.1:{port}\r\n")));
 }
 
+#[test]
+fn of_a_failure_no_more_is_told_than_helps() {
+    assert_eq!(cut("é".repeat(300)), "é".repeat(300));
+    assert_eq!(cut("é".repeat(301)), format!("{}…", "é".repeat(300)));
+}
+
 /// A port at which nobody listens.
 fn nobody() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()

@@ -1,0 +1,66 @@
+//! What is done to the endpoints of an upstream all together: who may be ejected beside the others, and what a reload ends.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::ClusterShared;
+use crate::ejection::{OutlierDetection, Owner};
+use crate::endpoint::{Endpoint, EndpointShared, Endpoints};
+use crate::health::Health;
+
+impl ClusterShared {
+    /// Whether some endpoint is ejected.
+    pub fn has_ejected(&self) -> bool {
+        self.health.ejected() > 0
+    }
+
+    /// Takes endpoints that are not in this list out of the count of ejected ones.
+    pub fn leave_to(&self, next: &Endpoints) {
+        if !self.has_ejected() {
+            return;
+        }
+        let stays = |known| next.list.iter().any(|member| Arc::ptr_eq(&member.shared, known));
+        for member in self.endpoints.load().list.iter().filter(|member| !stays(&member.shared)) {
+            member.shared.ejection.leave();
+        }
+    }
+
+    /// Notes a try at `endpoint` that failed, and ejects it if that was one too many.
+    #[cold]
+    pub(crate) fn fail(
+        &self,
+        (endpoint, known): (&Endpoint, &EndpointShared),
+        rules: &OutlierDetection,
+        now: Instant,
+    ) {
+        let owner = || Owner { upstream: Arc::clone(&self.health), endpoint: endpoint.to_string() };
+        let may_eject = || {
+            let endpoints = self.endpoints.load();
+            let most = rules.most_ejected(endpoints.list.len());
+            most > 0
+                && (self.health.take_place(most) || {
+                    // Those whose time is over leave their places when somebody looks.
+                    endpoints.list.iter().for_each(|member| member.shared.settle(now));
+                    self.health.take_place(most)
+                })
+        };
+        known.ejection.fail(now, rules, owner, may_eject);
+    }
+
+    /// Ends the ejections whose time is over. To be called now and then, for those that nobody sends requests to.
+    pub fn settle(&self, now: Instant) {
+        self.endpoints.load().list.iter().for_each(|member| member.shared.settle(now));
+    }
+
+    /// Forgets what requests told of the endpoints: nobody is ejected.
+    pub fn forgive(&self, now: Instant) {
+        self.endpoints.load().list.iter().for_each(|member| member.shared.forgive(now));
+    }
+
+    /// Forgets what checks told of the endpoints: nobody is unhealthy.
+    pub fn forget_checks(&self, now: Instant) {
+        for member in &self.endpoints.load().list {
+            member.shared.find(Health::Unknown, None, now);
+        }
+    }
+}
