@@ -45,9 +45,9 @@ pub use policies::{NoPolicies, PolicyEntry, PolicyMap, PolicyShapes};
 pub use route::{PathPrefix, Route, RouteTimeouts, StripPrefix, UpstreamRef};
 pub use telemetry::{AccessLog, AccessLogFormat, Log, LogLevel, LogTarget, Metrics, Telemetry};
 pub use upstream::{
-    Balance, CheckHost, CheckPath, CircuitBreaker, CookieName, Endpoint, ExpectedStatus, GrpcHealth,
-    HealthCheck, HostSent, Keepalive, OutlierDetection, ProxyProtocolVersion, Sticky, TryEnd, Upstream,
-    UpstreamProtocol, UpstreamTimeouts, UpstreamTls,
+    Backoff, Balance, CheckHost, CheckPath, CircuitBreaker, CookieName, Endpoint, ExpectedStatus, GrpcHealth,
+    HealthCheck, HostSent, Keepalive, OutlierDetection, ProxyProtocolVersion, Retries, RouteRetries, Sticky,
+    TryEnd, Upstream, UpstreamProtocol, UpstreamTimeouts, UpstreamTls,
 };
 
 config_map! {

@@ -19,14 +19,14 @@ mod substitute;
 mod texts;
 
 pub use document::{
-    AccessLog, AccessLogFormat, Acme, AcmeChallenge, AcmeHost, Admin, Balance, Certificate, CheckHost,
-    CheckPath, CircuitBreaker, ClientAuth, Condition, CookieName, Document, EffectivePolicy, Endpoint,
-    ErrorBodies, ExpectedStatus, GrpcHealth, HealthCheck, HostSent, JsonTemplate, Keepalive, Layer, Limits,
-    Listener, ListenerProxyProtocol, ListenerRedirect, ListenerTls, Loaded, Log, LogLevel, LogTarget, Match,
-    Metrics, NoPolicies, OutlierDetection, PathHandling, PathPrefix, Place, PolicyEntry, PolicyMap,
-    PolicyShapes, Protocol, ProxyProtocolVersion, Redirect, RedirectStatus, RedirectTarget, Respond, Route,
-    RouteTimeouts, Sticky, StripPrefix, Telemetry, TextMatch, TlsVersion, TryEnd, Upstream, UpstreamProtocol,
-    UpstreamRef, UpstreamTimeouts, UpstreamTls, Version, load,
+    AccessLog, AccessLogFormat, Acme, AcmeChallenge, AcmeHost, Admin, Backoff, Balance, Certificate,
+    CheckHost, CheckPath, CircuitBreaker, ClientAuth, Condition, CookieName, Document, EffectivePolicy,
+    Endpoint, ErrorBodies, ExpectedStatus, GrpcHealth, HealthCheck, HostSent, JsonTemplate, Keepalive, Layer,
+    Limits, Listener, ListenerProxyProtocol, ListenerRedirect, ListenerTls, Loaded, Log, LogLevel, LogTarget,
+    Match, Metrics, NoPolicies, OutlierDetection, PathHandling, PathPrefix, Place, PolicyEntry, PolicyMap,
+    PolicyShapes, Protocol, ProxyProtocolVersion, Redirect, RedirectStatus, RedirectTarget, Respond, Retries,
+    Route, RouteRetries, RouteTimeouts, Sticky, StripPrefix, Telemetry, TextMatch, TlsVersion, TryEnd,
+    Upstream, UpstreamProtocol, UpstreamRef, UpstreamTimeouts, UpstreamTls, Version, load,
 };
 pub use expand::{expand, long_form};
 pub use files::{

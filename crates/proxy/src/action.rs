@@ -10,6 +10,7 @@ use maitred_policy::{Facts, Fault, Reply};
 
 use maitred_upstream::Timeouts;
 
+use crate::retries::Retries;
 use crate::rewrite::Rewrite;
 
 /// What a route does.
@@ -31,6 +32,9 @@ pub(crate) struct ForwardSettings {
     /// The number of the upstream.
     pub(crate) upstream: usize,
     pub(crate) timeouts: Timeouts,
+    /// The field that tells the service how long it has.
+    pub(crate) deadline_header: Option<Box<str>>,
+    pub(crate) retries: Box<Retries>,
     /// Protocols that clients may change to, in lower case.
     pub(crate) upgrades: Box<[Box<str>]>,
 }

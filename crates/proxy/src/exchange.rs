@@ -180,10 +180,15 @@ async fn go_down(
     loop {
         match run.down(&mut heads.request, &mut exchange.facts, body).await {
             Down::Decided(verdict) => return verdict,
-            Down::NeedsBody => match bodies::read_request(exchange, connection).await {
-                Ok(whole) => body.whole = Some(Box::new(whole)),
-                Err(fault) => return Verdict::Fail(fault),
-            },
+            Down::NeedsBody => {
+                if let Action::Forward(settings, _) = &*exchange.route.action {
+                    exchange.deadline = forward::deadline::of(exchange, settings, &heads.request);
+                }
+                match bodies::read_request(exchange, connection).await {
+                    Ok(whole) => body.whole = Some(Box::new(whole)),
+                    Err(fault) => return Verdict::Fail(fault),
+                }
+            }
         }
     }
 }

@@ -21,6 +21,7 @@ mod listener;
 mod local;
 mod pipeline;
 mod quic;
+mod retries;
 mod rewrite;
 mod snapshot;
 mod streams;

@@ -51,6 +51,12 @@ pub(crate) fn upstreams(to: &mut Exposition<'_>, all: &All<UpstreamShard>) {
     counters(to, all, |shard| &shard.reused);
     to.family("maitred_upstream_retries_total", Kind::Counter, "Attempts after the first of a request.");
     counters(to, all, |shard| &shard.retries);
+    let help = "Attempts that were not made because the budget of retries was used up.";
+    to.family("maitred_upstream_retries_refused_total", Kind::Counter, help);
+    counters(to, all, |shard| &shard.retries_refused);
+    let help = "Attempts made beside another one whose answer took long.";
+    to.family("maitred_upstream_hedges_total", Kind::Counter, help);
+    counters(to, all, |shard| &shard.hedges);
     to.family("maitred_upstream_failures_total", Kind::Counter, "Attempts that failed, by kind.");
     counters_by(to, all, "kind", &UpstreamFailure::ALL, UpstreamFailure::label, UpstreamShard::failures);
 }

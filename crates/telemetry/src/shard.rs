@@ -106,6 +106,10 @@ pub struct UpstreamShard {
     pub reused: Counter,
     /// Attempts after the first of a request.
     pub retries: Counter,
+    /// Attempts that were not made because too many were already.
+    pub retries_refused: Counter,
+    /// Attempts beside another one that took long.
+    pub hedges: Counter,
     failures: [Counter; UpstreamFailure::ALL.len()],
 }
 
@@ -118,7 +122,7 @@ impl UpstreamShard {
 }
 
 impl Shard for UpstreamShard {
-    const LINES: u64 = 4 + UpstreamFailure::ALL.len() as u64;
+    const LINES: u64 = 6 + UpstreamFailure::ALL.len() as u64;
 }
 
 /// Why an attempt at an upstream failed: the label `kind`.

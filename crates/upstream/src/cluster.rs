@@ -16,6 +16,7 @@ use maitred_wire::{Limits, proxy_protocol};
 use crate::balance::Balance;
 use crate::balance::sticky::CookieKey;
 use crate::breaker::Breaker;
+use crate::budget::RetryBudgetShared;
 use crate::ejection::OutlierDetection;
 use crate::endpoint::{Endpoint, EndpointAddress, Endpoints, Protocol, tier};
 use crate::health::{HealthCheck, HealthShared};
@@ -175,7 +176,7 @@ pub struct Cluster {
     breaker: Option<Breaker>,
 }
 
-/// What outlives a snapshot: the endpoints that were found, and the count of busy connections.
+/// What outlives a snapshot: the endpoints that were found, the count of busy connections, and the budget of retries.
 #[derive(Debug)]
 pub struct ClusterShared {
     pub(crate) name: Arc<str>,
@@ -190,6 +191,7 @@ pub struct ClusterShared {
     generation: AtomicU64,
     busy: Padded,
     pub(crate) health: Arc<HealthShared>,
+    retry_budget: Arc<RetryBudgetShared>,
 }
 
 #[derive(Debug, Default)]
@@ -198,7 +200,7 @@ struct Padded(AtomicUsize);
 
 impl Cluster {
     /// Compiles an upstream. What `previous` knows of the same endpoints is taken over: addresses that were found, the count of
-    /// busy connections, and the key of cookies, if that was made here.
+    /// busy connections, and the key of cookies, if that was made here. Its budget of retries is, whatever its endpoints were.
     pub fn new(settings: ClusterSettings, transport: Transport, previous: Option<&Self>) -> Self {
         let same = previous.filter(|old| old.shared.wanted == settings.endpoints);
         let shared = same.map_or_else(
@@ -218,6 +220,9 @@ impl Cluster {
                         || Arc::new(HealthShared::new(&settings.name)),
                         |old| Arc::clone(&old.shared.health),
                     ),
+                    retry_budget: previous
+                        .map(|old| Arc::clone(&old.shared.retry_budget))
+                        .unwrap_or_default(),
                 })
             },
             |old| Arc::clone(&old.shared),
@@ -299,6 +304,11 @@ impl ClusterShared {
             self.endpoints.store(after);
             self.generation.fetch_add(1, Ordering::Release);
         }
+    }
+
+    /// What may be tried again of its requests.
+    pub fn retry_budget(&self) -> &RetryBudgetShared {
+        &self.retry_budget
     }
 
     /// Which list is in place: another number, another list.

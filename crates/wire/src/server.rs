@@ -195,6 +195,18 @@ impl<S> ServerSide<S> {
         }
     }
 
+    /// Waits until the client has gone, for who has nothing else to do with it: its stream was reset, or its connection of HTTP/1 has
+    /// ended. Of the latter it may still wait for its answer.
+    pub fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<Broken>
+    where
+        S: AsyncRead + Unpin,
+    {
+        match self {
+            Self::Http1 { server, stream } => server.poll_end(cx, stream),
+            Self::Http2(_) | Self::Http3(_) => self.poll_reset(cx),
+        }
+    }
+
     /// Waits until a tunnel has something to read, or its end, without taking it. `of_socket` says how a socket tells.
     #[inline]
     pub fn poll_readable(

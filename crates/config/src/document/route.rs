@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use super::{ErrorBodies, Match, PolicyMap, Redirect, Respond, refuse_zero};
+use super::{ErrorBodies, Match, PolicyMap, Redirect, Respond, RouteRetries, refuse_zero};
 use crate::config_map;
 use crate::node::Node;
 use crate::problem::Problem;
-use crate::read::{Fields, OneOrMany, Read, Reader, Shape, Spanned, TextShape, Toggle};
+use crate::read::{Fields, HeaderName, OneOrMany, Read, Reader, Shape, Spanned, TextShape, Toggle};
 use crate::scalar::{EndpointUrl, PathKind, ScalarProblem, Tail, Template, header_name};
 
 config_map! {
@@ -32,6 +32,8 @@ config_map! {
         rewrite: Option<Template>,
         /// Waits of this route, in place of the upstream's.
         timeouts: RouteTimeouts = true,
+        /// When its requests are tried again, in place of what the upstream says; `false`: never.
+        retries: Option<Toggle<RouteRetries>>,
         /// Protocols that clients may change to on a connection to the service (`Upgrade`); `false`: none. Without it:
         /// `websocket`.
         upgrades: Option<Toggle<OneOrMany<UpgradeToken>>>,
@@ -56,8 +58,10 @@ config_map! {
         idle: Option<Duration>,
         /// How long a stream may be silent on both sides, in place of `idle`: a WebSocket or another tunnel, events (SSE), gRPC.
         stream_idle: Option<Duration>,
-        /// From the first try to the head of the answer, over all tries.
+        /// From the request to the end of its answer, over all tries.
         total: Option<Duration>,
+        /// The header that tells a service how many milliseconds it has left, where that is limited.
+        header: Option<HeaderName>,
     }
 }
 
@@ -184,7 +188,7 @@ impl Route {
     }
 
     fn check_rewriting(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
-        let changes = ["strip_prefix", "add_prefix", "rewrite", "timeouts", "upgrades"];
+        let changes = ["strip_prefix", "add_prefix", "rewrite", "timeouts", "retries", "upgrades"];
         if !fields.has("upstream") && (fields.has("respond") || fields.has("redirect")) {
             let says =
                 |key: &&str| fields.has(key) && (*key != "timeouts" || self.timeouts != RouteTimeouts::NONE);
@@ -245,7 +249,8 @@ fn has_prefix(kind: &PathKind) -> bool {
 
 impl RouteTimeouts {
     /// No waits of its own.
-    const NONE: Self = Self { connect: None, response: None, idle: None, stream_idle: None, total: None };
+    const NONE: Self =
+        Self { connect: None, response: None, idle: None, stream_idle: None, total: None, header: None };
 
     fn check(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
         let times = [

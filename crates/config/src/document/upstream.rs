@@ -8,13 +8,17 @@ use super::refuse_zero;
 use crate::config_map;
 use crate::node::Node;
 use crate::problem::Problem;
-use crate::read::{Fields, OneOrMany, Read, Reader, Shape, Spanned, TextShape, Toggle, default_value};
+use crate::read::{
+    Fields, HeaderName, OneOrMany, Read, Reader, Shape, Spanned, TextShape, Toggle, default_value,
+};
 use crate::scalar::{EndpointUrl, HostPattern, Percent, ScalarProblem, host_pattern};
 mod balance;
 mod circuit_breaker;
 mod failures;
 mod health;
 mod outliers;
+
+mod retries;
 mod speech;
 mod tls;
 
@@ -23,6 +27,7 @@ pub use circuit_breaker::CircuitBreaker;
 pub use failures::TryEnd;
 pub use health::{CheckHost, CheckPath, ExpectedStatus, GrpcHealth, HealthCheck};
 pub use outliers::OutlierDetection;
+pub use retries::{Backoff, Retries, RouteRetries};
 pub use speech::{ProxyProtocolVersion, UpstreamProtocol};
 pub use tls::UpstreamTls;
 
@@ -52,6 +57,9 @@ config_map! {
         keepalive: Toggle<Keepalive> = true,
         /// How long is waited.
         timeouts: UpstreamTimeouts = true,
+        /// When a request is tried again; `false`: never. Without it, what could not be sent to one endpoint is sent to another, of which
+        /// two more are tried.
+        retries: Option<Toggle<Retries>>,
         /// How many connections may be open at once, over all endpoints. More requests answer 503.
         max_connections: Option<NonZeroU32>,
         /// Whether each endpoint is asked now and then if it can serve: how, or the path that is asked for.
@@ -102,8 +110,10 @@ config_map! {
         idle: Duration = "60s",
         /// How long a stream may be silent on both sides, in place of `idle`: a WebSocket or another tunnel, events (SSE), gRPC.
         stream_idle: Duration = "5m",
-        /// From the first try to the head of the answer, over all tries.
+        /// From the request to the end of its answer, over all tries.
         total: Option<Duration>,
+        /// The header that tells a service how many milliseconds it has left, where that is limited.
+        header: Option<HeaderName>,
     }
 }
 

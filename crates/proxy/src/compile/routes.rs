@@ -308,19 +308,21 @@ impl One<'_> {
         let name = self.upstream_name()?;
         // That the name exists was checked when the document was read.
         let number = *self.around.upstream_numbers.get(&name)?;
-        let base = match upstream {
-            UpstreamRef::Url(_) => maitred_upstream::Timeouts::default(),
-            UpstreamRef::Name(name) => {
-                let timeouts = &self.compiler.document.upstreams.entry(&name.value)?.value.timeouts;
-                maitred_upstream::Timeouts {
-                    connect: timeouts.connect,
-                    response: timeouts.response,
-                    idle: timeouts.idle,
-                    stream_idle: timeouts.stream_idle,
-                    total: timeouts.total,
-                }
-            }
+        let document = self.compiler.document;
+        let named = match upstream {
+            UpstreamRef::Url(_) => None,
+            UpstreamRef::Name(name) => Some(&document.upstreams.entry(&name.value)?.value),
         };
+        let base = named.map_or_else(maitred_upstream::Timeouts::default, |named| {
+            let timeouts = &named.timeouts;
+            maitred_upstream::Timeouts {
+                connect: timeouts.connect,
+                response: timeouts.response,
+                idle: timeouts.idle,
+                stream_idle: timeouts.stream_idle,
+                total: timeouts.total,
+            }
+        });
         let own = &written.timeouts;
         let timeouts = maitred_upstream::Timeouts {
             connect: own.connect.unwrap_or(base.connect),
@@ -329,8 +331,17 @@ impl One<'_> {
             stream_idle: own.stream_idle.unwrap_or(base.stream_idle),
             total: own.total.or(base.total),
         };
+        let deadline_header = own.header.as_ref().or(named.and_then(|named| named.timeouts.header.as_ref()));
+        let deadline_header = deadline_header.map(|name| name.0.as_str().into());
+        let most = document.limits.buffered_body.0;
+        let retries = super::retries::compile(
+            named.and_then(|named| named.retries.as_ref()),
+            written.retries.as_ref(),
+            most,
+        );
         let upgrades = written.upgrades().into_iter().map(Into::into).collect();
-        let settings = ForwardSettings { upstream: number, timeouts, upgrades };
+        let retries = Box::new(retries);
+        let settings = ForwardSettings { upstream: number, timeouts, deadline_header, retries, upgrades };
         if self.rewrites() {
             return Some(Arc::new(Action::Forward(settings, Some(self.rewrite()?))));
         }

@@ -45,7 +45,8 @@ pub(crate) async fn read_request(
         }
         if seen != Some(whole.bytes.len()) {
             seen = Some(whole.bytes.len());
-            timer.set(guard.wait(exchange.worker.clock.now(), whole.bytes.len() as u64));
+            let until = guard.wait(exchange.worker.clock.now(), whole.bytes.len() as u64);
+            timer.set(exchange.deadline.map_or(until, |end| until.min(end)));
         }
         timer.poll_fired(cx).map(|()| Err(Fault::client(408, "request_timeout", "Request timeout")))
     })

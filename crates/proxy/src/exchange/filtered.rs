@@ -61,6 +61,18 @@ impl Filtering {
         Ok((out, trailers))
     }
 
+    /// The same body from its beginning, where all of it is there.
+    pub(crate) fn again(&self) -> Option<Self> {
+        let is_there = self.is_over && self.fault.is_none();
+        let (out, trailers) = (self.out.clone(), self.trailers.clone());
+        is_there.then_some(Self { out, trailers, is_over: true, ..Self::default() })
+    }
+
+    /// Begins anew with a body that is there as a whole.
+    pub(crate) fn rewind(&mut self) {
+        self.sent = 0;
+    }
+
     /// How long it is, if that is known.
     pub(crate) fn length(&self) -> Option<u64> {
         self.is_over.then_some(self.out.len() as u64)
@@ -127,5 +139,60 @@ impl<S: BodySource> BodySource for Filtered<'_, S> {
 
     fn trailers(&self) -> Option<&Fields> {
         self.filtering.trailers.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// Nothing is asked of it: the body is there.
+    struct Unread;
+
+    impl BodySource for Unread {
+        fn poll_piece(&mut self, _cx: &mut Context<'_>) -> Poll<Result<Piece, Broken>> {
+            unreachable!("the body is there as a whole")
+        }
+
+        fn bytes(&self) -> &[u8] {
+            &[]
+        }
+
+        fn consume(&mut self, _n: usize) {}
+
+        fn trailers(&self) -> Option<&Fields> {
+            None
+        }
+    }
+
+    /// What is left of a body, and its trailers, taken in pieces of at most this size.
+    fn read(filtering: &mut Filtering, piece: usize) -> (Vec<u8>, Option<usize>) {
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut body = Filtered { filtering, source: Unread };
+        let mut got = Vec::new();
+        while let Poll::Ready(Ok(Piece::Bytes)) = body.poll_piece(&mut cx) {
+            let n = body.bytes().len().min(piece);
+            got.extend_from_slice(&body.bytes()[..n]);
+            body.consume(n);
+        }
+        (got, body.trailers().map(Fields::len))
+    }
+
+    #[test]
+    fn a_whole_body_is_read_as_often_as_it_is_sent() {
+        let mut trailers = Fields::default();
+        trailers.append_bytes(b"X-Sum", b"7");
+        let whole = WholeBody { bytes: b"hello, world".to_vec(), trailers: Some(trailers) };
+        let mut filtering = Filtering::of_whole(whole, Filters::default());
+        for piece in [5, 100, 1] {
+            assert_eq!(filtering.length(), Some(12));
+            assert_eq!(read(&mut filtering, piece), (b"hello, world".to_vec(), Some(1)));
+            let mut beside = filtering.again().unwrap();
+            assert_eq!(read(&mut beside, piece), (b"hello, world".to_vec(), Some(1)));
+            filtering.rewind();
+        }
+        assert!(Filtering::new(Filters::default()).again().is_none(), "it is still to come");
     }
 }

@@ -1,33 +1,34 @@
 //! The action of a route with an upstream: prepares the request, tries endpoints, and hands the answer on. Retries live
-//! here and nowhere else.
+//! here and nowhere else: what calls for one is decided in `again`.
 
 mod affinity;
+mod again;
 pub(crate) mod attempt;
+pub(crate) mod deadline;
 mod headers;
+mod hedge;
+mod kept;
 pub(crate) mod pump;
 pub(crate) mod tunnel;
+mod upload;
 
 use std::rc::Rc;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use maitred_grpc::{format_timeout, parse_timeout};
-use maitred_http::{BodyLength, Known, Method, RequestHead, ResponseHead};
+use maitred_http::{BodyLength, Known, RequestHead, ResponseHead};
 use maitred_policy::{Fault, RequestBody, Retry};
 use maitred_telemetry::UpstreamFailure;
-use maitred_upstream::{AcquireError, Call, CircuitOpen, Lease, LocalCluster, LocalEndpoint, TryResult};
+use maitred_upstream::{
+    AcquireError, Call, Choice, CircuitOpen, Lease, LocalCluster, LocalEndpoint, TryResult,
+};
 use smallvec::SmallVec;
 
 use self::attempt::{Attempt, Failed};
-use self::pump::{Pump, PumpError, PumpState, RateGuard};
-use super::filtered::{Filtered, Filtering};
+use self::upload::Upload;
 use super::{Body, Exchange};
 use crate::action::ForwardSettings;
 use crate::connection::Connection;
 use crate::local::Heads;
-
-/// How often a request that was never sent is tried, the first time counted.
-const MOST_ATTEMPTS: usize = 3;
 
 /// A service's answer whose head was read: the rest of it comes from here.
 pub(crate) struct Forwarded {
@@ -42,75 +43,48 @@ pub(crate) struct Forwarded {
     pub(crate) idle: Duration,
 }
 
-/// The request's body on its way to the service.
-pub(crate) struct Upload {
-    pub(crate) pump: Pump,
-    pub(crate) guard: RateGuard,
-    /// What goes in place of what the client sends.
-    changed: Option<Box<Filtering>>,
+/// A request on its way to its upstream, over all tries.
+struct Forwarding<'f, 'e> {
+    exchange: &'f mut Exchange<'e>,
+    settings: &'f ForwardSettings,
+    cluster: Rc<LocalCluster>,
+    upgrade: Option<Vec<u8>>,
+    upload: Upload,
+    choice: Choice<'e>,
+    tried: Tried,
 }
 
-impl Upload {
-    fn new(exchange: &Exchange<'_>, body: &mut RequestBody) -> Self {
-        let limits = &exchange.snapshot.shared.limits;
-        let filters = std::mem::take(&mut body.filters);
-        // What was read whole was within the limit, and may have become something else since.
-        let limit = exchange.facts.body_limit.filter(|_| body.whole.is_none());
-        let changed = match body.whole.take() {
-            Some(whole) => Some(Filtering::of_whole(*whole, filters)),
-            None if filters.is_empty() => None,
-            None => Some(Filtering::new(filters)),
-        };
-        Self {
-            pump: Pump { limit, ..Pump::default() },
-            guard: RateGuard::new(limits.body_rate, limits.body_grace),
-            changed: changed.map(Box::new),
-        }
-    }
+/// The endpoints that were tried.
+#[derive(Default)]
+struct Tried {
+    /// Those that are not to be tried again before all others were.
+    endpoints: SmallVec<[Rc<LocalEndpoint>; 3]>,
+    /// How often one was tried, but for connections that were found closed.
+    times: u32,
+    /// Whether two were tried at once.
+    has_hedged: bool,
+}
 
-    /// Its length, where the client announced this one.
-    fn length(&self, announced: BodyLength) -> BodyLength {
-        match &self.changed {
-            None => announced,
-            Some(filtering) => filtering.length().map_or(BodyLength::Unknown, BodyLength::Known),
-        }
-    }
+/// Where the next try goes.
+struct Turn {
+    endpoint: Rc<LocalEndpoint>,
+    /// Whether it needs a connection of its own.
+    fresh: bool,
+}
 
-    /// How many bytes of it came from the client since it began; those that were read whole before came earlier.
-    pub(crate) fn received(&self) -> u64 {
-        self.changed.as_ref().map_or(self.pump.moved, |filtering| filtering.taken)
-    }
+/// How a try ended.
+enum Ended {
+    /// With an answer, whose head is in `heads.response`.
+    Answered(Answer),
+    Failed(Failed),
+}
 
-    /// Moves what can be moved now.
-    pub(crate) fn poll_on(
-        &mut self,
-        cx: &mut Context<'_>,
-        connection: &mut Connection,
-        lease: &mut Lease,
-    ) -> Poll<Result<(), PumpError>> {
-        let (mut source, mut sink) = (connection.client.body(), lease.client().body());
-        match &mut self.changed {
-            None => self.pump.poll(cx, &mut source, &mut sink),
-            Some(filtering) => self.pump.poll(cx, &mut Filtered { filtering, source }, &mut sink),
-        }
-    }
-
-    /// The same while the answer is read: once that is there, it no longer matters what becomes of the request.
-    pub(crate) fn poll_beside_answer(
-        &mut self,
-        cx: &mut Context<'_>,
-        connection: &mut Connection,
-        lease: &mut Lease,
-    ) {
-        if !self.pump.is_over() && matches!(self.poll_on(cx, connection, lease), Poll::Ready(Err(_))) {
-            self.pump.state = PumpState::Abandoned;
-        }
-    }
-
-    /// What a filter could not take.
-    fn take_fault(&mut self) -> Option<Fault> {
-        self.changed.as_mut()?.fault.take()
-    }
+/// What comes behind the head of an answer.
+struct Answer {
+    lease: Lease,
+    call: Call,
+    length: BodyLength,
+    is_stream: bool,
 }
 
 /// Sends the request to the route's upstream and reads the head of the answer into `heads.response`.
@@ -123,107 +97,185 @@ pub(crate) async fn forward(
 ) -> Result<Body, Fault> {
     let cluster = Rc::clone(&exchange.snapshot.clusters[settings.upstream]);
     exchange.facts.upstream = Some(Rc::clone(&exchange.snapshot.names[settings.upstream]));
-    let mut now = exchange.worker.clock.now();
+    let now = exchange.worker.clock.now();
     exchange.record.upstream_started = Some(now);
-    exchange.deadline = deadline(exchange, settings, &mut heads.request);
+    exchange.deadline = deadline::of(exchange, settings, &heads.request);
+    if exchange.deadline.is_some_and(|end| end <= now) {
+        return Err(Fault::timeout("upstream_timeout"));
+    }
     headers::prepare(&mut heads.request, &exchange.facts);
     let upgrade = headers::upgrade(exchange, &settings.upgrades, &mut heads.request)?;
-
     if body.whole.is_some() {
         // It is here already.
         heads.request.fields.remove_known(Known::Expect);
     }
-    let mut upload = Upload::new(exchange, body);
-    let mut choice = affinity::choice(exchange, settings, &cluster, &heads.request, now);
-    let mut tried: SmallVec<[Rc<LocalEndpoint>; 3]> = SmallVec::new();
-    let mut again: Option<Rc<LocalEndpoint>> = None;
-    let mut failed: Option<Fault> = None;
-    loop {
-        // A connection that was found closed says nothing against its endpoint: a new one to it comes first.
-        let fresh = again.is_some();
-        let Some(endpoint) = again.take().or_else(|| cluster.next(&tried, &choice)) else {
-            return Err(failed.unwrap_or_else(|| no_endpoint(&cluster)));
-        };
-        let is_retry = exchange.record.attempts > 0;
-        if is_retry {
-            now = exchange.worker.clock.now();
+    let retries = &settings.retries;
+    if retries.budget.is_some() {
+        cluster.cluster().shared().retry_budget().count(now);
+    }
+    let is_kept = retries.buffer > 0 && retries.repeats_sent() && may_repeat(&heads.request);
+    let keep = if is_kept { retries.buffer } else { 0 };
+    let upload = Upload::new(exchange, body, keep);
+    let choice = affinity::choice(exchange, settings, &cluster, &heads.request, now);
+    let tried = Tried::default();
+    let forwarding = Forwarding { exchange, settings, cluster, upgrade, upload, choice, tried };
+    forwarding.run(now, connection, heads).await
+}
+
+impl Forwarding<'_, '_> {
+    /// Tries until an answer or a failure is to be passed on.
+    async fn run(
+        mut self,
+        mut now: Instant,
+        connection: &mut Connection,
+        heads: &mut Heads,
+    ) -> Result<Body, Fault> {
+        let (endpoint, _) = choose(&self.cluster, &mut self.tried, &self.choice, false)
+            .ok_or_else(|| no_endpoint(&self.cluster))?;
+        let mut turn = Turn { endpoint, fresh: false };
+        // What the client gets if there is no other try after all.
+        let mut last: Option<Ended> = None;
+        loop {
+            let call = match begin(&self.cluster, &turn.endpoint, now) {
+                Ok(call) => call,
+                Err(open) => {
+                    let fault = || Ended::Failed(circuit_open(&self.cluster, open).into());
+                    let ended = last.unwrap_or_else(fault);
+                    return self.pass_on(ended, heads);
+                }
+            };
+            if let Some(ended) = last.take() {
+                self.start_over(ended, heads, now);
+            }
+            self.record(&turn.endpoint);
+            let ended = match self.settings.retries.hedge_after {
+                Some(after) => Box::pin(self.race(&mut turn, call, now, after, connection, heads)).await,
+                None => self.attempt(&turn, call, now, connection, heads).await,
+            };
+            if self.is_good(&ended, &heads.response) {
+                return self.pass_on(ended, heads);
+            }
+            match Box::pin(self.again(&ended, &turn, connection, heads)).await {
+                None => return self.pass_on(ended, heads),
+                Some(next) => (turn, last) = (next, Some(ended)),
+            }
+            now = self.exchange.worker.clock.now();
         }
-        let permit = match cluster.permit(now) {
-            Ok(permit) => permit,
-            // What failed before it tells more than that the circuit is open by now.
-            Err(open) => return Err(failed.unwrap_or_else(|| circuit_open(&cluster, open))),
-        };
-        exchange.record.attempts += 1;
-        if is_retry {
-            cluster.counts().retries.inc();
-        }
-        exchange.record.endpoint = Some(Rc::clone(&endpoint));
-        let mut call = Call::begin(&cluster, &endpoint, permit, now);
+    }
+
+    /// One try.
+    async fn attempt(
+        &mut self,
+        turn: &Turn,
+        call: Call,
+        now: Instant,
+        connection: &mut Connection,
+        heads: &mut Heads,
+    ) -> Ended {
         let mut attempt = Attempt {
-            exchange: &*exchange,
-            cluster: &cluster,
-            settings,
-            upgrade: upgrade.as_deref(),
-            upload: &mut upload,
+            exchange: &*self.exchange,
+            cluster: &self.cluster,
+            settings: self.settings,
+            upgrade: self.upgrade.as_deref(),
+            upload: &mut self.upload,
             now,
         };
-        let answered = attempt.run(&endpoint, fresh, connection, heads).await;
+        let result = attempt.run(&turn.endpoint, turn.fresh, connection, heads).await;
         let asked = attempt.now;
-        let Failed { fault, result } = match answered {
-            Ok((lease, length)) => {
-                call.heard(asked, || exchange.worker.clock.now());
-                affinity::stick(exchange, &cluster, &endpoint, choice.cookie, &mut heads.response);
-                let (status, is_stream) = (heads.response.status, is_stream(&heads.response));
-                if is_stream || status >= 400 || call.is_trial() {
-                    call.tell(TryResult::Status(status), exchange.worker.clock.now());
-                }
-                let timeouts = settings.timeouts;
-                let idle = if is_stream { timeouts.stream_idle } else { timeouts.idle };
-                let forwarded = Forwarded { lease, call, cluster, length, upload, timeouts, idle };
-                let body = Box::new(forwarded);
-                return Ok(if status == 101 { Body::Tunnel(body) } else { Body::Stream(body) });
-            }
-            Err(failed) => failed,
+        ended(self.exchange, (call, asked), result, &heads.response)
+    }
+
+    /// Whether it is an answer that nobody would try again for.
+    fn is_good(&self, ended: &Ended, response: &ResponseHead) -> bool {
+        let is_listed = || self.settings.retries.on.has(TryResult::Status(response.status));
+        matches!(ended, Ended::Answered(_)) && !is_listed()
+    }
+
+    /// Notes a try for the access log.
+    fn record(&mut self, endpoint: &Rc<LocalEndpoint>) {
+        let record = &mut self.exchange.record;
+        record.attempts += 1;
+        record.endpoint = Some(Rc::clone(endpoint));
+        if record.attempts > 1 {
+            self.cluster.counts().retries.inc();
+        }
+    }
+
+    /// What the exchange goes on with.
+    fn pass_on(mut self, ended: Ended, heads: &mut Heads) -> Result<Body, Fault> {
+        let Answer { lease, call, length, is_stream } = match ended {
+            Ended::Answered(answer) => answer,
+            Ended::Failed(failed) => return Err(failed.fault),
         };
-        if let Some(result) = result {
-            call.tell(result, exchange.worker.clock.now());
+        self.upload.settle();
+        if let Some(endpoint) = &self.exchange.record.endpoint {
+            let shown = self.choice.cookie;
+            affinity::stick(self.exchange, &self.cluster, endpoint, shown, &mut heads.response);
         }
-        drop(call);
-        if !may_try_again(&fault, heads.request.method, &upload) {
-            return Err(fault);
-        }
-        if fault.retry_allowed() == Retry::IfReused && !fresh {
-            again = Some(Rc::clone(&endpoint));
-        } else {
-            tried.push(endpoint);
-            if tried.len() >= MOST_ATTEMPTS {
-                return Err(fault);
-            }
-        }
-        tracing::debug!(upstream = %cluster.cluster().settings().name, "trying again: {fault}");
-        failed = Some(fault);
-        now = exchange.worker.clock.now();
-        choice.now = now;
-        // Nothing of the body was taken from the client: it begins anew.
-        upload.pump.state = PumpState::default();
+        let timeouts = self.settings.timeouts;
+        let idle = if is_stream { timeouts.stream_idle } else { timeouts.idle };
+        let (cluster, upload) = (self.cluster, self.upload);
+        let body = Box::new(Forwarded { lease, call, cluster, length, upload, timeouts, idle });
+        Ok(if heads.response.status == 101 { Body::Tunnel(body) } else { Body::Stream(body) })
     }
 }
 
-/// When the exchange must be over: the route's limit, or the deadline of a call of gRPC, whichever comes first. The service is
-/// told what is left of it.
-fn deadline(
-    exchange: &Exchange<'_>,
-    settings: &ForwardSettings,
-    request: &mut RequestHead,
-) -> Option<Instant> {
-    let mut total = settings.timeouts.total;
-    if let Some(wanted) = request.fields.known(Known::GrpcTimeout).and_then(parse_timeout) {
-        total = Some(total.map_or(wanted, |total| total.min(wanted)));
-        let spent = exchange.worker.clock.now().saturating_duration_since(exchange.started);
-        let left = total.unwrap_or(wanted).saturating_sub(spent);
-        request.fields.set_known(Known::GrpcTimeout, format_timeout(left).as_bytes());
+/// The endpoint whose turn it is, and whether it was not tried yet. Where all were, those before the last one begin anew if
+/// they are to be tried `again`.
+fn choose(
+    cluster: &LocalCluster,
+    tried: &mut Tried,
+    choice: &Choice<'_>,
+    again: bool,
+) -> Option<(Rc<LocalEndpoint>, bool)> {
+    let before = tried.endpoints.len();
+    loop {
+        let kept = tried.endpoints.len();
+        if let Some(endpoint) = cluster.next(&tried.endpoints, choice) {
+            return Some((endpoint, kept == before));
+        }
+        match kept {
+            0 => return None,
+            _ if !again => return None,
+            1 => tried.endpoints.clear(),
+            _ => drop(tried.endpoints.drain(..kept - 1)),
+        }
     }
-    total.and_then(|total| exchange.started.checked_add(total))
+}
+
+/// Begins a try, if the upstream may be tried.
+fn begin(
+    cluster: &Rc<LocalCluster>,
+    endpoint: &Rc<LocalEndpoint>,
+    now: Instant,
+) -> Result<Call, CircuitOpen> {
+    let permit = cluster.permit(now)?;
+    Ok(Call::begin(cluster, endpoint, permit, now))
+}
+
+/// Tells how a try ended, as far as that is known when its answer begins.
+fn ended(
+    exchange: &Exchange<'_>,
+    (mut call, asked): (Call, Instant),
+    result: Result<(Lease, BodyLength), Failed>,
+    response: &ResponseHead,
+) -> Ended {
+    match result {
+        Ok((lease, length)) => {
+            call.heard(asked, || exchange.worker.clock.now());
+            let is_stream = is_stream(response);
+            if is_stream || response.status >= 400 || call.is_trial() {
+                call.tell(TryResult::Status(response.status), exchange.worker.clock.now());
+            }
+            Ended::Answered(Answer { lease, call, length, is_stream })
+        }
+        Err(failed) => {
+            if let Some(result) = failed.result {
+                call.tell(result, exchange.worker.clock.now());
+            }
+            Ended::Failed(failed)
+        }
+    }
 }
 
 /// Whether an answer goes on for as long as somebody has something to say: events (SSE), gRPC, another protocol.
@@ -233,14 +285,11 @@ fn is_stream(response: &ResponseHead) -> bool {
     response.status == 101 || begins(b"text/event-stream") || begins(b"application/grpc")
 }
 
-/// Only what cannot have had an effect is sent twice, and only while its body is still whole here.
-fn may_try_again(fault: &Fault, method: Method, upload: &Upload) -> bool {
-    upload.pump.moved == 0
-        && match fault.retry_allowed() {
-            Retry::Safe => true,
-            Retry::IfReused => method.is_idempotent(),
-            Retry::Never => false,
-        }
+/// Whether a request may be sent twice: what it does is the same then, by its method or because the service sees to it by a key
+/// (draft-ietf-httpapi-idempotency-key-header).
+fn may_repeat(request: &RequestHead) -> bool {
+    let has_key = || request.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case(b"Idempotency-Key"));
+    request.method.is_idempotent() || has_key()
 }
 
 fn no_endpoint(cluster: &LocalCluster) -> Fault {

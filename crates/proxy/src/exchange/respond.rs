@@ -265,6 +265,7 @@ async fn switch(
     let protocol = head.fields.known(Known::Upgrade).unwrap_or_default();
     connection.client.switch(&head.fields, protocol);
     let until = exchange.worker.clock.now() + exchange.snapshot.shared.limits.body_grace;
+    let until = exchange.deadline.map_or(until, |end| until.min(end));
     if let Err(error) = connection.flush(until).await {
         client_gone(exchange, &error);
         return Sent::Broken;

@@ -110,6 +110,7 @@ fn upstreams_and_listeners_are_told() {
     upstream.at(1).connections.add(2);
     upstream.at(0).connections.dec();
     upstream.at(0).failures(UpstreamFailure::Timeout).inc();
+    upstream.at(1).hedges.inc();
     let listener = metrics.listener("web \"x\"");
     listener.at(1).accepted.add(9);
     listener.at(1).refused(ConnectionRefusal::ClientLimit).inc();
@@ -118,6 +119,8 @@ fn upstreams_and_listeners_are_told() {
         r#"maitred_upstream_connections{upstream="orders"} 2"#,
         r#"maitred_upstream_failures_total{upstream="orders",kind="timeout"} 1"#,
         r#"maitred_upstream_retries_total{upstream="orders"} 0"#,
+        r#"maitred_upstream_retries_refused_total{upstream="orders"} 0"#,
+        r#"maitred_upstream_hedges_total{upstream="orders"} 1"#,
         r#"maitred_connections{listener="web \"x\""} 0"#,
         r#"maitred_connections_accepted_total{listener="web \"x\""} 9"#,
         r#"maitred_connections_refused_total{listener="web \"x\"",reason="client_limit"} 1"#,

@@ -14,6 +14,7 @@ use super::head_end::HeadEnd;
 use super::reader::Reader;
 use super::request::{RequestFraming, check_first_line, parse_request};
 use super::writer::{Outgoing, Writer, outgoing};
+use crate::buffer::SMALL;
 use crate::error::{Broken, Refusal};
 use crate::limits::Limits;
 use crate::preface::{PREFACE, Preface};
@@ -228,6 +229,19 @@ impl Server {
         self.reader.consume(bytes.len());
         self.reader.release();
         bytes
+    }
+
+    /// Waits until the client has ended its side of the connection, or broken it. What it sends meanwhile is read as far as there is
+    /// room, and kept: what stands behind that shows later.
+    pub fn poll_end<S: AsyncRead + Unpin>(&mut self, cx: &mut Context<'_>, io: &mut S) -> Poll<Broken> {
+        while self.reader.make_room(SMALL) {
+            match ready!(self.reader.poll_fill(cx, io)) {
+                Ok(0) => return Poll::Ready(Broken::Truncated),
+                Ok(_) => {}
+                Err(error) => return Poll::Ready(Broken::Io(error)),
+            }
+        }
+        Poll::Pending
     }
 
     /// Sends all that is held back.

@@ -75,9 +75,9 @@ mistakes! {
     upstream_empty: with("upstreams: { a: {}, b: { endpoints: [] }, c: { endpoints: [{ weight: 1 }] } }");
     upstream_schemes: with("upstreams: { a: https://a, b: grpc://b:1, c: 'srv:_http._tcp.c', d: ftp://d, e: localhost:80 }");
     upstream_settings: with("upstreams: { a: { endpoints: http://a, balance: fastest, host: '*.a', keepalive: { idle: 0 }, timeouts: { connect: 0s, response: 10, stream_idle: 0s } } }");
-    upstream_later_parts: with("upstreams: { a: { endpoints: http://a, retries: 3 } }");
     upstream_balance: with("upstreams: { a: { endpoints: http://a, balance: ring_hash }, b: { endpoints: http://b, balance: { maglev: client.ip, sticky: srv } }, c: { endpoints: [{ url: http://c, backup: true }], balance: { ring_hash: user }, slow_start: 0s, panic_threshold: 20 }, d: { endpoints: http://d, slow_start: 30s, balance: { sticky: { cookie: 'a b', secret: '${TOKEN}', max_age: 0s } } } }\npolicies: { x: [a, b, c, d] }");
     upstream_circuit_breaker: with("upstreams: { a: { endpoints: http://a, circuit_breaker: { failures: false, successes: 501, open_for: 0s, window: 1ms } }, b: { endpoints: http://b, circuit_breaker: { error_rate: 0%, slow_rate: 50% } }, c: { endpoints: http://c, circuit_breaker: { min_calls: 0 } }, d: { endpoints: http://d, circuit_breaker: { failures: 0, failure_on: [6xx] } }, e: { endpoints: http://e, circuit_breaker: { min_calls: 5 } } }\npolicies: { x: [a, b, c, d, e] }");
+    upstream_retries: with("upstreams: { a: { endpoints: http://a, retries: { attempts: 0, retry_on: [error, 6xx], backoff: { base: 5s }, budget: 20, buffer: 64 } }, b: { endpoints: http://b, retries: { retry_on: 1xx, hedge_after: 0s, backoff: { max: 0s } } }, c: { endpoints: http://c, retries: { retry_on: [], times: 3 } }, d: { endpoints: http://d, retries: { attempts: 1, hedge_after: 1s } } }\npolicies: { x: [a, b, c, d] }");
     upstream_of_mixed_schemes: with("upstreams: { a: [http://a, https://a], b: [grpc://b, h2c://b], c: ['unix:c', grpcs://c] }\npolicies: { x: [a, b, c] }");
     upstream_tls_in_the_clear: with("upstreams: { a: { endpoints: http://a, tls: true }, b: { endpoints: grpc://b, tls: { ca: b.pem } }, c: { endpoints: https://c, tls: false } }\npolicies: { x: [a, b, c] }");
     upstream_tls: with("upstreams: { a: { endpoints: https://a, tls: { cert: a.pem, verify: false, ca: ca.pem } }, b: { endpoints: https://b, tls: { key: b.key, server_name: '*.b', insecure: true } } }\npolicies: { x: [a, b] }");
@@ -102,7 +102,8 @@ mistakes! {
     route_rewriting: route("{ upstream: users, match: /a, strip_prefix: true, rewrite: '/{path.id', add_prefix: v2 }");
     route_rewriting_twice: route("{ upstream: users, match: /a/*, strip_prefix: true, rewrite: /b }");
     route_upgrades: route("{ upstream: users, upgrades: [websocket, h2c, 'a b'] }");
-    route_rewriting_without_upstream: route("{ respond: OK, match: /a/*, strip_prefix: /a, timeouts: { response: 1s }, upgrades: websocket }");
+    route_rewriting_without_upstream: route("{ respond: OK, match: /a/*, strip_prefix: /a, timeouts: { response: 1s }, retries: true, upgrades: websocket }");
+    route_retries: route("{ upstream: users, retries: { attempts: none, retry_on: 103, backoff: { base: 3s }, hedge_after: 0s } }");
     route_respond: route("{ match: /a, respond: { text: a, json: {}, status: 204, headers: { 'a:': b } } }");
     route_respond_status: problems("maitred: 1\nroutes: { a: { respond: { status: 700 } }, b: { respond: { status: 101 } }, c: { respond: { json: { a: .inf } } } }");
     route_redirect: problems("maitred: 1\nroutes: { a: { redirect: new }, b: { redirect: { to: /a, status: 300 } }, c: { redirect: {} } }");

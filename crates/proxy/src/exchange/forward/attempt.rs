@@ -1,18 +1,21 @@
 //! One try at one endpoint: a connection, the request, and the head of the answer. The request's body flows meanwhile, and
 //! interim answers go to the client as they come.
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use maitred_http::{BodyLength, Known, ResponseHead};
+use maitred_net::Timer;
 use maitred_policy::{Fault, Retry};
 use maitred_telemetry::UpstreamFailure;
 use maitred_upstream::{AcquireError, Lease, LocalCluster, LocalEndpoint, TryResult};
 use maitred_wire::Broken;
 
 use super::pump::{PumpError, PumpState};
-use super::{Upload, acquire_fault, headers};
+use super::upload::Upload;
+use super::{acquire_fault, deadline, headers};
 use crate::action::ForwardSettings;
 use crate::connection::Connection;
 use crate::exchange::Exchange;
@@ -26,6 +29,60 @@ pub(super) struct Attempt<'a> {
     pub(super) upload: &'a mut Upload,
     /// When it began; then, when a connection was there; then, when the last of the request was sent.
     pub(super) now: Instant,
+}
+
+/// The client, as far as a try has to do with it.
+pub(super) trait Client {
+    /// For the waits of this try.
+    fn timer(&self) -> &Timer;
+
+    /// Both ends of its connection.
+    fn ends(&mut self) -> Option<(SocketAddr, SocketAddr)>;
+
+    /// Moves the request's body.
+    fn poll_upload(
+        &mut self,
+        cx: &mut Context<'_>,
+        upload: &mut Upload,
+        lease: &mut Lease,
+    ) -> Poll<Result<(), PumpError>>;
+
+    /// Waits until it has given up.
+    fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<Broken>;
+
+    /// Passes an interim answer on, which it has to take until then.
+    async fn inform(&mut self, interim: &ResponseHead, until: Instant) -> Result<(), Broken>;
+}
+
+impl Client for Connection {
+    #[inline]
+    fn timer(&self) -> &Timer {
+        &self.timer
+    }
+
+    fn ends(&mut self) -> Option<(SocketAddr, SocketAddr)> {
+        Connection::ends(self)
+    }
+
+    #[inline]
+    fn poll_upload(
+        &mut self,
+        cx: &mut Context<'_>,
+        upload: &mut Upload,
+        lease: &mut Lease,
+    ) -> Poll<Result<(), PumpError>> {
+        upload.poll_on(cx, self, lease)
+    }
+
+    #[inline]
+    fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<Broken> {
+        self.client.poll_reset(cx)
+    }
+
+    async fn inform(&mut self, interim: &ResponseHead, until: Instant) -> Result<(), Broken> {
+        self.client.inform(interim);
+        self.flush(until).await
+    }
 }
 
 /// A try without an answer.
@@ -57,18 +114,19 @@ impl Attempt<'_> {
         &mut self,
         endpoint: &Rc<LocalEndpoint>,
         fresh: bool,
-        connection: &mut Connection,
+        client: &mut impl Client,
         heads: &mut Heads,
     ) -> Result<(Lease, BodyLength), Failed> {
-        let mut lease = self.acquire(endpoint, fresh, connection).await?;
+        let mut lease = self.acquire(endpoint, fresh, client).await?;
         headers::set_host(&mut heads.request, self.cluster, endpoint);
+        deadline::tell(self.exchange, self.settings, &mut heads.request, self.now);
         let length = self.upload.length(self.exchange.announced.length);
         if let Err(no_upgrade) = lease.client().request(&heads.request, length, self.upgrade) {
             return Err(Fault::bad_gateway("upstream_upgrade").source(no_upgrade).into());
         }
         loop {
             heads.response.clear();
-            let waited = self.await_head(&mut lease, connection, heads).await;
+            let waited = self.await_head(&mut lease, client, heads).await;
             let length = match waited {
                 Waited::Head(length) => length,
                 failed => return Err(self.fault(failed, &mut lease)),
@@ -80,7 +138,7 @@ impl Attempt<'_> {
                         maitred_wire::Refusal::Bad("the service changed to a protocol that nobody asked for");
                     return Err(self.fault(Waited::Service(unasked.into()), &mut lease));
                 }
-                100..=199 => self.relay_interim(connection, heads).await?,
+                100..=199 => self.relay_interim(client, heads).await?,
                 _ => {
                     headers::render(&mut heads.response, &heads.request, &self.exchange.facts, endpoint);
                     return Ok((lease, length));
@@ -99,20 +157,20 @@ impl Attempt<'_> {
         &mut self,
         endpoint: &Rc<LocalEndpoint>,
         fresh: bool,
-        connection: &mut Connection,
+        client: &mut impl Client,
     ) -> Result<Lease, Failed> {
         if !fresh && let Some(lease) = self.cluster.take_idle(endpoint, self.now) {
             return Ok(lease);
         }
-        connection.timer.set(self.cap(self.now + self.settings.timeouts.connect));
+        client.timer().set(self.cap(self.now + self.settings.timeouts.connect));
         let told = self.cluster.cluster().settings().proxy_protocol;
-        let ends = told.and_then(|_| connection.ends());
+        let ends = told.and_then(|_| client.ends());
         let mut opening = std::pin::pin!(self.cluster.open(endpoint, ends, self.now));
         let opened = std::future::poll_fn(|cx| {
             if let Poll::Ready(opened) = opening.as_mut().poll(cx) {
                 return Poll::Ready(Some(opened));
             }
-            connection.timer.poll_fired(cx).map(|()| None)
+            client.timer().poll_fired(cx).map(|()| None)
         })
         .await;
         self.now = self.exchange.worker.clock.now();
@@ -133,18 +191,13 @@ impl Attempt<'_> {
     }
 
     /// Sends the request and waits for the next head.
-    async fn await_head(
-        &mut self,
-        lease: &mut Lease,
-        connection: &mut Connection,
-        heads: &mut Heads,
-    ) -> Waited {
+    async fn await_head(&mut self, lease: &mut Lease, client: &mut impl Client, heads: &mut Heads) -> Waited {
         let mut seen = None;
         std::future::poll_fn(|cx| {
-            if let Poll::Ready(ended) = self.poll_upload(cx, lease, connection) {
+            if let Poll::Ready(ended) = self.poll_upload(cx, lease, client) {
                 return Poll::Ready(ended);
             }
-            if let Poll::Ready(gone) = connection.client.poll_reset(cx) {
+            if let Poll::Ready(gone) = client.poll_reset(cx) {
                 return Poll::Ready(Waited::Client(gone));
             }
             let limits = &self.exchange.snapshot.shared.limits;
@@ -159,9 +212,9 @@ impl Attempt<'_> {
                 let now = if seen.is_none() { self.now } else { self.exchange.worker.clock.now() };
                 seen = progress;
                 self.now = now;
-                connection.timer.set(self.deadline(now));
+                client.timer().set(self.deadline(now));
             }
-            connection.timer.poll_fired(cx).map(|()| Waited::TimedOut)
+            client.timer().poll_fired(cx).map(|()| Waited::TimedOut)
         })
         .await
     }
@@ -171,9 +224,9 @@ impl Attempt<'_> {
         &mut self,
         cx: &mut Context<'_>,
         lease: &mut Lease,
-        connection: &mut Connection,
+        client: &mut impl Client,
     ) -> Poll<Waited> {
-        match self.upload.poll_on(cx, connection, lease) {
+        match client.poll_upload(cx, self.upload, lease) {
             Poll::Pending | Poll::Ready(Ok(())) => Poll::Pending,
             // The service may have answered before it stopped reading: its answer counts.
             Poll::Ready(Err(PumpError::Sink(_))) => {
@@ -208,10 +261,10 @@ impl Attempt<'_> {
         self.exchange.deadline.map_or(at, |end| at.min(end))
     }
 
-    async fn relay_interim(&self, connection: &mut Connection, heads: &Heads) -> Result<(), Fault> {
-        connection.client.inform(&heads.response);
+    async fn relay_interim(&self, client: &mut impl Client, heads: &Heads) -> Result<(), Fault> {
         let until = self.exchange.worker.clock.now() + self.exchange.snapshot.shared.limits.body_grace;
-        connection.flush(until).await.map_err(|error| Fault::client(499, "client_closed", "").source(error))
+        let told = client.inform(&heads.response, self.cap(until)).await;
+        told.map_err(|error| Fault::client(499, "client_closed", "").source(error))
     }
 
     fn fault(&mut self, waited: Waited, lease: &mut Lease) -> Failed {

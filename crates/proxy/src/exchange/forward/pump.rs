@@ -114,6 +114,11 @@ impl RateGuard {
         Self { rate, grace, waited: Duration::ZERO, since: None }
     }
 
+    /// The same rate for another body.
+    pub(crate) fn anew(&self) -> Self {
+        Self::new(self.rate, self.grace)
+    }
+
     /// The waiting goes on, or begins, at `now`, after `moved` bytes: until when it may.
     pub(crate) fn wait(&mut self, now: Instant, moved: u64) -> Instant {
         self.resume(now);

@@ -1,0 +1,91 @@
+//! How much of an upstream's requests may be tried again: retries must not become the larger part of what a service in trouble gets.
+//! A share of the requests of the last ten seconds, and beside it three for each second, so that seldom requests are tried again too.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+/// Seconds that count.
+const SECONDS: usize = 10;
+/// Retries that need no share: three for each of these seconds.
+const FREE: u128 = 3 * SECONDS as u128;
+
+/// The budget of one upstream, exact for the process: never more retries than it allows, and where threads ask at the same
+/// moment perhaps one less.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct RetryBudgetShared {
+    /// The first second.
+    start: OnceLock<Instant>,
+    requests: Window,
+    retries: Window,
+}
+
+impl RetryBudgetShared {
+    /// Counts a request at `now`.
+    pub fn count(&self, now: Instant) {
+        self.requests.add(self.second(now));
+    }
+
+    /// Takes leave for a retry at `now`, where such a share of the requests, in millionths, may be tried again. What was taken counts,
+    /// whether the retry is made or not.
+    pub fn take(&self, now: Instant, share: u32) -> bool {
+        let second = self.second(now);
+        // First taken, then looked at: two threads at once may both find too many, but never both too few.
+        self.retries.add(second);
+        let shared = u128::from(self.requests.sum(second)) * u128::from(share) / 1_000_000;
+        if u128::from(self.retries.sum(second)) <= shared + FREE {
+            return true;
+        }
+        self.retries.take_back(second);
+        false
+    }
+
+    fn second(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(*self.start.get_or_init(|| now)).as_secs()
+    }
+}
+
+/// A count for each of the last seconds. A slot has the second that it counts in its upper half, and the count in its lower
+/// one, so that both change at once.
+#[derive(Debug, Default)]
+struct Window([AtomicU64; SECONDS]);
+
+const COUNT: u64 = u32::MAX as u64;
+
+impl Window {
+    /// Counts one more in this second. After 2^32 in one second it counts no further.
+    fn add(&self, second: u64) {
+        let more = |slot: u64| {
+            if slot >> 32 == second & COUNT {
+                (slot & COUNT < COUNT).then(|| slot + 1)
+            } else {
+                Some((second << 32) | 1)
+            }
+        };
+        let _ = self.slot(second).fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+    }
+
+    /// Counts one less, unless the second is over and counted no more.
+    fn take_back(&self, second: u64) {
+        let less = |slot: u64| (slot >> 32 == second & COUNT && slot & COUNT > 0).then(|| slot - 1);
+        let _ = self.slot(second).fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
+
+    /// How many there were in this second and those before it that count.
+    fn sum(&self, second: u64) -> u64 {
+        let count = |slot: &AtomicU64| {
+            let slot = slot.load(Ordering::Relaxed);
+            let age = (second & COUNT).wrapping_sub(slot >> 32) & COUNT;
+            if age < SECONDS as u64 { slot & COUNT } else { 0 }
+        };
+        self.0.iter().map(count).sum()
+    }
+
+    fn slot(&self, second: u64) -> &AtomicU64 {
+        &self.0[usize::try_from(second % SECONDS as u64).unwrap_or(0)]
+    }
+}
+
+#[cfg(test)]
+mod tests;
