@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use maitred_control::{Operation, Order, Serving, Source, StartError, Stopped, orders_from_signals};
 use maitred_http::Scheme;
 use maitred_net::ListenAddress;
-use maitred_proxy::{Clock, Gateway, GatewayOptions};
+use maitred_proxy::{Clock, Gateway, GatewayOptions, OverloadShared};
 use maitred_telemetry::{LevelFilter, Log, LogFormat, LogOptions, Metrics};
 use maitred_upstream::{Addresses, DnsResolver, Resolve, ResolveError, Resolving, Services};
 use tokio::runtime::{LocalOptions, LocalRuntime};
@@ -68,6 +68,7 @@ pub(crate) async fn operate(
         resolver: resolver(),
         access_log_dropped: Arc::clone(&metrics.events().access_log_dropped),
         panics: Arc::clone(&metrics.events().panics),
+        overload: Arc::new(OverloadShared::new(workers)),
     };
     let catalog = maitred_policies::catalog();
     Operation { source, catalog: &catalog, metrics: Arc::clone(metrics), gateway, log }

@@ -23,6 +23,7 @@ mod effective;
 mod limits;
 mod listener;
 mod matching;
+mod overload;
 mod policies;
 mod route;
 mod telemetry;
@@ -41,6 +42,7 @@ pub use listener::{
     ListenerRedirect, ListenerTls, PathHandling, Protocol, RedirectTarget, TlsVersion,
 };
 pub use matching::Match;
+pub use overload::{MemoryBound, Overload};
 pub use policies::{NoPolicies, PolicyEntry, PolicyMap, PolicyShapes};
 pub use route::{PathPrefix, Route, RouteTimeouts, StripPrefix, UpstreamRef};
 pub use telemetry::{AccessLog, AccessLogFormat, Log, LogLevel, LogTarget, Metrics, Telemetry};

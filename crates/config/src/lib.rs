@@ -23,10 +23,11 @@ pub use document::{
     CheckHost, CheckPath, CircuitBreaker, ClientAuth, Condition, CookieName, Document, EffectivePolicy,
     Endpoint, ErrorBodies, ExpectedStatus, GrpcHealth, HealthCheck, HostSent, JsonTemplate, Keepalive, Layer,
     Limits, Listener, ListenerProxyProtocol, ListenerRedirect, ListenerTls, Loaded, Log, LogLevel, LogTarget,
-    Match, Metrics, NoPolicies, OutlierDetection, PathHandling, PathPrefix, Place, PolicyEntry, PolicyMap,
-    PolicyShapes, Protocol, ProxyProtocolVersion, Redirect, RedirectStatus, RedirectTarget, Respond, Retries,
-    Route, RouteRetries, RouteTimeouts, Sticky, StripPrefix, Telemetry, TextMatch, TlsVersion, TryEnd,
-    Upstream, UpstreamProtocol, UpstreamRef, UpstreamTimeouts, UpstreamTls, Version, load,
+    Match, MemoryBound, Metrics, NoPolicies, OutlierDetection, Overload, PathHandling, PathPrefix, Place,
+    PolicyEntry, PolicyMap, PolicyShapes, Protocol, ProxyProtocolVersion, Redirect, RedirectStatus,
+    RedirectTarget, Respond, Retries, Route, RouteRetries, RouteTimeouts, Sticky, StripPrefix, Telemetry,
+    TextMatch, TlsVersion, TryEnd, Upstream, UpstreamProtocol, UpstreamRef, UpstreamTimeouts, UpstreamTls,
+    Version, load,
 };
 pub use expand::{expand, long_form};
 pub use files::{

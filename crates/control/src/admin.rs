@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use maitred_config::{Document, Toggle, Tree, scalar::ListenAddress};
-use maitred_proxy::{Clock, Snapshot};
+use maitred_proxy::{Clock, OverloadShared, Snapshot};
 use maitred_telemetry::Metrics;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -63,10 +63,15 @@ pub(crate) enum PreparedAdmin {
 
 impl AdminListener {
     /// A listener that is not open yet.
-    pub(crate) fn new(metrics: Arc<Metrics>, life: watch::Receiver<Life>) -> Self {
+    pub(crate) fn new(
+        metrics: Arc<Metrics>,
+        life: watch::Receiver<Life>,
+        overload: Arc<OverloadShared>,
+    ) -> Self {
         let (settings, read) = watch::channel(Arc::default());
         let (shown, serving) = watch::channel(None);
-        Self { pages: Pages { life, metrics, settings: read, serving }, settings, shown, open: None }
+        let pages = Pages { life, metrics, overload, settings: read, serving };
+        Self { pages, settings, shown, open: None }
     }
 
     /// Where it listens: `127.0.0.1:9180`, or `unix:/path`; nothing while it is closed.

@@ -9,7 +9,9 @@ use std::time::{Duration, SystemTime};
 use maitred_config::Loaded;
 use maitred_policy::Catalog;
 use maitred_proxy::{Gateway, GatewayOptions, Snapshot};
-use maitred_telemetry::{CertificateExpiry, CheckTotals, EndpointGauges, Log, Metrics, UpstreamHealth};
+use maitred_telemetry::{
+    CertificateExpiry, CheckTotals, EndpointGauges, Log, Measured, Metrics, UpstreamHealth,
+};
 use maitred_upstream::{ClusterStatus, EndpointStatus, Health};
 use tokio::sync::{mpsc, watch};
 
@@ -17,6 +19,7 @@ use crate::acme::{self, Accounts};
 use crate::admin::AdminListener;
 use crate::life::{Life, Stage};
 use crate::orders::{Order, Orders};
+use crate::overload::OverloadWatch;
 use crate::reload::{Cause, Reloader, Serving, Workshop};
 use crate::report::log_problems;
 use crate::source::Source;
@@ -125,7 +128,9 @@ impl Operation<'_> {
         workshop.change_level(&document);
         log_problems(&loaded);
         let watch: Option<Watch> = workshop.watch(&loaded.tree.watched);
-        let mut admin = AdminListener::new(Arc::clone(&workshop.metrics), life);
+        let overload = Arc::clone(&options.overload);
+        workshop.metrics.measure(&[], &(Arc::clone(&overload) as Arc<dyn Measured>));
+        let mut admin = AdminListener::new(Arc::clone(&workshop.metrics), life, Arc::clone(&overload));
         let prepared = admin.prepare(&document).map_err(StartError::System)?;
         // From here on the health pages answer, also while names are being resolved.
         admin.put(prepared, &document);
@@ -133,7 +138,9 @@ impl Operation<'_> {
         admin.show(gateway.current(), &loaded.tree, clock);
         workshop.note_loaded();
         let accounts = Accounts::new(clock, Arc::clone(&workshop.metrics), fastrand::Rng::new(), resolver);
-        Ok(Reloader::new(workshop, (gateway, admin, accounts), (document, loaded.tree), watch))
+        let overload = OverloadWatch::start(overload);
+        overload.adopt(&document);
+        Ok(Reloader::new(workshop, (gateway, admin, accounts, overload), (document, loaded.tree), watch))
     }
 }
 

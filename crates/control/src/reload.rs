@@ -15,6 +15,7 @@ use maitred_telemetry::{LevelFilter, Log, Metrics};
 use crate::acme::Accounts;
 use crate::admin::AdminListener;
 use crate::changes::RouteChanges;
+use crate::overload::OverloadWatch;
 use crate::report::log_problems;
 use crate::source::Source;
 use crate::watch::Watch;
@@ -52,6 +53,7 @@ pub(crate) struct Reloader<'a> {
     pub(crate) gateway: Gateway,
     pub(crate) admin: AdminListener,
     pub(crate) accounts: Accounts,
+    overload: OverloadWatch,
     pub(crate) watch: Option<Watch>,
     /// What `watch` watches.
     watched: Vec<Watched>,
@@ -95,7 +97,7 @@ impl<'a> Reloader<'a> {
     /// For a gateway that was started with this document.
     pub(crate) fn new(
         workshop: Workshop<'a>,
-        (gateway, admin, accounts): (Gateway, AdminListener, Accounts),
+        (gateway, admin, accounts, overload): (Gateway, AdminListener, Accounts, OverloadWatch),
         (document, tree): (Document, Tree),
         watch: Option<Watch>,
     ) -> Self {
@@ -107,6 +109,7 @@ impl<'a> Reloader<'a> {
             gateway,
             admin,
             accounts,
+            overload,
             watch,
             watched,
             document,
@@ -211,6 +214,7 @@ impl<'a> Reloader<'a> {
         self.gateway.apply(snapshot).await.map_err(Refusal::System)?;
         self.admin.put(admin, &document);
         self.admin.show(self.gateway.current(), &loaded.tree, self.workshop.clock);
+        self.overload.adopt(&document);
         Ok(document)
     }
 }

@@ -40,7 +40,9 @@ macro_rules! policies {
 }
 
 policies! {
+    concurrency_limit::ConcurrencyLimit,
     cors::Cors,
+    fault::FaultPolicy,
     grpc_json::GrpcJson,
     grpc_web::GrpcWeb,
     ip::Ip,

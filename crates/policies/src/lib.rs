@@ -5,8 +5,10 @@
 //! `docs/policies/`.
 
 mod catalog;
+mod concurrency_limit;
 mod cors;
 mod edits;
+mod fault;
 mod grpc_json;
 mod grpc_web;
 mod ip;

@@ -6,7 +6,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use maitred_config::{Files, Glob, Problem, Problems, Span};
+use maitred_config::{Files, Glob, Problem, Problems, Span, Spanned};
+
+use crate::condition::Condition;
+use crate::values::Available;
 
 /// Where a policy is written. A policy belongs to its place: routes that inherit it share it, and after a reload it is
 /// found again by its place and name.
@@ -64,6 +67,17 @@ impl<'a> Build<'a> {
     /// The files that fit a pattern.
     pub fn find(&self, pattern: &Glob) -> Vec<PathBuf> {
         pattern.find(self.means.files)
+    }
+
+    /// A condition on the request, in CEL. What is wrong with it is reported.
+    pub fn condition(&mut self, written: &Spanned<String>, available: Available) -> Option<Condition> {
+        match Condition::compile(&written.value, available) {
+            Ok(condition) => Some(condition),
+            Err(why) => {
+                self.report(Problem::error(why.message).at(written.span).help_if(why.help));
+                None
+            }
+        }
     }
 
     /// Where the policy is written.

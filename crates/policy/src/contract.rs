@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use maitred_config::Read;
 use maitred_http::{RequestHead, ResponseHead};
+use maitred_telemetry::Measured;
 
 use crate::body::{RequestBody, ResponseBody};
 use crate::build::Build;
 use crate::facts::Facts;
 use crate::fetched::Renew;
 use crate::phase::Phase;
+use crate::runtime::Runtime;
 use crate::verdict::{Step, Verdict};
 
 /// A kind of policy: one name in the configuration.
@@ -60,6 +62,11 @@ pub trait Policy: Sized + Send + Sync + 'static {
         None
     }
 
+    /// What it measures, for the metrics: told with its place and name for as long as it lives.
+    fn measured(&self) -> Option<Arc<dyn Measured>> {
+        None
+    }
+
     /// On the way down. Runs unless something before it answered.
     fn on_request<'a>(&'a self, _cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
         Step::CONTINUE
@@ -91,6 +98,8 @@ pub struct RequestCx<'a, P: Policy> {
     pub state: &'a mut P::State,
     /// What the policy owns on this worker.
     pub local: &'a P::Local,
+    /// The worker itself.
+    pub runtime: &'a dyn Runtime,
 }
 
 /// What the response hook sees.
@@ -108,6 +117,8 @@ pub struct ResponseCx<'a, P: Policy> {
     pub state: &'a mut P::State,
     /// What the policy owns on this worker.
     pub local: &'a P::Local,
+    /// The worker itself.
+    pub runtime: &'a dyn Runtime,
 }
 
 /// What a policy needs from the engine, told when the pipeline is compiled.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use maitred_config::{Node, PolicyShapes, Problems, Read, Reader, Shape, Texts};
 use maitred_http::{RequestHead, ResponseHead};
+use maitred_telemetry::Measured;
 
 use crate::body::{RequestBody, ResponseBody};
 use crate::build::{Build, Means};
@@ -13,14 +14,17 @@ use crate::contract::{Needs, Outcome, Policy, PolicyKind, RequestCx, ResponseCx}
 use crate::facts::Facts;
 use crate::fetched::Renew;
 use crate::phase::Phase;
+use crate::runtime::Runtime;
 use crate::verdict::{Step, Verdict};
 
-/// A policy's memory of one exchange, and what it owns on the worker.
+/// A policy's memory of one exchange, what it owns on the worker, and the worker.
 pub struct Slot<'a> {
     /// Its [`Policy::State`].
     pub state: &'a mut dyn Any,
     /// Its [`Policy::Local`].
     pub local: &'a dyn Any,
+    /// The worker.
+    pub runtime: &'a dyn Runtime,
 }
 
 impl std::fmt::Debug for Slot<'_> {
@@ -35,6 +39,7 @@ pub trait DynPolicy: Send + Sync + 'static {
     fn needs(&self) -> Needs;
     fn wants_body(&self, request: &RequestHead) -> bool;
     fn fetched(&self) -> Option<Arc<dyn Renew>>;
+    fn measured(&self) -> Option<Arc<dyn Measured>>;
     fn new_state(&self) -> Box<dyn Any>;
     fn new_local(&self) -> Box<dyn Any>;
     fn on_request<'a>(
@@ -60,7 +65,7 @@ pub trait DynPolicy: Send + Sync + 'static {
 const OWN: &str = "a slot is made by the policy that it is given to";
 
 fn typed<P: Policy>(slot: Slot<'_>) -> (&mut P::State, &P::Local) {
-    let Slot { state, local } = slot;
+    let Slot { state, local, .. } = slot;
     (state.downcast_mut().expect(OWN), local.downcast_ref().expect(OWN))
 }
 
@@ -75,6 +80,10 @@ impl<P: Policy> DynPolicy for P {
 
     fn fetched(&self) -> Option<Arc<dyn Renew>> {
         Policy::fetched(self)
+    }
+
+    fn measured(&self) -> Option<Arc<dyn Measured>> {
+        Policy::measured(self)
     }
 
     fn new_state(&self) -> Box<dyn Any> {
@@ -92,8 +101,9 @@ impl<P: Policy> DynPolicy for P {
         body: &'a mut RequestBody,
         slot: Slot<'a>,
     ) -> Step<'a, Verdict> {
+        let runtime = slot.runtime;
         let (state, local) = typed::<P>(slot);
-        Policy::on_request(self, RequestCx { request, facts, body, state, local })
+        Policy::on_request(self, RequestCx { request, facts, body, state, local, runtime })
     }
 
     fn on_response<'a>(
@@ -104,8 +114,9 @@ impl<P: Policy> DynPolicy for P {
         body: &'a mut ResponseBody,
         slot: Slot<'a>,
     ) -> Step<'a, Verdict> {
+        let runtime = slot.runtime;
         let (state, local) = typed::<P>(slot);
-        Policy::on_response(self, ResponseCx { response, request, facts, body, state, local })
+        Policy::on_response(self, ResponseCx { response, request, facts, body, state, local, runtime })
     }
 
     fn on_end(&self, slot: Slot<'_>, outcome: &Outcome) {

@@ -87,6 +87,11 @@ impl Fault {
         Self::new(Side::Upstream, 503, cause, "Service unavailable")
     }
 
+    /// The gateway takes no more for now, to be asked again in a second: 503.
+    pub fn shed(cause: &'static str) -> Self {
+        Self::new(Side::Gateway, 503, cause, "Service unavailable").field(b"Retry-After", b"1")
+    }
+
     /// The same fault, with what allows another try.
     pub fn retry(mut self, retry: Retry) -> Self {
         self.0.retry = retry;

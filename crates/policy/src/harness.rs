@@ -1,40 +1,48 @@
-//! Runs policies as the engine does, over a request and a made-up answer of the service: no sockets, no clock.
-//!
-//! For tests only (feature `harness`). Mistakes of a test panic.
+//! Runs policies as the engine does, over a request and a made-up answer of the service: no sockets, and a clock that the test
+//! moves. For tests only (feature `harness`). Mistakes of a test panic.
 //!
 //! `Harness::of::<Cors>("{ origins: https://shop.example }").request("GET /x", &[("Origin", "…")]).answer(200, &[])` gives the
 //! [`Outcome`]: what the service got and what the client gets.
 
+mod begun;
 mod given;
+mod moved;
 
 use std::any::Any;
 use std::cell::RefCell;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use maitred_config::{Memory, NoEnvironment, Problems, Style, load_tree};
 use maitred_http::{Fields, Known, Method, RequestHead, ResponseHead};
+use maitred_telemetry::Measure;
 
 use crate::body::{BodyFilter, Filters, RequestBody, ResponseBody, WholeBody};
 use crate::build::Means;
-use crate::contract::{self, PolicyKind};
-use crate::erased::{Catalog, DynPolicy, Slot};
+use crate::contract::PolicyKind;
+use crate::erased::{Catalog, DynPolicy};
 use crate::facts::{Facts, RouteFacts, TableRef};
 use crate::fault::Fault;
 use crate::fetched::{FetchError, Service};
 use crate::phase::Phase;
+use crate::runtime::Runtime as _;
 use crate::verdict::{Step, Verdict};
 
+pub use begun::Begun;
 pub use given::{facts, request};
+
+use begun::Run;
+use moved::MovedRuntime;
 
 /// Policies, ready to be run. What they own on a worker lives as long as this.
 pub struct Harness {
     policies: Vec<Running>,
     facts: Facts,
     files: Memory,
+    runtime: MovedRuntime,
 }
 
 struct Running {
@@ -67,6 +75,8 @@ pub struct Outcome {
     pub trailers: Option<Fields>,
     /// Who answered.
     pub answered: Answered,
+    /// How long it took, by the clock of the test.
+    pub took: Duration,
 }
 
 /// Who answered a request.
@@ -88,19 +98,54 @@ impl Harness {
 
     /// The same, where these files are there to be read.
     pub fn with_files<K: PolicyKind>(yaml: &str, files: Memory) -> Self {
-        Self { policies: Vec::new(), facts: facts(), files }.and::<K>(yaml)
+        Self { policies: Vec::new(), facts: facts(), files, runtime: MovedRuntime::default() }.and::<K>(yaml)
     }
 
     /// The same with one policy more, written behind the others.
     pub fn and<K: PolicyKind>(mut self, yaml: &str) -> Self {
-        let (phase, policy) = match compile::<K>(yaml, &self.files) {
+        self.add::<K>(yaml, None);
+        self
+    }
+
+    /// The only policy of this one with another configuration, as after a reload. The clock is the same.
+    pub fn reloaded<K: PolicyKind>(&self, yaml: &str) -> Self {
+        let [previous] = &self.policies[..] else { panic!("there is one policy") };
+        let (facts, runtime) = (self.facts.clone(), self.runtime.clone());
+        let mut reloaded = Self { policies: Vec::new(), facts, files: Memory::new(), runtime };
+        reloaded.add::<K>(yaml, Some(&*previous.policy));
+        reloaded
+    }
+
+    fn add<K: PolicyKind>(&mut self, yaml: &str, previous: Option<&dyn DynPolicy>) {
+        let (phase, policy) = match compile::<K>(yaml, &self.files, previous) {
             (Some(compiled), _) => compiled,
             (None, problems) => panic!("{}: {yaml} is no good:\n{problems}", K::NAME),
         };
         let local = policy.new_local();
         self.policies.push(Running { phase, policy, local });
         self.policies.sort_by_key(|running| running.phase);
+    }
+
+    /// The same with other chances: two of the same seed are alike.
+    pub fn seeded(self, seed: u64) -> Self {
+        self.runtime.seed(seed);
         self
+    }
+
+    /// The time that it is.
+    pub fn now(&self) -> Instant {
+        self.runtime.now()
+    }
+
+    /// What the policies measure.
+    pub fn measures(&self) -> Vec<Measure> {
+        let measured = self.policies.iter().filter_map(|running| running.policy.measured());
+        measured.flat_map(|measured| measured.measures()).collect()
+    }
+
+    /// Moves the clock. What waits for it notices when it is looked at.
+    pub fn advance(&self, by: Duration) {
+        self.runtime.advance(by);
     }
 
     /// The same, with other facts of the requests to come.
@@ -140,7 +185,7 @@ impl Harness {
     }
 }
 
-impl Exchange<'_> {
+impl<'h> Exchange<'h> {
     /// What the policies say for `maitred explain`, in the order in which they run.
     pub fn explain(&self) -> Vec<String> {
         let Harness { policies, facts, .. } = self.harness;
@@ -187,46 +232,13 @@ impl Exchange<'_> {
         self.serve(Err(fault))
     }
 
+    /// Lets the request come, and looks how far it gets: for what happens while others are under way.
+    pub fn begin(self) -> Begun<'h> {
+        Begun::new(self.harness, self.request, self.body)
+    }
+
     fn serve(self, action: Result<(ResponseHead, WholeBody), Fault>) -> Outcome {
-        let Self { harness, request, body } = self;
-        let policies = &harness.policies;
-        let mut states: Vec<_> = policies.iter().map(|running| running.policy.new_state()).collect();
-        let mut outcome = Outcome {
-            sent: None,
-            sent_body: Vec::new(),
-            facts: harness.facts.clone(),
-            response: ResponseHead::default(),
-            body: Bytes::new(),
-            trailers: None,
-            answered: Answered::Service,
-        };
-        let mut request = request;
-        let mut sent = RequestBody::default();
-        let ran = outcome.go_down(policies, &mut states, &mut request, &mut sent, body);
-        let mut answer = ResponseBody::default();
-        let mut streamed = None;
-        if matches!(outcome.answered, Answered::Service) {
-            outcome.sent = Some(request.clone());
-            match action {
-                Ok((response, body)) => {
-                    outcome.response = response;
-                    if sent.wants_whole_response {
-                        answer.whole = Some(Box::new(body));
-                    } else {
-                        streamed = Some(body);
-                    }
-                }
-                Err(fault) => outcome.take(Verdict::Fail(fault), &mut answer),
-            }
-        }
-        outcome.go_up(policies, &mut states, ran, &request, &mut answer);
-        outcome.finish_answer(answer, streamed);
-        let end =
-            contract::Outcome { status: outcome.response.status, complete: true, duration: Duration::ZERO };
-        for (running, state) in policies.iter().zip(&mut states).take(ran) {
-            running.policy.on_end(Slot { state: &mut **state, local: &*running.local }, &end);
-        }
-        outcome
+        self.begin().finish_with(action)
     }
 }
 
@@ -254,33 +266,31 @@ impl Outcome {
         }
     }
 
-    fn go_down(
+    async fn go_down(
         &mut self,
-        policies: &[Running],
-        states: &mut [Box<dyn Any>],
+        run: &mut Run<'_>,
         request: &mut RequestHead,
         body: &mut RequestBody,
         bytes: Vec<u8>,
-    ) -> usize {
+    ) {
         let mut streamed = Some(WholeBody { bytes, trailers: None });
-        for (index, (running, state)) in policies.iter().zip(states).enumerate() {
+        for running in run.policies {
             if running.policy.needs().request_body
                 && running.policy.wants_body(request)
                 && body.whole.is_none()
             {
                 body.whole = streamed.take().map(Box::new);
             }
-            let slot = Slot { state: &mut **state, local: &*running.local };
-            let verdict = finish(running.policy.on_request(request, &mut self.facts, body, slot));
+            run.ran += 1;
+            let slot = run.slot(run.ran - 1);
+            let verdict = finish(running.policy.on_request(request, &mut self.facts, body, slot)).await;
             if !matches!(verdict, Verdict::Continue) {
-                self.take(verdict, &mut ResponseBody::default());
-                return index + 1;
+                return self.take(verdict, &mut ResponseBody::default());
             }
         }
         let whole = body.whole.take().map(|whole| *whole).or(streamed).unwrap_or_default();
         self.sent_body =
             filtered(&mut body.filters, whole).expect("the test's body passes its filters").bytes;
-        policies.len()
     }
 
     /// The answer's body as the client gets it.
@@ -293,14 +303,8 @@ impl Outcome {
         }
     }
 
-    fn go_up(
-        &mut self,
-        policies: &[Running],
-        states: &mut [Box<dyn Any>],
-        ran: usize,
-        request: &RequestHead,
-        body: &mut ResponseBody,
-    ) {
+    async fn go_up(&mut self, run: &mut Run<'_>, request: &RequestHead, body: &mut ResponseBody) {
+        let (policies, ran) = (run.policies, run.ran);
         let (mut risen, mut answered, mut index) = (policies.len(), Vec::new(), policies.len());
         while index > 0 {
             index -= 1;
@@ -311,11 +315,9 @@ impl Outcome {
                 continue;
             }
             risen = risen.min(index);
-            let slot = Slot { state: &mut *states[index], local: &*running.local };
-            let verdict = {
-                let step = running.policy.on_response(&mut self.response, request, &self.facts, body, slot);
-                finish(step)
-            };
+            let slot = run.slot(index);
+            let step = running.policy.on_response(&mut self.response, request, &self.facts, body, slot);
+            let verdict = finish(step).await;
             if !matches!(verdict, Verdict::Continue) {
                 answered.push(index);
                 index = policies.len();
@@ -368,12 +370,16 @@ pub fn problems_of<K: PolicyKind>(yaml: &str) -> String {
 
 /// The same where the configuration names these files.
 pub fn problems_with_files<K: PolicyKind>(yaml: &str, files: &Memory) -> String {
-    compile::<K>(yaml, files).1
+    compile::<K>(yaml, files, None).1
 }
 
 type Compiled = (Phase, Box<dyn DynPolicy>);
 
-fn compile<K: PolicyKind>(yaml: &str, files: &Memory) -> (Option<Compiled>, String) {
+fn compile<K: PolicyKind>(
+    yaml: &str,
+    files: &Memory,
+    previous: Option<&dyn DynPolicy>,
+) -> (Option<Compiled>, String) {
     let text = if yaml.trim().contains('\n') {
         yaml.lines().fold(format!("{}:\n", K::NAME), |text, line| text + "  " + line + "\n")
     } else {
@@ -386,8 +392,8 @@ fn compile<K: PolicyKind>(yaml: &str, files: &Memory) -> (Option<Compiled>, Stri
     let tree = load_tree("policy.yaml".as_ref(), &files, &NoEnvironment, &mut problems);
     let catalog = Catalog::default().with::<K>();
     let kind = catalog.find(K::NAME).expect("it was just added");
-    let compiled =
-        tree.root.get(K::NAME).and_then(|node| kind.compile(node, &tree.texts, means, &mut problems, None));
+    let node = tree.root.get(K::NAME);
+    let compiled = node.and_then(|node| kind.compile(node, &tree.texts, means, &mut problems, previous));
     let compiled = compiled.filter(|_| !problems.has_errors());
     (compiled, problems.render(&tree.texts, Style::Plain))
 }
@@ -401,14 +407,14 @@ fn values(fields: &Fields, name: &str) -> Option<String> {
     (!all.is_empty()).then(|| all.join(" | "))
 }
 
-/// Waits for what is there at once.
-fn finish(step: Step<'_, Verdict>) -> Verdict {
+async fn finish(step: Step<'_, Verdict>) -> Verdict {
     match step {
         Step::Ready(verdict) => verdict,
-        Step::Later(later) => at_once(later),
+        Step::Later(later) => later.await,
     }
 }
 
+/// What is there at once.
 fn at_once<T>(later: impl Future<Output = T>) -> T {
     match pin!(later).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,

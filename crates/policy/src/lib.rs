@@ -16,6 +16,7 @@ mod fetched;
 pub mod harness;
 mod phase;
 mod request_id;
+mod runtime;
 pub mod values;
 mod verdict;
 
@@ -29,4 +30,5 @@ pub use fault::{Fault, Retry, Side};
 pub use fetched::{Asking, Fetch, FetchError, FetchedShared, Making, Renew, Service};
 pub use phase::Phase;
 pub use request_id::RequestId;
+pub use runtime::{Runtime, Sleep};
 pub use verdict::{Reply, Step, Verdict};

@@ -20,6 +20,9 @@ use crate::snapshot::Snapshot;
 use crate::worker::{Counted, Worker};
 use crate::{client, greet, quic};
 
+/// How far apart connections are taken while no requests are.
+const PACE: Duration = Duration::from_millis(10);
+
 /// What a worker is told.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -69,7 +72,7 @@ pub(crate) async fn run(
                     worker.drain();
                 }
             },
-            _ = second.tick() => worker.housekeep(),
+            due = second.tick() => worker.housekeep(due.into_std()),
             () = worker.emptied.notified() => {}
         }
     }
@@ -104,6 +107,10 @@ fn listen(worker: &Rc<Worker>, accepting: &mut Accepting, sockets: Sockets) -> i
 /// Accepts connections of one listener until it is aborted.
 async fn accept(worker: Rc<Worker>, name: Rc<str>, listener: maitred_net::Listener) {
     loop {
+        if worker.is_overloaded() {
+            // Those that wait with the kernel take no memory of ours, and each that comes is told by an answer.
+            tokio::time::sleep(PACE).await;
+        }
         let accepted = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {

@@ -108,7 +108,11 @@ async fn one_request(worker: &Rc<Worker>, connection: &mut Connection) -> After 
     let after = match read {
         Came::Head(Ok(HeadRead::Request(announced))) => {
             connection.is_new = false;
-            exchange::serve(worker, &snapshot, listener, connection, &mut heads, announced).await
+            if worker.is_overloaded() {
+                respond::shed(worker, &snapshot, connection, &heads).await
+            } else {
+                exchange::serve(worker, &snapshot, listener, connection, &mut heads, announced).await
+            }
         }
         Came::Nothing => After::Wait,
         Came::Http2 => After::Streams(connection.client.take_unread()),

@@ -78,6 +78,7 @@ pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapsh
         tls,
         files: compiler.means.seen.take(),
         drain_limit: document.limits.drain_timeout,
+        lag_limit: document.limits.overload.on().and_then(|overload| overload.lag.on().copied()),
         logs,
     })
 }

@@ -11,7 +11,10 @@ mod identify;
 mod record;
 pub(crate) mod respond;
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Instant;
 
 use maitred_http::{Method, ResponseHead};
@@ -23,6 +26,7 @@ use maitred_wire::h1::RequestFraming;
 
 use self::choose::Chosen;
 use self::forward::Forwarded;
+use self::forward::attempt::client_fault;
 use self::forward::tunnel::Tunnel;
 use self::record::Record;
 use crate::action::Action;
@@ -107,7 +111,7 @@ pub(crate) async fn serve(
     // Route.
     let chosen = choose::route(snapshot, listener, &heads.request, &mut facts, &mut captures);
     let route = &snapshot.routes[chosen.route];
-    let mut run = Run::new(&route.pipeline, &snapshot.locals);
+    let mut run = Run::new(&route.pipeline, &snapshot.locals, worker);
     let record = Record::default();
     let mut exchange =
         Exchange { worker, snapshot, listener, route, facts, announced, started, deadline: None, record };
@@ -178,7 +182,19 @@ async fn go_down(
     body: &mut RequestBody,
 ) -> Verdict {
     loop {
-        match run.down(&mut heads.request, &mut exchange.facts, body).await {
+        let down = {
+            let mut down = pin!(run.down(&mut heads.request, &mut exchange.facts, body));
+            poll_fn(|cx| match down.as_mut().poll(cx) {
+                Poll::Pending => {
+                    let gone = connection.client.poll_reset(cx);
+                    // A policy waits, and nobody waits for what comes of it any more.
+                    gone.map(|gone| Down::Decided(Verdict::Fail(client_fault(gone))))
+                }
+                Poll::Ready(down) => Poll::Ready(down),
+            })
+            .await
+        };
+        match down {
             Down::Decided(verdict) => return verdict,
             Down::NeedsBody => {
                 if let Action::Forward(settings, _) = &*exchange.route.action {

@@ -20,6 +20,7 @@ use crate::accept::{self, Command, Sockets};
 use crate::background::Background;
 use crate::clock::Clock;
 use crate::health::HealthChecks;
+use crate::overload::OverloadShared;
 use crate::snapshot::Snapshot;
 use crate::worker::{Means, Worker};
 
@@ -41,6 +42,8 @@ pub struct GatewayOptions {
     pub access_log_dropped: Arc<SharedCounter>,
     /// Counts exchanges that panicked, and tries to fetch something.
     pub panics: Arc<SharedCounter>,
+    /// Which workers take no new requests.
+    pub overload: Arc<OverloadShared>,
 }
 
 /// A running gateway. To be used on the control runtime, which runs tasks that stay on its thread (`build_local`).
@@ -206,7 +209,8 @@ impl Gateway {
         let (commands, received) = mpsc::unbounded_channel();
         let (end, ended) = oneshot::channel::<()>();
         let (count, first) = (self.options.workers, Arc::clone(&self.current));
-        let means = Means { clock: self.options.clock, panics: Arc::clone(&self.options.panics) };
+        let GatewayOptions { clock, panics, overload, .. } = &self.options;
+        let means = Means { clock: *clock, panics: Arc::clone(panics), overload: Arc::clone(overload) };
         let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             // Dropped when the thread ends, however it does.
             let _end = end;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use maitred_http::{RequestHead, ResponseHead};
 use maitred_policy::{
-    CompiledPolicy, DynPolicy, Facts, Outcome, Phase, RequestBody, ResponseBody, Slot, Step, Verdict,
+    CompiledPolicy, DynPolicy, Facts, Outcome, Phase, RequestBody, ResponseBody, Runtime, Slot, Step, Verdict,
 };
 use smallvec::SmallVec;
 
@@ -84,6 +84,7 @@ pub(crate) enum Down {
 pub(crate) struct Run<'a> {
     pipeline: &'a Pipeline,
     locals: &'a [Box<dyn Any>],
+    runtime: &'a dyn Runtime,
     states: SmallVec<[Box<dyn Any>; 8]>,
     /// How many request hooks ran.
     ran: usize,
@@ -96,11 +97,11 @@ pub(crate) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(crate) fn new(pipeline: &'a Pipeline, locals: &'a [Box<dyn Any>]) -> Self {
+    pub(crate) fn new(pipeline: &'a Pipeline, locals: &'a [Box<dyn Any>], runtime: &'a dyn Runtime) -> Self {
         let states = pipeline.policies.iter().map(|instance| instance.policy.new_state()).collect();
         let outcome = Outcome { status: 0, complete: false, duration: std::time::Duration::ZERO };
         let risen = pipeline.policies.len();
-        Self { pipeline, locals, states, ran: 0, risen, answered: SmallVec::new(), outcome }
+        Self { pipeline, locals, runtime, states, ran: 0, risen, answered: SmallVec::new(), outcome }
     }
 
     /// Runs the request hooks, from where it stopped the last time, until one answers or fails.
@@ -116,7 +117,8 @@ impl<'a> Run<'a> {
             }
             let state = &mut self.states[self.ran];
             self.ran += 1;
-            let slot = Slot { state: &mut **state, local: &*self.locals[instance.number] };
+            let local = &*self.locals[instance.number];
+            let slot = Slot { state: &mut **state, local, runtime: self.runtime };
             let verdict = match instance.policy.on_request(request, facts, body, slot) {
                 Step::Ready(verdict) => verdict,
                 Step::Later(later) => later.await,
@@ -146,7 +148,8 @@ impl<'a> Run<'a> {
                 continue;
             }
             self.risen = self.risen.min(index);
-            let slot = Slot { state: &mut *self.states[index], local: &*self.locals[instance.number] };
+            let local = &*self.locals[instance.number];
+            let slot = Slot { state: &mut *self.states[index], local, runtime: self.runtime };
             let verdict = match instance.policy.on_response(response, request, facts, body, slot) {
                 Step::Ready(verdict) => verdict,
                 Step::Later(later) => later.await,
@@ -163,7 +166,8 @@ impl<'a> Run<'a> {
 impl Drop for Run<'_> {
     fn drop(&mut self) {
         for (instance, state) in self.pipeline.policies.iter().zip(&mut self.states).take(self.ran) {
-            let slot = Slot { state: &mut **state, local: &*self.locals[instance.number] };
+            let local = &*self.locals[instance.number];
+            let slot = Slot { state: &mut **state, local, runtime: self.runtime };
             instance.policy.on_end(slot, &self.outcome);
         }
     }

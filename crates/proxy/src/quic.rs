@@ -44,6 +44,11 @@ pub(crate) async fn accept(worker: Rc<Worker>, address: SocketAddr, listener: Qu
             incoming.refuse();
             continue;
         };
+        if worker.is_overloaded() {
+            worker.refused(&settings.name, ConnectionRefusal::Overload);
+            incoming.refuse();
+            continue;
+        }
         if greetings.get() >= UNPROVEN && !incoming.is_proven() {
             incoming.ask_for_proof();
             continue;

@@ -46,6 +46,8 @@ pub struct Snapshot {
     pub(crate) tls: TlsKept,
     /// How long requests under way may take when the gateway stops.
     pub(crate) drain_limit: Duration,
+    /// How late a worker may be, where that is limited.
+    pub(crate) lag_limit: Option<Duration>,
     /// Where access logs go.
     pub(crate) logs: Vec<AccessTarget>,
 }

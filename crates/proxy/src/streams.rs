@@ -271,6 +271,7 @@ async fn one_request(worker: &Rc<Worker>, connection: &mut Connection) -> After 
     let limits = &snapshot.shared.limits;
     let mut heads = worker.take_heads();
     let after = match connection.client.read_head(limits, listener.paths, &mut heads.request) {
+        Ok(_) if worker.is_overloaded() => respond::shed(worker, &snapshot, connection, &heads).await,
         Ok(announced) => {
             exchange::serve(worker, &snapshot, listener, connection, &mut heads, announced).await
         }

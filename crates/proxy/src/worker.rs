@@ -7,7 +7,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use maitred_net::Timers;
+use maitred_net::{Timers, release_memory};
+use maitred_policy::{Runtime, Sleep};
 use maitred_telemetry::{AccessFormat, AccessLog, AccessRecord, ConnectionRefusal, SharedCounter};
 
 use tokio::sync::Notify;
@@ -15,6 +16,7 @@ use tokio::sync::Notify;
 use crate::clock::{Anchor, Clock};
 use crate::listener::ListenerSettings;
 use crate::local::{Heads, LocalSnapshot};
+use crate::overload::{Lag, OverloadShared};
 use crate::snapshot::Snapshot;
 
 /// Heads kept for the next exchanges.
@@ -29,6 +31,8 @@ pub(crate) struct Means {
     pub(crate) clock: Clock,
     /// Counts exchanges that panicked.
     pub(crate) panics: Arc<SharedCounter>,
+    /// Which workers take no new requests.
+    pub(crate) overload: Arc<OverloadShared>,
 }
 
 pub(crate) struct Worker {
@@ -37,6 +41,8 @@ pub(crate) struct Worker {
     pub(crate) clock: Clock,
     pub(crate) panics: Arc<SharedCounter>,
     pub(crate) timers: Timers,
+    overload: Arc<OverloadShared>,
+    lag: Cell<Lag>,
     anchor: Cell<Anchor>,
     snapshot: RefCell<Rc<LocalSnapshot>>,
     #[expect(clippy::vec_box, reason = "heads move between exchanges and the shelf, and are large")]
@@ -53,7 +59,7 @@ pub(crate) struct Worker {
 impl Worker {
     /// Worker `index` of `count`, serving with `first`.
     pub(crate) fn new((index, count): (usize, usize), means: Means, first: Arc<Snapshot>) -> Self {
-        let Means { clock, panics } = means;
+        let Means { clock, panics, overload } = means;
         let mut random = fastrand::Rng::new();
         let snapshot = Rc::new(LocalSnapshot::new(first, (index, count), random.u32(..), None));
         Self {
@@ -62,6 +68,8 @@ impl Worker {
             clock,
             panics,
             timers: Timers::new(clock.now()),
+            overload,
+            lag: Cell::default(),
             anchor: Cell::new(Anchor::new(&clock)),
             snapshot: RefCell::new(snapshot),
             heads: RefCell::default(),
@@ -106,16 +114,46 @@ impl Worker {
         self.logs.borrow_mut().clear();
     }
 
-    /// Once a second: old connections to services are closed, logs handed over, the clock read again.
-    pub(crate) fn housekeep(&self) {
+    /// Once a second, `due` being when: old connections to services are closed, logs handed over, the clock read again, and it is
+    /// seen how late that is.
+    pub(crate) fn housekeep(&self, due: Instant) {
         self.anchor.set(Anchor::new(&self.clock));
         let now = self.clock.now();
+        self.look_at_lag(now.saturating_duration_since(due));
+        if self.overload.is_short_of_memory(self.index) {
+            release_memory();
+        }
         for cluster in &self.snapshot().clusters {
             cluster.reap(now);
         }
         for log in self.logs.borrow_mut().values_mut() {
             log.flush();
         }
+    }
+
+    fn look_at_lag(&self, late: Duration) {
+        let (mut lag, was_late) = (self.lag.get(), self.overload.is_late(self.index));
+        let is_late = lag.update(late, self.snapshot.borrow().shared.lag_limit);
+        self.lag.set(lag);
+        if is_late != was_late {
+            self.overload.set_lag(self.index, is_late);
+            let worker = self.index;
+            if is_late {
+                tracing::warn!(
+                    worker,
+                    ?late,
+                    "overloaded: the worker is late; new requests to it are refused"
+                );
+            } else {
+                tracing::info!(worker, "the worker is no longer late; requests are taken again");
+            }
+        }
+    }
+
+    /// Whether it takes no new requests, so that it can serve those that it has.
+    #[inline]
+    pub(crate) fn is_overloaded(&self) -> bool {
+        self.overload.is_at(self.index)
     }
 
     /// What requests are served with now.
@@ -208,6 +246,29 @@ impl Worker {
             log.write(&format, record);
             logs.insert(Arc::clone(&target.key), log);
         }
+    }
+}
+
+/// What policies are given of it.
+impl Runtime for Worker {
+    fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    fn sleep_until(&self, at: Instant) -> Sleep {
+        let timer = self.timers.timer();
+        timer.set(at);
+        Box::pin(std::future::poll_fn(move |cx| timer.poll_fired(cx)))
+    }
+
+    fn random(&self) -> u64 {
+        self.random.borrow_mut().u64(..)
+    }
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker").field("index", &self.index).finish_non_exhaustive()
     }
 }
 

@@ -9,7 +9,7 @@ use maitred_config::{Memory, NoEnvironment, Problems, config_map, load};
 use maitred_http::RequestHead;
 use maitred_net::ListenAddress;
 use maitred_policy::{Build, Catalog, Facts, Means, Phase, Policy, PolicyKind, RequestCx, Step, Verdict};
-use maitred_proxy::{Clock, Compiler, Gateway, GatewayOptions, compile};
+use maitred_proxy::{Clock, Compiler, Gateway, GatewayOptions, OverloadShared, compile};
 use maitred_telemetry::{Metrics, MetricsOptions, SharedCounter};
 use maitred_upstream::{Addresses, Resolve, ResolveError};
 
@@ -111,6 +111,7 @@ fn an_exchange_that_panics_answers_500_and_the_worker_goes_on() {
             resolver: Arc::new(NoNames),
             access_log_dropped: Arc::default(),
             panics: Arc::clone(&panics),
+            overload: Arc::new(OverloadShared::new(1)),
         };
         let gateway = Gateway::start(options, snapshot).await.unwrap();
         let Some((_, _, ListenAddress::Tcp(address))) = gateway.addresses().next() else {

@@ -16,6 +16,7 @@ mod exposition;
 mod health;
 mod histogram;
 mod log;
+mod measured;
 mod metrics;
 mod process;
 mod registry;
@@ -35,6 +36,7 @@ pub use exposition::EXPOSITION_CONTENT_TYPE;
 pub use health::{CheckTotals, EndpointGauges, UpstreamHealth};
 pub use histogram::{Histogram, MergedHistogram};
 pub use log::{Log, LogFormat, LogOptions};
+pub use measured::{Measure, Measured};
 pub use metrics::{
     CircuitSeries, ListenerSeries, Metrics, MetricsOptions, RouteSeries, RouteUpstreamSeries, UpstreamSeries,
 };

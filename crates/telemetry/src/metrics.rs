@@ -8,6 +8,7 @@ use crate::circuit::CircuitShard;
 use crate::events::Events;
 use crate::exposition::{Exposition, labels};
 use crate::health::{Healths, UpstreamHealth};
+use crate::measured::{AllMeasured, Measured};
 use crate::process::ProcessUse;
 use crate::registry::Registry;
 use crate::render;
@@ -59,6 +60,7 @@ pub struct Metrics {
     events: Events,
     certificates: Certificates,
     health: Healths,
+    measured: AllMeasured,
 }
 
 impl Metrics {
@@ -79,6 +81,7 @@ impl Metrics {
             events: Events::default(),
             certificates: Certificates::default(),
             health: Healths::default(),
+            measured: AllMeasured::default(),
             options,
             budget,
         }
@@ -108,6 +111,11 @@ impl Metrics {
     /// The counts of the listener of this name.
     pub fn listener(&self, name: &str) -> Arc<ListenerSeries> {
         self.listeners.series(&labels(&[("listener", name)]))
+    }
+
+    /// Tells of what something measures by itself, under these labels, for as long as it lives.
+    pub fn measure(&self, labels: &[(&str, &str)], measured: &Arc<dyn Measured>) {
+        self.measured.add(labels, measured);
     }
 
     /// What is counted for the whole process.
@@ -140,6 +148,7 @@ impl Metrics {
         render::health(to, &self.health.all());
         render::circuits(to, &self.circuits.live());
         render::listeners(to, &self.listeners.live());
+        self.measured.render(to);
         render::events(to, &self.events);
         render::certificates(to, &self.certificates.all(), &self.events);
         render::budget(to, &self.budget);

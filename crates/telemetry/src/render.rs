@@ -116,6 +116,9 @@ pub(crate) fn listeners(to: &mut Exposition<'_>, all: &All<ListenerShard>) {
     gauges(to, all, |shard| &shard.connections);
     to.family("maitred_connections_accepted_total", Kind::Counter, "Connections taken from clients.");
     counters(to, all, |shard| &shard.accepted);
+    let help = "Requests that were refused because the gateway had too much to do.";
+    to.family("maitred_overload_refused_total", Kind::Counter, help);
+    counters(to, all, |shard| &shard.shed);
     let help = "Connections closed before a request was read, by reason.";
     to.family("maitred_connections_refused_total", Kind::Counter, help);
     counters_by(to, all, "reason", &ConnectionRefusal::ALL, ConnectionRefusal::label, ListenerShard::refused);

@@ -189,6 +189,8 @@ pub struct ListenerShard {
     pub connections: Gauge,
     /// Connections taken.
     pub accepted: Counter,
+    /// Requests that were refused because the gateway had too much to do.
+    pub shed: Counter,
     refused: [Counter; ConnectionRefusal::ALL.len()],
 }
 
@@ -201,7 +203,7 @@ impl ListenerShard {
 }
 
 impl Shard for ListenerShard {
-    const LINES: u64 = 2 + ConnectionRefusal::ALL.len() as u64;
+    const LINES: u64 = 3 + ConnectionRefusal::ALL.len() as u64;
 }
 
 /// Why a listener closed a connection before it read a request: the label `reason`.
@@ -217,12 +219,20 @@ pub enum ConnectionRefusal {
     ProxyProtocol,
     /// The TLS handshake failed or took too long.
     Tls,
+    /// The gateway has too much to do.
+    Overload,
 }
 
 impl ConnectionRefusal {
     /// Every reason, in the order of its numbers.
-    pub const ALL: [Self; 5] =
-        [Self::ListenerLimit, Self::ClientLimit, Self::Descriptors, Self::ProxyProtocol, Self::Tls];
+    pub const ALL: [Self; 6] = [
+        Self::ListenerLimit,
+        Self::ClientLimit,
+        Self::Descriptors,
+        Self::ProxyProtocol,
+        Self::Tls,
+        Self::Overload,
+    ];
 
     /// The word in metrics and logs.
     pub fn label(self) -> &'static str {
@@ -232,6 +242,7 @@ impl ConnectionRefusal {
             Self::Descriptors => "descriptors",
             Self::ProxyProtocol => "proxy_protocol",
             Self::Tls => "tls",
+            Self::Overload => "overload",
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::refuse_zero;
+use super::{Overload, refuse_zero};
 use crate::config_map;
 use crate::problem::Problem;
 use crate::read::{ByteSize, Fields, Reader, Toggle};
@@ -34,6 +34,8 @@ config_map! {
         idle_timeout: Duration = "60s",
         /// How long running requests may go on when the gateway stops.
         drain_timeout: Duration = "30s",
+        /// When the gateway itself has too much to do, and refuses new requests; `false`: never.
+        overload: Toggle<Overload> = true,
     }
 }
 

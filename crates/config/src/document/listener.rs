@@ -40,7 +40,7 @@ config_map! {
         redirect: Option<ListenerRedirect>,
         /// What happens to paths that servers read in different ways.
         paths: PathHandling = "strict",
-        /// How many connections may be open at once; more wait until one closes.
+        /// How many connections may be open at once; more are closed as they come.
         max_connections: NonZeroU32 = 65536,
         /// How many of them one client address may hold (an IPv6 client by its /64). Trusted proxies are not counted.
         max_connections_per_client: Option<NonZeroU32> = 16384,

@@ -14,6 +14,7 @@ use crate::read::{
 use crate::scalar::{EndpointUrl, HostPattern, Percent, ScalarProblem, host_pattern};
 mod balance;
 mod circuit_breaker;
+
 mod failures;
 mod health;
 mod outliers;

@@ -10,6 +10,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use maitred_proxy::OverloadShared;
 use maitred_telemetry::{EXPOSITION_CONTENT_TYPE, Metrics};
 use tokio::sync::watch;
 
@@ -27,6 +28,7 @@ const PUBLIC: [&str; 2] = ["/healthz", "/readyz"];
 pub(super) struct Pages {
     pub(super) life: watch::Receiver<Life>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) overload: Arc<OverloadShared>,
     pub(super) settings: watch::Receiver<Arc<AdminSettings>>,
     pub(super) serving: NowServing,
 }
@@ -74,6 +76,7 @@ async fn health(State(pages): State<Pages>) -> Response {
 async fn readiness(State(pages): State<Pages>) -> Response {
     let Life { stage, missing, .. } = pages.life.borrow().clone();
     told(match stage {
+        Stage::Serving if pages.overload.is_everywhere() => Err("overloaded\n"),
         // What is missing is no reason to be sent no one: proofs for a certificate come as requests.
         Stage::Serving => Ok([&["ready".to_owned()], &missing[..]].concat().join("\n") + "\n"),
         Stage::Starting => Err("starting\n"),

@@ -28,7 +28,7 @@ fn metrics() -> Arc<Metrics> {
 
 fn listener() -> (AdminListener, watch::Sender<Life>) {
     let (life, told) = watch::channel(Life::START);
-    (AdminListener::new(metrics(), told), life)
+    (AdminListener::new(metrics(), told, Arc::new(OverloadShared::new(1))), life)
 }
 
 fn put(admin: &mut AdminListener, settings: &str) -> String {
@@ -82,6 +82,11 @@ async fn the_health_pages_follow_the_life_of_the_gateway() {
     assert_eq!(both().await, ("200".into(), "200".into()));
     life.send_modify(|life| life.is_alive = false);
     assert_eq!(both().await, ("503".into(), "200".into()), "a worker has ended");
+    life.send_modify(|life| life.is_alive = true);
+    admin.pages.overload.set_memory(true);
+    assert_eq!(both().await, ("200".into(), "503".into()), "overloaded, and alive");
+    admin.pages.overload.set_memory(false);
+    assert_eq!(both().await, ("200".into(), "200".into()));
     life.send_replace(Life { stage: Stage::Draining, ..Life::START });
     assert_eq!(both().await, ("200".into(), "503".into()));
 }

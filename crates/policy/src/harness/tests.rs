@@ -6,7 +6,7 @@ use maitred_config::config_map;
 
 use super::*;
 use crate::build::Build;
-use crate::contract::{Needs, Policy, RequestCx, ResponseCx};
+use crate::contract::{self, Needs, Policy, RequestCx, ResponseCx};
 use crate::verdict::Reply;
 
 config_map! {

@@ -135,6 +135,11 @@ impl<'a> Pipelines<'a> {
             let (written, upstream) = ((&*key.place, &*key.name), key.upstream.clone());
             Arc::new(PolicyInstance::new(written, upstream, self.instances.len(), compiled))
         });
+        if let Some(measured) = instance.as_ref().and_then(|instance| instance.policy.measured()) {
+            let mut labels = vec![("place", &*key.place), ("policy", &*key.name)];
+            labels.extend(key.upstream.as_deref().map(|upstream| ("upstream", upstream)));
+            self.compiler.metrics.measure(&labels, &measured);
+        }
         self.instances.extend(instance.clone());
         self.known.insert(key, instance.clone());
         instance

@@ -294,12 +294,29 @@ pub(crate) async fn refuse(
     if status == 405 {
         head.fields.append_known(Known::Allow, b"GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS, QUERY");
     }
+    if status == 503 {
+        head.fields.append_bytes(b"Retry-After", b"1");
+    }
     let body = problem(&ErrorView { status, title: reason(status), detail: reason(status) }, "");
     connection.client.respond(&head, BodyLength::Known(body.len() as u64), false);
     let written = write_out(worker, snapshot, connection, &body).await;
     record::refused(worker, snapshot, connection, heads, refused);
     connection.client.end_exchange();
     if written.is_ok() { After::Close } else { After::Abort }
+}
+
+/// Answers that the gateway has too much to do, before any route was asked, and closes the connection.
+pub(crate) async fn shed(
+    worker: &Worker,
+    snapshot: &LocalSnapshot,
+    connection: &mut Connection,
+    heads: &Heads,
+) -> After {
+    if let Some(listener) = snapshot.listener(&connection.admitted.listener) {
+        listener.series.at(worker.index).shed.inc();
+    }
+    let why = "the gateway has too much to do";
+    refuse(worker, snapshot, connection, heads, Refused { status: 503, cause: "overload", why }).await
 }
 
 /// Answers 500 to an exchange that panicked, if its answer had not begun; the connection ends in any case.
@@ -321,6 +338,10 @@ pub(crate) fn log_fault(exchange: &Exchange<'_>, method: Method, fault: &Fault) 
     let endpoint = record.endpoint.as_ref().map(|endpoint| endpoint.endpoint.to_string()).unwrap_or_default();
     let (route, id) = (&*facts.route.name, facts.request_id.as_str());
     match fault.side() {
+        // To shed is no news for each request that is shed: a line for each would be load of its own.
+        Side::Gateway if fault.status() == 503 => {
+            tracing::debug!(route, request_id = id, %method, "shed: {fault}");
+        }
         Side::Client => {
             tracing::debug!(route, request_id = id, %method, status = fault.status(), "refused: {fault}");
         }

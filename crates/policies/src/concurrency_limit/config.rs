@@ -1,0 +1,128 @@
+//! What users write for `concurrency_limit`.
+//! Conditions are compiled later; here it is seen that every key has an effect.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use maitred_config::{Fields, Node, Problem, Read, Reader, Shape, Spanned, WordsShape, config_map};
+
+use super::gradient::Bounds;
+
+config_map! {
+    /// How many requests may be under way at once, and what becomes of the others.
+    #[check = ConcurrencyLimitConfig::check]
+    pub struct ConcurrencyLimitConfig {
+        /// How many requests may be under way at once, or `adaptive`: as many as the service takes without becoming slow.
+        #[main]
+        limit: LimitConfig,
+        /// With `adaptive`: never fewer than these. Without it, 10.
+        min: Option<NonZeroU32>,
+        /// With `adaptive`: never more than these. Without it, 1000.
+        max: Option<NonZeroU32>,
+        /// How many more may wait for a place.
+        queue: u32 = 0,
+        /// How long each of them may wait.
+        queue_timeout: Duration = "1s",
+        /// Who of those that wait goes first, and who gives way where the queue is full.
+        priority: Option<PriorityConfig>,
+    }
+}
+
+config_map! {
+    /// The classes of those that wait.
+    #[check = PriorityConfig::check]
+    pub struct PriorityConfig {
+        /// A condition (CEL): these go first.
+        high: Option<Spanned<String>>,
+        /// A condition (CEL): these go last, where they are not `high`.
+        low: Option<Spanned<String>>,
+    }
+}
+
+impl PriorityConfig {
+    /// All are alike.
+    pub(super) const NONE: Self = Self { high: None, low: None };
+
+    fn check(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
+        if *self == Self::NONE {
+            let problem = Problem::error("this sorts nothing").at(fields.place());
+            reader.problem(problem.help("say which requests are `high`, or which are `low`"));
+        }
+    }
+}
+
+/// How many may be under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitConfig {
+    /// So many.
+    Fixed(NonZeroU32),
+    /// As many as go well.
+    Adaptive,
+}
+
+const ADAPTIVE: &str = "adaptive";
+
+static LIMIT_WORDS: WordsShape = WordsShape {
+    name: "LimitConfig",
+    doc: "How many requests may be under way.",
+    words: &[(ADAPTIVE, "As many as the service takes without becoming slow.")],
+    later: &[],
+};
+
+impl Read for LimitConfig {
+    fn shape() -> Shape {
+        Shape::OneOf(vec![NonZeroU32::shape(), Shape::Words(&LIMIT_WORDS)])
+    }
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        if node.as_text() == Some(ADAPTIVE) {
+            return Some(Self::Adaptive);
+        }
+        let is_number = node.as_text().is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        if is_number {
+            return NonZeroU32::read(node, reader).map(Self::Fixed);
+        }
+        reader.wanted("a number of requests, or `adaptive`,", node)
+    }
+}
+
+impl ConcurrencyLimitConfig {
+    /// Between what an adaptive limit stays.
+    pub(super) fn bounds(&self) -> Bounds {
+        let or =
+            |written: Option<NonZeroU32>, default: u32| written.map_or(default, NonZeroU32::get) as usize;
+        let (min, max) = (or(self.min, 10), or(self.max, 1000));
+        // What is not written gives way to what is.
+        let min = if self.min.is_none() { min.min(max) } else { min };
+        Bounds { min, max: max.max(min) }
+    }
+
+    fn check(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
+        if self.limit != LimitConfig::Adaptive {
+            for key in ["min", "max"].into_iter().filter(|key| fields.has(key)) {
+                let problem =
+                    Problem::error(format!("`{key}` is for `limit: adaptive`, and this limit is fixed"));
+                reader.problem(problem.at(fields.key_span(key)).help("leave it out"));
+            }
+        }
+        if let (Some(min), Some(max)) = (self.min, self.max)
+            && min > max
+        {
+            reader.problem(
+                Problem::error("`min` is more than `max`")
+                    .label(fields.value_span("min"), "this")
+                    .label(fields.value_span("max"), "is less"),
+            );
+        }
+        if self.queue == 0 && fields.has("priority") {
+            let problem = Problem::error("nobody waits, so that `priority` sorts nothing");
+            reader
+                .problem(problem.at(fields.key_span("priority")).help("say how many may wait: `queue: 100`"));
+        }
+        if self.queue > 0 && self.queue_timeout.is_zero() {
+            let problem =
+                Problem::error("`queue_timeout` cannot be zero").at(fields.value_span("queue_timeout"));
+            reader.problem(problem.help("without `queue` nobody waits"));
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! A worker that is late with what is due takes no new requests until it is on time again.
+
+use std::cell::RefCell;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use maitred_config::{Memory, NoEnvironment, Problems, config_map, load};
+use maitred_http::RequestHead;
+use maitred_net::ListenAddress;
+use maitred_policy::{Build, Catalog, Facts, Means, Phase, Policy, PolicyKind, RequestCx, Step, Verdict};
+use maitred_proxy::{Clock, Compiler, Gateway, GatewayOptions, OverloadShared, compile};
+use maitred_telemetry::{Metrics, MetricsOptions};
+use maitred_upstream::{Addresses, Resolve, ResolveError};
+
+config_map! {
+    /// Does what no policy may: it keeps the worker busy.
+    pub struct HogConfig {
+        /// For how long.
+        time: Duration = "100ms",
+    }
+}
+
+struct Hog(Duration);
+
+impl PolicyKind for Hog {
+    const NAME: &'static str = "hog";
+    type Config = HogConfig;
+    type Compiled = Self;
+
+    fn phase(_: &HogConfig) -> Phase {
+        Phase::Screen
+    }
+
+    fn compile(config: HogConfig, _: &mut Build<'_>, _: Option<&Self>) -> Option<Self> {
+        Some(Self(config.time))
+    }
+}
+
+impl Policy for Hog {
+    type State = ();
+    type Local = ();
+
+    fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
+        let until = cx.runtime.now() + self.0;
+        while cx.runtime.now() < until {}
+        Step::CONTINUE
+    }
+
+    fn explain(&self, _: &RequestHead, _: &Facts) -> String {
+        "keeps everybody waiting".to_owned()
+    }
+}
+
+struct NoNames;
+
+impl Resolve for NoNames {
+    fn resolve<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Addresses, ResolveError>> + Send + 'a>> {
+        Box::pin(async move { Err(ResolveError(format!("nobody knows {name}"))) })
+    }
+}
+
+const DOCUMENT: &str = "
+maitred: 1
+listeners: { web: http://127.0.0.1:0 }
+telemetry: { access_log: false }
+limits: { overload: { memory: false, lag: 20ms } }
+policies: { hog: true }
+routes: { all: { match: /*, respond: fine } }
+";
+
+/// Far more than it takes, for a test that hangs to end.
+const MANY: usize = 3000;
+
+/// Asks until the answer begins so.
+fn ask_until(address: SocketAddr, begins: &str) -> String {
+    for _ in 0..MANY {
+        let mut stream = TcpStream::connect(address).expect("the gateway listens");
+        let request = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).expect("the gateway reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("the gateway answers in text");
+        if answer.starts_with(begins) {
+            return answer;
+        }
+    }
+    panic!("no answer begins with {begins}");
+}
+
+#[test]
+fn a_late_worker_refuses_until_it_is_on_time() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let loaded = load("maitred.yaml", &Memory::new().with("maitred.yaml", DOCUMENT), &NoEnvironment);
+        let catalog = Catalog::default().with::<Hog>();
+        let options = MetricsOptions { workers: 1, max_series: 100, version: "", revision: "", started: 0 };
+        let metrics = Metrics::new(options);
+        let (files, seen) = (Memory::new(), RefCell::default());
+        let compiler = Compiler {
+            document: loaded.usable().unwrap(),
+            texts: loaded.texts(),
+            means: Means { files: &files, seen: &seen },
+            now: Clock::default().wall(),
+            catalog: &catalog,
+            metrics: &metrics,
+            previous: None,
+        };
+        let snapshot = compile(compiler, &mut Problems::new()).unwrap();
+        let overload = Arc::new(OverloadShared::new(1));
+        let options = GatewayOptions {
+            workers: 1,
+            clock: Clock::default(),
+            resolver: Arc::new(NoNames),
+            access_log_dropped: Arc::default(),
+            panics: Arc::default(),
+            overload: Arc::clone(&overload),
+        };
+        let gateway = Gateway::start(options, snapshot).await.unwrap();
+        let Some((_, _, ListenAddress::Tcp(address))) = gateway.addresses().next() else {
+            panic!("not bound")
+        };
+        let address = *address;
+        let refused = tokio::task::spawn_blocking(move || {
+            // Two, so that there is always something to do.
+            let other = std::thread::spawn(move || ask_until(address, "HTTP/1.1 503 "));
+            let refused = ask_until(address, "HTTP/1.1 503 ");
+            other.join().unwrap();
+            ask_until(address, "HTTP/1.1 200 ");
+            refused
+        });
+        let refused = refused.await.unwrap();
+        assert!(refused.contains("\r\nRetry-After: 1\r\n"), "{refused}");
+        assert!(refused.contains("\r\nConnection: close\r\n"), "{refused}");
+        assert!(!overload.is_everywhere());
+        assert!(gateway.drain().await);
+    });
+}
