@@ -35,7 +35,7 @@ fn every_configuration_is_fine() {
         ("docs/resilience.md", 2),
         ("docs/tls.md", 3),
         ("docs/resilience.md", 1),
-        ("docs/traffic.md", 1),
+        ("docs/traffic.md", 5),
     ];
     for (path, least) in documents {
         let text = document(path);

@@ -44,7 +44,10 @@ pub use listener::{
 pub use matching::Match;
 pub use overload::{MemoryBound, Overload};
 pub use policies::{NoPolicies, PolicyEntry, PolicyMap, PolicyShapes};
-pub use route::{PathPrefix, Route, RouteTimeouts, StripPrefix, UpstreamRef};
+pub use route::{
+    DegradeCache, DegradeRespond, DegradeStep, Mirror, PathPrefix, Ramp, Route, RouteTimeouts, Split,
+    StickyCookie, StripPrefix, UpstreamRef, Variant, Weight,
+};
 pub use telemetry::{AccessLog, AccessLogFormat, Log, LogLevel, LogTarget, Metrics, Telemetry};
 pub use upstream::{
     Backoff, Balance, CheckHost, CheckPath, CircuitBreaker, CookieName, Endpoint, ExpectedStatus, GrpcHealth,

@@ -17,6 +17,7 @@ pub mod header_value;
 mod host;
 pub mod host_pattern;
 pub mod https_url;
+pub mod instant;
 pub mod listen_address;
 pub mod match_line;
 pub mod method;
@@ -31,7 +32,7 @@ mod socket_path;
 pub mod source;
 pub mod status;
 #[cfg(test)]
-mod table;
+pub(crate) mod table;
 pub mod template;
 pub mod value_name;
 

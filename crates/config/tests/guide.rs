@@ -61,6 +61,17 @@ fn every_example_loads_without_a_word() {
 }
 
 #[test]
+fn every_example_about_traffic_loads() {
+    let page = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/traffic.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    let examples = blocks(&page, "yaml");
+    assert!(examples.len() >= 4, "{} examples", examples.len());
+    for example in examples {
+        loads("maitred.yaml", example);
+    }
+}
+
+#[test]
 fn the_message_in_the_guide_is_the_true_one() {
     let text = "maitred: 1\nupstreams: { users: http://users:8080 }\nroutes:\n  app: { match: /a, upsteam: users }\n  b: { match: /b, upstream: users }\n";
     let loaded = load("maitred.yaml", &Memory::new().with("maitred.yaml", text), &|_: &str| None);

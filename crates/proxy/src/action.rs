@@ -1,6 +1,10 @@
 //! What a route does with a request that its policies let through: forward it, answer it, or redirect it.
 //! It is the last step on the way down; forwarding itself is in `exchange::forward`.
 
+mod degrade;
+mod split;
+mod traffic;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,8 +12,11 @@ use maitred_http::{Fields, Known, RequestHead, ResponseHead};
 use maitred_policy::values::{BodyTemplate, Rendered, TargetTemplate, Template, View};
 use maitred_policy::{Facts, Fault, Reply};
 
-use maitred_upstream::Timeouts;
+use maitred_upstream::{ResultSet, Timeouts, TryResult};
 
+pub(crate) use self::degrade::{Degrade, DegradeStep, can_be_kept, takes};
+pub(crate) use self::split::{Ramp, Share, Split, Sticky, Variant, WHOLE};
+pub(crate) use self::traffic::{Mirror, Target, Traffic};
 use crate::retries::Retries;
 use crate::rewrite::Rewrite;
 
@@ -18,12 +25,24 @@ use crate::rewrite::Rewrite;
 pub(crate) enum Action {
     /// Sends the request to an upstream.
     Forward(ForwardSettings, Option<Rewrite>),
+    /// The same with more around it: variants, a mirror, answers in place of a service that fails.
+    Traffic(Box<Traffic>),
     /// Answers with what the document says.
     Respond(Respond),
     /// Sends the client elsewhere.
     Redirect(Redirect),
     /// No route matched: 404, or 405 with the methods that would have.
     Unmatched,
+}
+
+impl Action {
+    /// A variant that requests of the route are dealt to: its name, and where it leads.
+    pub(crate) fn variant(&self, number: usize) -> Option<(&str, &Target)> {
+        match self {
+            Self::Traffic(traffic) => traffic.variant(number),
+            _ => None,
+        }
+    }
 }
 
 /// What a route with an upstream adds to it.
@@ -37,6 +56,23 @@ pub(crate) struct ForwardSettings {
     pub(crate) retries: Box<Retries>,
     /// Protocols that clients may change to, in lower case.
     pub(crate) upgrades: Box<[Box<str>]>,
+}
+
+/// A service for whose failures something else may stand in.
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) forward: ForwardSettings,
+    /// The name of its upstream.
+    pub(crate) upstream: Arc<str>,
+    /// Which answers are failures.
+    pub(crate) failures: ResultSet,
+}
+
+impl Service {
+    /// Whether an answer with this status is a failure; 4xx never are.
+    pub(crate) fn fails_with(&self, status: u16) -> bool {
+        status >= 500 && self.failures.has(TryResult::Status(status))
+    }
 }
 
 /// A fixed answer.

@@ -10,6 +10,7 @@ mod routes;
 mod tls;
 mod upstreams;
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use maitred_config::{AccessLogFormat, Document, LogTarget};
@@ -18,6 +19,7 @@ use maitred_policy::{Catalog, Means};
 use maitred_telemetry::{AccessFormat, AccessShape, Metrics};
 use maitred_wire::{Http2Limits, Limits};
 
+use crate::kept::KeptShared;
 use crate::snapshot::{AccessTarget, Snapshot};
 
 /// What a compilation goes by.
@@ -57,9 +59,15 @@ pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapsh
     let (tls, acme) = tls.into_parts();
     let mut pipelines = pipelines::Pipelines::new(&compiler);
     let (logs, access_log) = access_log(document);
+    let kept = kept(&compiler);
     let compiled = routes::compile(
         &compiler,
-        &routes::Around { listeners: &listeners, upstream_numbers: &upstream_numbers, access_log },
+        &routes::Around {
+            listeners: &listeners,
+            upstream_numbers: &upstream_numbers,
+            access_log,
+            kept: kept.as_ref(),
+        },
         &mut pipelines,
         problems,
     );
@@ -80,7 +88,16 @@ pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapsh
         drain_limit: document.limits.drain_timeout,
         lag_limit: document.limits.overload.on().and_then(|overload| overload.lag.on().copied()),
         logs,
+        kept,
     })
+}
+
+/// Where good answers are kept, if a route keeps some: those that are kept already go on.
+fn kept(compiler: &Compiler<'_>) -> Option<Arc<KeptShared>> {
+    let mut steps = compiler.document.routes.iter().flat_map(|route| &route.value.degrade);
+    let wants = steps.any(|step| step.cache.is_some());
+    let before = compiler.previous.and_then(|snapshot| snapshot.kept.clone());
+    wants.then(|| before.unwrap_or_default())
 }
 
 fn limits(document: &Document) -> Limits {

@@ -10,6 +10,7 @@ pub(crate) mod forward;
 mod identify;
 mod record;
 pub(crate) mod respond;
+mod traffic;
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -65,6 +66,8 @@ impl Exchange<'_> {
 pub(crate) enum Body {
     /// The gateway made it.
     Own(bytes::Bytes),
+    /// A service sent it before.
+    Kept(bytes::Bytes),
     /// A service sends it.
     Stream(Box<Forwarded>),
     /// The service agreed to another protocol.
@@ -224,6 +227,10 @@ async fn act(
                 rewrite.apply(&mut heads.request, &exchange.facts, captures)?;
             }
             return forward::forward(exchange, settings, connection, heads, body).await;
+        }
+        Action::Traffic(steered) => {
+            // In a box, so that the exchanges of all other routes stay small.
+            return Box::pin(traffic::act(exchange, steered, connection, heads, body, captures)).await;
         }
         Action::Respond(respond) => respond.reply(&heads.request, &exchange.facts),
         Action::Redirect(redirect) => redirect.reply(&heads.request, &exchange.facts)?,

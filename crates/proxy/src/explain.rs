@@ -109,7 +109,7 @@ pub fn explain(
         policies,
         action: match listener.redirect_https {
             Some(port) => format!("the listener redirects to https, port {port}; no policy runs"),
-            None => action(snapshot, route, &outcome),
+            None => action(snapshot, route, &outcome, (request, &facts)),
         },
     })
 }
@@ -148,12 +148,18 @@ fn why(snapshot: &Snapshot, verdict: &Verdict, name: &impl Fn(usize) -> String) 
     }
 }
 
-fn action(snapshot: &Snapshot, route: &Route, outcome: &Outcome) -> String {
+fn action(
+    snapshot: &Snapshot,
+    route: &Route,
+    outcome: &Outcome,
+    (request, facts): (&RequestHead, &Facts),
+) -> String {
     match &*route.action {
         Action::Forward(settings, _) => {
             let cluster = &snapshot.upstreams[settings.upstream].cluster;
             format!("forwards to the upstream `{}`", cluster.settings().name)
         }
+        Action::Traffic(traffic) => traffic.explain(request, facts),
         Action::Respond(respond) => format!("answers {}", respond.status),
         Action::Redirect(redirect) => format!("redirects with {}", redirect.status),
         Action::Unmatched => match outcome {

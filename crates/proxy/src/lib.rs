@@ -17,6 +17,7 @@ mod explain;
 mod gateway;
 mod greet;
 mod health;
+mod kept;
 mod listener;
 mod local;
 mod overload;

@@ -19,6 +19,7 @@ use maitred_wire::Limits;
 use crate::acme::Acme;
 use crate::action::Action;
 use crate::error_format::ErrorFormat;
+use crate::kept::KeptShared;
 use crate::listener::ListenerSettings;
 use crate::pipeline::{Pipeline, PolicyInstance};
 use crate::tls::TlsKept;
@@ -50,6 +51,8 @@ pub struct Snapshot {
     pub(crate) lag_limit: Option<Duration>,
     /// Where access logs go.
     pub(crate) logs: Vec<AccessTarget>,
+    /// Good answers for when services fail, where a route keeps some.
+    pub(crate) kept: Option<Arc<KeptShared>>,
 }
 
 /// An upstream in a snapshot.

@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 
 use maitred_net::{Timers, release_memory};
 use maitred_policy::{Runtime, Sleep};
-use maitred_telemetry::{AccessFormat, AccessLog, AccessRecord, ConnectionRefusal, SharedCounter};
+use maitred_telemetry::{
+    AccessFormat, AccessLog, AccessRecord, ConnectionRefusal, RepeatLimit, SharedCounter,
+};
 
 use tokio::sync::Notify;
 
-use crate::clock::{Anchor, Clock};
+use crate::clock::{Anchor, Clock, micros};
 use crate::listener::ListenerSettings;
 use crate::local::{Heads, LocalSnapshot};
 use crate::overload::{Lag, OverloadShared};
@@ -23,6 +25,10 @@ use crate::snapshot::Snapshot;
 const KEPT_HEADS: usize = 256;
 /// Memory that a kept head may hold.
 const KEPT_BYTES: usize = 16 << 10;
+
+/// Lines in the log about degraded answers: of a route in a second, and routes that are told apart.
+const DEGRADED_PER_SECOND: u32 = 1;
+const DEGRADED_KEYS: usize = 100;
 
 /// What a worker is given to work with.
 #[derive(Debug)]
@@ -44,12 +50,16 @@ pub(crate) struct Worker {
     overload: Arc<OverloadShared>,
     lag: Cell<Lag>,
     anchor: Cell<Anchor>,
+    began: Instant,
     snapshot: RefCell<Rc<LocalSnapshot>>,
     #[expect(clippy::vec_box, reason = "heads move between exchanges and the shelf, and are large")]
     heads: RefCell<Vec<Box<Heads>>>,
     random: RefCell<fastrand::Rng>,
     logs: RefCell<HashMap<Arc<str>, AccessLog>>,
     date: RefCell<(u64, [u8; 29])>,
+    /// Copies of requests for mirrors that are under way.
+    pub(crate) copies: Rc<Cell<usize>>,
+    degraded: RefCell<RepeatLimit>,
     draining: Cell<bool>,
     connections: Cell<usize>,
     /// Told when the last connection ends while it drains.
@@ -71,11 +81,14 @@ impl Worker {
             overload,
             lag: Cell::default(),
             anchor: Cell::new(Anchor::new(&clock)),
+            began: clock.now(),
             snapshot: RefCell::new(snapshot),
             heads: RefCell::default(),
             random: RefCell::new(random),
             logs: RefCell::default(),
             date: RefCell::new((0, [0; 29])),
+            copies: Rc::default(),
+            degraded: RefCell::new(RepeatLimit::new(DEGRADED_PER_SECOND, DEGRADED_KEYS)),
             draining: Cell::new(false),
             connections: Cell::new(0),
             emptied: Notify::new(),
@@ -129,6 +142,19 @@ impl Worker {
         for log in self.logs.borrow_mut().values_mut() {
             log.flush();
         }
+        let tell = |route: &str, suppressed| tracing::warn!(route, suppressed, "more answers were degraded");
+        self.degraded.borrow_mut().settle(self.micros(now), tell);
+    }
+
+    /// Whether it is to be logged that an answer of this route was degraded, since many would be at once. Then: how many were not
+    /// since the last one.
+    pub(crate) fn logs_degraded(&self, route: &str, now: Instant) -> Option<u64> {
+        self.degraded.borrow_mut().admit(route, self.micros(now))
+    }
+
+    /// An instant as a number, for what is counted by the second.
+    fn micros(&self, at: Instant) -> u64 {
+        micros(at.saturating_duration_since(self.began))
     }
 
     fn look_at_lag(&self, late: Duration) {

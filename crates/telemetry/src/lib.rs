@@ -25,6 +25,7 @@ mod repeat;
 mod series;
 mod shard;
 mod timestamp;
+mod traffic;
 mod writer;
 
 pub use access::{AccessFormat, AccessLog, AccessRecord, AccessShape, QueryLogging};
@@ -38,7 +39,8 @@ pub use histogram::{Histogram, MergedHistogram};
 pub use log::{Log, LogFormat, LogOptions};
 pub use measured::{Measure, Measured};
 pub use metrics::{
-    CircuitSeries, ListenerSeries, Metrics, MetricsOptions, RouteSeries, RouteUpstreamSeries, UpstreamSeries,
+    CircuitSeries, DegradedSeries, ListenerSeries, Metrics, MetricsOptions, MirrorSeries, RouteSeries,
+    RouteUpstreamSeries, UpstreamSeries, VariantSeries,
 };
 pub use repeat::RepeatLimit;
 pub use series::{OwnShard, Series, Shard};
@@ -47,4 +49,5 @@ pub use shard::{
 };
 pub use timestamp::TimeText;
 pub use tracing::level_filters::LevelFilter;
+pub use traffic::{DegradedBy, DegradedShard, MirrorResult, MirrorShard, VariantShard};
 pub use writer::{Destination, LogQueue, LogWriter, Unwritten};

@@ -14,6 +14,7 @@ use crate::registry::Registry;
 use crate::render;
 use crate::series::{Budget, OTHER, Series};
 use crate::shard::{ListenerShard, RouteShard, RouteUpstreamShard, UpstreamShard};
+use crate::traffic::{DegradedShard, MirrorShard, VariantShard};
 
 /// The counts of one route.
 pub type RouteSeries = Series<RouteShard>;
@@ -25,6 +26,12 @@ pub type UpstreamSeries = Series<UpstreamShard>;
 pub type CircuitSeries = Series<CircuitShard>;
 /// The counts of one listener.
 pub type ListenerSeries = Series<ListenerShard>;
+/// The counts of one variant of a route.
+pub type VariantSeries = Series<VariantShard>;
+/// The counts of one upstream as a mirror.
+pub type MirrorSeries = Series<MirrorShard>;
+/// The counts of one route that degrades.
+pub type DegradedSeries = Series<DegradedShard>;
 
 /// What `Metrics` must know from the start.
 #[derive(Debug, Clone)]
@@ -57,6 +64,9 @@ pub struct Metrics {
     upstreams: Registry<UpstreamShard>,
     circuits: Registry<CircuitShard>,
     listeners: Registry<ListenerShard>,
+    variants: Registry<VariantShard>,
+    mirrors: Registry<MirrorShard>,
+    degraded: Registry<DegradedShard>,
     events: Events,
     certificates: Certificates,
     health: Healths,
@@ -78,6 +88,9 @@ impl Metrics {
             upstreams: Registry::new(workers, room(), &labels(&[("upstream", OTHER)])),
             circuits: Registry::new(1, room(), &labels(&[("upstream", OTHER)])),
             listeners: Registry::new(workers, room(), &labels(&[("listener", OTHER)])),
+            variants: Registry::new(workers, room(), &labels(&[("route", OTHER), ("variant", OTHER)])),
+            mirrors: Registry::new(workers, room(), &labels(&[("upstream", OTHER)])),
+            degraded: Registry::new(workers, room(), &labels(&[("route", OTHER)])),
             events: Events::default(),
             certificates: Certificates::default(),
             health: Healths::default(),
@@ -118,6 +131,21 @@ impl Metrics {
         self.measured.add(labels, measured);
     }
 
+    /// The counts of a route's variant of this name.
+    pub fn variant(&self, route: &str, variant: &str) -> Arc<VariantSeries> {
+        self.variants.series(&labels(&[("route", route), ("variant", variant)]))
+    }
+
+    /// The counts of the upstream of this name as a mirror.
+    pub fn mirror(&self, upstream: &str) -> Arc<MirrorSeries> {
+        self.mirrors.series(&labels(&[("upstream", upstream)]))
+    }
+
+    /// The counts of a route that degrades.
+    pub fn degraded(&self, route: &str) -> Arc<DegradedSeries> {
+        self.degraded.series(&labels(&[("route", route)]))
+    }
+
     /// What is counted for the whole process.
     pub fn events(&self) -> &Events {
         &self.events
@@ -149,6 +177,9 @@ impl Metrics {
         render::circuits(to, &self.circuits.live());
         render::listeners(to, &self.listeners.live());
         self.measured.render(to);
+        render::variants(to, &self.variants.live());
+        render::mirrors(to, &self.mirrors.live());
+        render::degraded(to, &self.degraded.live());
         render::events(to, &self.events);
         render::certificates(to, &self.certificates.all(), &self.events);
         render::budget(to, &self.budget);

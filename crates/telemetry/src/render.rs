@@ -18,6 +18,7 @@ use crate::shard::{
     ConnectionRefusal, ListenerShard, RouteShard, RouteUpstreamShard, StatusClass, UpstreamFailure,
     UpstreamShard,
 };
+use crate::traffic::{DegradedBy, DegradedShard, MirrorResult, MirrorShard, VariantShard};
 
 type All<S> = [Arc<Series<S>>];
 
@@ -122,6 +123,24 @@ pub(crate) fn listeners(to: &mut Exposition<'_>, all: &All<ListenerShard>) {
     let help = "Connections closed before a request was read, by reason.";
     to.family("maitred_connections_refused_total", Kind::Counter, help);
     counters_by(to, all, "reason", &ConnectionRefusal::ALL, ConnectionRefusal::label, ListenerShard::refused);
+}
+
+pub(crate) fn variants(to: &mut Exposition<'_>, all: &All<VariantShard>) {
+    let help = "Requests that ended, by variant of a split and class of status.";
+    to.family("maitred_variant_requests_total", Kind::Counter, help);
+    counters_by(to, all, "status", &StatusClass::ALL, StatusClass::label, VariantShard::of_class);
+}
+
+pub(crate) fn mirrors(to: &mut Exposition<'_>, all: &All<MirrorShard>) {
+    let help = "Requests that were to be copied to a mirror, by what became of the copy.";
+    to.family("maitred_mirror_requests_total", Kind::Counter, help);
+    counters_by(to, all, "result", &MirrorResult::ALL, MirrorResult::label, MirrorShard::copies);
+}
+
+pub(crate) fn degraded(to: &mut Exposition<'_>, all: &All<DegradedShard>) {
+    let help = "Answers in place of a service that failed, by where they came from.";
+    to.family("maitred_degraded_total", Kind::Counter, help);
+    counters_by(to, all, "by", &DegradedBy::ALL, DegradedBy::label, DegradedShard::answers);
 }
 
 pub(crate) fn events(to: &mut Exposition<'_>, events: &Events) {

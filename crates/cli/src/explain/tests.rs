@@ -22,11 +22,15 @@ routes:
 ";
 
 fn explain_line(line: &[&str]) -> Written {
+    explain_in(SHOP, line)
+}
+
+fn explain_in(document: &str, line: &[&str]) -> Written {
     let words = [&["maitred", "explain", "maitred.yaml"], line].concat();
     let Command::Explain(arguments) = Arguments::try_parse_from(words).unwrap().command else {
         panic!("it is explain")
     };
-    let files = Memory::new().with("maitred.yaml", SHOP);
+    let files = Memory::new().with("maitred.yaml", document);
     let source =
         Source { path: "maitred.yaml".into(), files: &files, environment: &NoEnvironment, is_watched: false };
     let words = arguments.words().unwrap();
@@ -50,6 +54,51 @@ fn headers_hosts_and_listeners_count() {
     insta::assert_snapshot!("header", explain_line(&["/users/7", "-H", "x-client: mobile"]));
     insta::assert_snapshot!("host", explain_line(&["http://other.example/users/7/orders"]));
     insta::assert_snapshot!("listener", explain_line(&["/users/7/orders", "--listener", "internal"]));
+}
+
+/// A route with variants, a mirror, and what stands in.
+const TRAFFIC: &str = "
+maitred: 1
+upstreams: { v1: http://localhost:3001, v2: http://localhost:3002, v3: http://localhost:3003 }
+routes:
+  checkout:
+    split: { by: header.X-User-ID, override: header.X-Variant, variants: { A: { weight: 90, upstream: v1 }, B: { weight: 10, upstream: v2 } } }
+    mirror: { upstream: v3, sample: 2.5% }
+    degrade: [{ cache: 90m }, { upstream: v3 }, { respond: { status: 503, text: later, methods: [GET, POST] } }]
+  canary: { match: /canary, split: { variants: { A: { weight: 2, upstream: v1 }, B: v2 } } }
+  one: { match: /one, upstream: v1, degrade: { respond: { text: later, methods: GET } } }
+";
+
+#[test]
+fn which_variant_who_copies_and_what_stands_in() {
+    let action = |line: &[&str]| {
+        let written = explain_in(TRAFFIC, line);
+        let out = written.out.lines().skip_while(|line| *line != "Action").nth(1).unwrap_or_default();
+        out.trim().to_owned()
+    };
+    let rest = "copies 2.5% to the upstream `v3`; if that fails: an answer kept for up to 1h30m, then the upstream `v3`, then answers 503";
+    let user = |user: &str, says: &str| {
+        let told = action(&["/", "-H", &format!("X-User-ID: {user}")]);
+        assert_eq!(told, format!("splits `checkout`: the caller's key leads to the {says}; {rest}"));
+    };
+    user("u-17", "variant `A` (90%): the upstream `v1`");
+    user("alice", "variant `B` (10%): the upstream `v2`");
+    assert_eq!(
+        action(&["POST", "/", "-H", "X-Variant: B"]),
+        "splits `checkout`: the request names the variant `B` (10%): the upstream `v2`; copies 2.5% to the upstream `v3`; \
+         if that fails: the upstream `v3` if nothing was sent, then answers 503"
+    );
+    assert!(action(&["/"]).starts_with(
+        "splits `checkout`: without a key the heaviest answers: variant `A` (90%): the upstream `v1`; "
+    ));
+    assert_eq!(
+        action(&["/canary"]),
+        "splits `canary` by chance: variant `A` (66.67%): the upstream `v1`, variant `B` (33.33%): the upstream `v2`"
+    );
+    assert_eq!(
+        action(&["DELETE", "/one"]),
+        "forwards to the upstream `v1`; if that fails: nothing, for this method"
+    );
 }
 
 #[test]

@@ -67,23 +67,34 @@ impl RedirectStatus {
 
 impl Respond {
     fn check(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
-        if self.text.is_some() && self.json.is_some() {
-            reader.problem(
-                Problem::error("an answer has one body: `text` or `json`")
-                    .label(fields.key_span("json"), "here")
-                    .label(fields.key_span("text"), "and here"),
-            );
-        }
-        check_header_names(&self.headers, reader);
-        let bodiless = matches!(self.status.0, 204 | 304);
-        if bodiless && (self.text.is_some() || self.json.is_some()) {
-            let message = format!("an answer with status {} has no body", self.status.0);
-            reader.problem(Problem::error(message).at(fields.value_span("status")));
-        }
-        if self.status.0 < 200 {
-            let problem = Problem::error("this status is not a final answer").at(fields.value_span("status"));
-            reader.problem(problem.help("write a status from 200 to 599"));
-        }
+        check_answer((&self.text, &self.json, self.status, &self.headers), fields, reader);
+    }
+}
+
+/// What a fixed answer consists of.
+type Answer<'a> = (&'a Option<Template>, &'a Option<JsonTemplate>, StatusCode, &'a Named<Template>);
+
+/// Refuses fixed answers that cannot be sent.
+pub(super) fn check_answer(
+    (text, json, status, headers): Answer<'_>,
+    fields: &Fields<'_>,
+    reader: &mut Reader<'_>,
+) {
+    if text.is_some() && json.is_some() {
+        reader.problem(
+            Problem::error("an answer has one body: `text` or `json`")
+                .label(fields.key_span("json"), "here")
+                .label(fields.key_span("text"), "and here"),
+        );
+    }
+    check_header_names(headers, reader);
+    if matches!(status.0, 204 | 304) && (text.is_some() || json.is_some()) {
+        let message = format!("an answer with status {} has no body", status.0);
+        reader.problem(Problem::error(message).at(fields.value_span("status")));
+    }
+    if status.0 < 200 {
+        let problem = Problem::error("this status is not a final answer").at(fields.value_span("status"));
+        reader.problem(problem.help("write a status from 200 to 599"));
     }
 }
 

@@ -113,10 +113,12 @@ fn routes(document: &Document, unknown: &mut UnknownNames, fields: &Fields<'_>, 
                 Problem::error(format!("`{UNMATCHED}` is the name of what no route takes")).at(route.span);
             reader.problem(problem.help("give the route another name"));
         }
-        if let Some(UpstreamRef::Name(name)) = &route.value.upstream
-            && !upstreams.contains(name.as_str())
-        {
-            reader.problem(unknown.problem("upstream", name, document.upstreams.names()).at(name.span));
+        for named in route.value.upstreams() {
+            if let UpstreamRef::Name(name) = named
+                && !upstreams.contains(name.as_str())
+            {
+                reader.problem(unknown.problem("upstream", name, document.upstreams.names()).at(name.span));
+            }
         }
         for name in route.value.r#match.listener.iter().filter(|name| !listeners.contains(name.as_str())) {
             reader.problem(unknown.problem("listener", name, document.listeners.names()).at(name.span));
@@ -165,8 +167,10 @@ fn unused(document: &Document, reader: &mut Reader<'_>) {
         maps().flat_map(|map: &PolicyMap| &map.uses).map(|name| name.as_str()).collect();
     warn_unused(&document.policy_sets, "policy set", &sets, reader);
     for route in &document.routes {
-        if let Some(UpstreamRef::Name(name)) = &route.value.upstream {
-            used.insert(name);
+        for named in route.value.upstreams() {
+            if let UpstreamRef::Name(name) = named {
+                used.insert(name);
+            }
         }
     }
     // A policy may name an upstream anywhere in its configuration.

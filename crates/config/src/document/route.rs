@@ -10,8 +10,16 @@ use crate::problem::Problem;
 use crate::read::{Fields, HeaderName, OneOrMany, Read, Reader, Shape, Spanned, TextShape, Toggle};
 use crate::scalar::{EndpointUrl, PathKind, ScalarProblem, Tail, Template, header_name};
 
+mod degrade;
+mod mirror;
+mod split;
+
+pub use degrade::{DegradeCache, DegradeRespond, DegradeStep};
+pub use mirror::Mirror;
+pub use split::{Ramp, Split, StickyCookie, Variant, Weight};
+
 config_map! {
-    /// Which requests go where. A route does one thing: `upstream`, `respond` or `redirect`.
+    /// Which requests go where. A route does one thing: `upstream`, `split`, `respond` or `redirect`.
     #[check = Route::check]
     pub struct Route {
         /// Which requests it takes. Without it, all.
@@ -20,6 +28,8 @@ config_map! {
         priority: i32 = 0,
         /// Forwards to this service: the name of an upstream, or the URL of one.
         upstream: Option<UpstreamRef>,
+        /// Forwards to one of several services.
+        split: Option<Split>,
         /// Answers at once.
         respond: Option<Respond>,
         /// Sends the client elsewhere.
@@ -43,6 +53,10 @@ config_map! {
         errors: Option<Toggle<ErrorBodies>>,
         /// Whether its requests are in the access log.
         access_log: bool = true,
+        /// Another service that gets copies of its requests.
+        mirror: Option<Mirror>,
+        /// What is answered in place of a service that fails, in order.
+        degrade: Vec<Spanned<DegradeStep>>,
     }
 }
 
@@ -182,14 +196,29 @@ impl Route {
         }
     }
 
+    /// Every service that it names: those that it forwards to, the mirror, and those that stand in.
+    pub fn upstreams(&self) -> impl Iterator<Item = &UpstreamRef> {
+        let others = self.mirror.iter().map(|mirror| &mirror.upstream);
+        self.forwards_to().chain(others).chain(self.degrade.iter().filter_map(|step| step.upstream.as_ref()))
+    }
+
+    /// The services that it forwards to: one, or those of its variants.
+    pub fn forwards_to(&self) -> impl Iterator<Item = &UpstreamRef> {
+        let variants = self.split.iter().flat_map(|split| &split.variants);
+        self.upstream.iter().chain(variants.map(|variant| &variant.value.upstream))
+    }
+
     fn check(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
         check_action(fields, reader);
         self.check_rewriting(fields, reader);
+        degrade::check_steps(&self.degrade, &self.forwards_to().collect::<Vec<_>>(), reader);
     }
 
     fn check_rewriting(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
-        let changes = ["strip_prefix", "add_prefix", "rewrite", "timeouts", "retries", "upgrades"];
-        if !fields.has("upstream") && (fields.has("respond") || fields.has("redirect")) {
+        let changes =
+            ["strip_prefix", "add_prefix", "rewrite", "timeouts", "retries", "upgrades", "mirror", "degrade"];
+        let forwards = fields.has("upstream") || fields.has("split");
+        if !forwards && (fields.has("respond") || fields.has("redirect")) {
             let says =
                 |key: &&str| fields.has(key) && (*key != "timeouts" || self.timeouts != RouteTimeouts::NONE);
             for key in changes.into_iter().filter(says) {
@@ -224,14 +253,14 @@ impl Route {
 /// A route has exactly one action.
 fn check_action(fields: &Fields<'_>, reader: &mut Reader<'_>) {
     let actions: Vec<&str> =
-        ["upstream", "respond", "redirect"].into_iter().filter(|key| fields.has(key)).collect();
+        ["upstream", "split", "respond", "redirect"].into_iter().filter(|key| fields.has(key)).collect();
     match actions.as_slice() {
         [_] => {}
         [] if fields.has_unknown() => {}
         [] => reader.problem(
             Problem::error("this route does nothing")
                 .at(fields.place())
-                .help("give it one of `upstream`, `respond`, `redirect`"),
+                .help("give it one of `upstream`, `split`, `respond`, `redirect`"),
         ),
         [first, others @ ..] => {
             let mut problem =

@@ -6,6 +6,7 @@ use crate::problem::Style;
 
 mod effective;
 mod mistakes;
+mod traffic;
 mod values;
 
 /// Loads a text, in an environment with a few variables.

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use ipnet::IpNet;
 
@@ -12,8 +12,8 @@ use crate::node::Node;
 use crate::problem::Problem;
 use crate::scalar::{
     ByteRate, HostPattern, PathPattern, Percent, Rate, Template, ValueName, byte_rate, cidr, duration,
-    header_name, header_value, host_pattern, https_url, method, path_pattern, percent, rate, server_name,
-    size, status, template, value_name,
+    header_name, header_value, host_pattern, https_url, instant, method, path_pattern, percent, rate,
+    server_name, size, status, template, value_name,
 };
 
 /// A number of bytes, written with its unit: `8MiB`.
@@ -94,6 +94,7 @@ const DURATION: &str = "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d))+$";
 const SIZE: &str = "^[0-9]+(\\.[0-9]+)?(B|KB|MB|GB|TB|KiB|MiB|GiB|TiB)$";
 
 scalars! {
+    SystemTime: "instant", "2026-12-01T09:00:00Z", Some("^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt]"), instant::parse;
     Duration: "duration", "10s", Some(DURATION), duration::parse;
     ByteSize: "size", "8MiB", Some(SIZE), |text| size::parse(text).map(ByteSize);
     ByteRate: "rate of bytes", "1KiB/s", None, byte_rate::parse;

@@ -20,6 +20,8 @@ pub(super) struct Pipelines<'a> {
     /// By the numbers of their instances.
     pipelines: HashMap<Vec<usize>, Arc<Pipeline>>,
     old: HashMap<Key, &'a PolicyInstance>,
+    /// A policy was left out because it is made for one upstream, and there is none.
+    is_left_out: bool,
 }
 
 /// What tells instances apart: where they are written, their name there, and the upstream where they are made for one.
@@ -38,7 +40,14 @@ impl<'a> Pipelines<'a> {
             .flat_map(|snapshot| &snapshot.policies)
             .map(|instance| (Key::of(instance), &**instance))
             .collect();
-        Self { compiler, instances: Vec::new(), known: HashMap::new(), pipelines: HashMap::new(), old }
+        Self {
+            compiler,
+            instances: Vec::new(),
+            known: HashMap::new(),
+            pipelines: HashMap::new(),
+            old,
+            is_left_out: false,
+        }
     }
 
     /// The pipeline of a route, with the upstream that it has; without a route, that of what no route takes.
@@ -54,7 +63,13 @@ impl<'a> Pipelines<'a> {
             instances.extend(self.defaults(document, route, upstream, problems));
         }
         for policy in document.effective_policies(route, self.compiler.catalog) {
+            self.is_left_out = false;
             instances.extend(self.instance(&policy, upstream, problems));
+            if self.is_left_out
+                && let Some(route) = route.filter(|route| route.value.split.is_some())
+            {
+                problems.push(of_one_service(&policy, route));
+            }
         }
         let key: Vec<usize> = instances.iter().map(|instance| instance.number).collect();
         Arc::clone(self.pipelines.entry(key).or_insert_with(|| Arc::new(Pipeline::new(instances))))
@@ -128,6 +143,7 @@ impl<'a> Pipelines<'a> {
         let is_for_one = compiled.as_ref().is_some_and(|(_, policy)| policy.needs().upstream);
         if is_for_one && key.upstream.is_none() {
             // The route has none. Others, which have one, get their own.
+            self.is_left_out = true;
             return None;
         }
         let key = if is_for_one { key } else { key.for_any() };
@@ -160,6 +176,14 @@ impl Key {
     fn for_any(self) -> Self {
         Self { upstream: None, ..self }
     }
+}
+
+fn of_one_service(policy: &EffectivePolicy, route: &NamedEntry<Route>) -> Problem {
+    let name = policy.name();
+    Problem::error(format!("`{name}` is made for one service, and a route with `split` has several"))
+        .label(policy.span, "this policy")
+        .label(route.span, "the route")
+        .help(format!("write `{name}: false` among its policies, or make a route for each service"))
 }
 
 /// Whether a document says something of a policy for this route, if only that it is not wanted.

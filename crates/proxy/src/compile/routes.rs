@@ -1,13 +1,15 @@
 //! Routes: what they match into the route table, what they do into actions.
 //! Each part of a route is compiled even where another has a problem, so that all are told at once.
 
+mod traffic;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use maitred_config::{
-    Condition as Written, ErrorBodies, Match, Respond as WrittenRespond, Route as WrittenRoute, StripPrefix,
-    TextMatch, UpstreamRef,
+    Condition as Written, ErrorBodies, JsonTemplate, Match, Respond as WrittenRespond, Route as WrittenRoute,
+    StripPrefix, TextMatch, UpstreamRef,
 };
 use maitred_config::{NamedEntry, Problem, Problems, Span, scalar};
 use maitred_http::{FieldName, Method};
@@ -21,6 +23,7 @@ use super::{Compiler, RouteLog};
 use crate::action::ForwardSettings;
 use crate::action::{Action, Redirect, Respond, RespondBody};
 use crate::error_format::ErrorFormat;
+use crate::kept::KeptShared;
 use crate::listener::ListenerSettings;
 use crate::rewrite::{Rewrite, Strip};
 use crate::snapshot::{Route, RouteCounts, When};
@@ -30,6 +33,7 @@ pub(super) struct Around<'a> {
     pub(super) listeners: &'a [Arc<ListenerSettings>],
     pub(super) upstream_numbers: &'a UpstreamNumbers,
     pub(super) access_log: RouteLog,
+    pub(super) kept: Option<&'a Arc<KeptShared>>,
 }
 
 /// The name of the built-in route for what matches no other.
@@ -284,6 +288,11 @@ impl One<'_> {
 
     fn action(&mut self) -> Option<Arc<Action>> {
         let written = &self.entry.value;
+        if written.split.is_some()
+            || written.upstream.is_some() && (written.mirror.is_some() || !written.degrade.is_empty())
+        {
+            return self.traffic().map(Box::new).map(Action::Traffic).map(Arc::new);
+        }
         if let Some(upstream) = &written.upstream {
             return self.forward(upstream);
         }
@@ -297,17 +306,24 @@ impl One<'_> {
     }
 
     fn upstream_name(&self) -> Option<Arc<str>> {
-        Some(match self.entry.value.upstream.as_ref()? {
-            UpstreamRef::Name(name) => name.value.as_str().into(),
-            UpstreamRef::Url(url) => url.value.to_string().into(),
-        })
+        self.entry.value.upstream.as_ref().map(name_of)
     }
 
     fn forward(&mut self, upstream: &UpstreamRef) -> Option<Arc<Action>> {
+        let settings = self.settings(upstream)?;
+        if self.rewrites() {
+            return Some(Arc::new(Action::Forward(settings, Some(self.rewrite()?))));
+        }
+        let shared = self.forwards.entry(settings);
+        let shared = shared.or_insert_with_key(|settings| Arc::new(Action::Forward(settings.clone(), None)));
+        Some(Arc::clone(shared))
+    }
+
+    /// How requests of the route go to this upstream.
+    fn settings(&self, upstream: &UpstreamRef) -> Option<ForwardSettings> {
         let written = &self.entry.value;
-        let name = self.upstream_name()?;
         // That the name exists was checked when the document was read.
-        let number = *self.around.upstream_numbers.get(&name)?;
+        let number = *self.around.upstream_numbers.get(&name_of(upstream))?;
         let document = self.compiler.document;
         let named = match upstream {
             UpstreamRef::Url(_) => None,
@@ -341,13 +357,7 @@ impl One<'_> {
         );
         let upgrades = written.upgrades().into_iter().map(Into::into).collect();
         let retries = Box::new(retries);
-        let settings = ForwardSettings { upstream: number, timeouts, deadline_header, retries, upgrades };
-        if self.rewrites() {
-            return Some(Arc::new(Action::Forward(settings, Some(self.rewrite()?))));
-        }
-        let shared = self.forwards.entry(settings);
-        let shared = shared.or_insert_with_key(|settings| Arc::new(Action::Forward(settings.clone(), None)));
-        Some(Arc::clone(shared))
+        Some(ForwardSettings { upstream: number, timeouts, deadline_header, retries, upgrades })
     }
 
     fn rewrites(&self) -> bool {
@@ -390,7 +400,13 @@ impl One<'_> {
     }
 
     fn respond(&mut self, written: &WrittenRespond) -> Option<Respond> {
-        let (body, media_type) = if let Some(json) = &written.json {
+        let WrittenRespond { text, json, status, headers } = written;
+        self.answer((text.as_ref(), json.as_ref(), status.0, headers))
+    }
+
+    /// A fixed answer: text, JSON, status and fields.
+    fn answer(&mut self, (text, json, status, headers): Answer<'_>) -> Option<Respond> {
+        let (body, media_type) = if let Some(json) = json {
             match BodyTemplate::of_document(json, Available::Request) {
                 Ok(template) => (RespondBody::Json(template), Some("application/json")),
                 Err(message) => {
@@ -398,7 +414,7 @@ impl One<'_> {
                     return None;
                 }
             }
-        } else if let Some(text) = &written.text {
+        } else if let Some(text) = text {
             let template = self.template(text)?;
             let body = match template.literal() {
                 Some(text) => RespondBody::Fixed(Bytes::copy_from_slice(text.as_bytes())),
@@ -409,8 +425,7 @@ impl One<'_> {
             (RespondBody::Fixed(Bytes::new()), None)
         };
         let mut fields = Vec::new();
-        let names_type =
-            written.headers.iter().any(|header| header.name.eq_ignore_ascii_case("content-type"));
+        let names_type = headers.iter().any(|header| header.name.eq_ignore_ascii_case("content-type"));
         if let Some(media_type) = media_type.filter(|_| !names_type) {
             let literal = scalar::Template { parts: vec![scalar::Part::Text(media_type.to_owned())] };
             fields.push((
@@ -418,11 +433,27 @@ impl One<'_> {
                 Arc::new(self.template(&literal)?),
             ));
         }
-        for header in &written.headers {
+        for header in headers {
             let Ok(name) = FieldName::parse(&header.name) else { continue };
             fields.push((name, Arc::new(self.template(&header.value)?)));
         }
-        Some(Respond { status: written.status.0, fields, body })
+        Some(Respond { status, fields, body })
+    }
+}
+
+/// What a fixed answer is made of: text, JSON, status and fields.
+type Answer<'a> = (
+    Option<&'a scalar::Template>,
+    Option<&'a JsonTemplate>,
+    u16,
+    &'a maitred_config::Named<scalar::Template>,
+);
+
+/// The name that an upstream goes by.
+fn name_of(upstream: &UpstreamRef) -> Arc<str> {
+    match upstream {
+        UpstreamRef::Name(name) => name.value.as_str().into(),
+        UpstreamRef::Url(url) => url.value.to_string().into(),
     }
 }
 

@@ -67,7 +67,8 @@ pub(super) fn compile(
     }
     let mut seen = std::collections::HashSet::new();
     for route in &compiler.document.routes {
-        if let Some(UpstreamRef::Url(url)) = &route.value.upstream {
+        for upstream in route.value.upstreams() {
+            let UpstreamRef::Url(url) = upstream else { continue };
             let name: Arc<str> = url.value.to_string().into();
             if seen.insert(Arc::clone(&name)) {
                 let usual = UpstreamTls::default();

@@ -63,7 +63,14 @@ pub(crate) async fn read_answer(
     body: Body,
     answer: &mut ResponseBody,
 ) -> Body {
-    let Body::Stream(forwarded) = body else { return body };
+    let forwarded = match body {
+        Body::Stream(forwarded) => forwarded,
+        Body::Kept(bytes) => {
+            answer.whole = Some(Box::new(WholeBody { bytes: bytes.into(), trailers: None }));
+            return Body::Own(Bytes::new());
+        }
+        other => return other,
+    };
     match read_response(exchange, connection, heads.response.status, forwarded).await {
         Ok(whole) => {
             answer.whole = Some(Box::new(whole));
@@ -82,7 +89,7 @@ pub(crate) fn settle(
 ) -> Body {
     let whole = match (answer.whole.take(), body) {
         (Some(whole), _) => *whole,
-        (None, Body::Own(bytes)) if !answer.filters.is_empty() => {
+        (None, Body::Own(bytes) | Body::Kept(bytes)) if !answer.filters.is_empty() => {
             WholeBody { bytes: bytes.into(), trailers: None }
         }
         (None, body) => return body,
@@ -124,10 +131,14 @@ async fn read_response(
     let now = exchange.worker.clock.now();
     exchange.record.bytes_in += forwarded.upload.received();
     exchange.record.upstream_ended = Some(now);
-    let Forwarded { lease, mut call, cluster, upload, timeouts, .. } = *forwarded;
+    let Forwarded { lease, mut call, cluster, upload, timeouts, keeping, .. } = *forwarded;
     let (kind, fault) = match read {
         Ok(()) => {
             call.tell(TryResult::Status(status), now);
+            if let Some(mut keeping) = keeping {
+                keeping.take_whole(&whole.bytes, whole.trailers.is_some());
+                keeping.end(now);
+            }
             if upload.pump.state == PumpState::Done {
                 cluster.release(lease, now);
             }

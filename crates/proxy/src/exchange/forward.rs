@@ -4,11 +4,15 @@
 mod affinity;
 mod again;
 pub(crate) mod attempt;
+mod client;
 pub(crate) mod deadline;
 mod headers;
 mod hedge;
+pub(crate) mod keeping;
 mod kept;
+pub(crate) mod mirror;
 pub(crate) mod pump;
+mod tee;
 pub(crate) mod tunnel;
 mod upload;
 
@@ -24,7 +28,8 @@ use maitred_upstream::{
 use smallvec::SmallVec;
 
 use self::attempt::{Attempt, Failed};
-use self::upload::Upload;
+use self::keeping::Keeping;
+pub(crate) use self::upload::Upload;
 use super::{Body, Exchange};
 use crate::action::ForwardSettings;
 use crate::connection::Connection;
@@ -41,6 +46,8 @@ pub(crate) struct Forwarded {
     pub(crate) timeouts: maitred_upstream::Timeouts,
     /// How long neither side may say anything.
     pub(crate) idle: Duration,
+    /// What becomes of a copy of the answer, where it is to be kept.
+    pub(crate) keeping: Option<Box<Keeping>>,
 }
 
 /// A request on its way to its upstream, over all tries.
@@ -48,8 +55,8 @@ struct Forwarding<'f, 'e> {
     exchange: &'f mut Exchange<'e>,
     settings: &'f ForwardSettings,
     cluster: Rc<LocalCluster>,
-    upgrade: Option<Vec<u8>>,
-    upload: Upload,
+    upgrade: Option<&'f [u8]>,
+    upload: &'f mut Upload,
     choice: Choice<'e>,
     tried: Tried,
 }
@@ -95,43 +102,72 @@ pub(crate) async fn forward(
     heads: &mut Heads,
     body: &mut RequestBody,
 ) -> Result<Body, Fault> {
-    let cluster = Rc::clone(&exchange.snapshot.clusters[settings.upstream]);
-    exchange.facts.upstream = Some(Rc::clone(&exchange.snapshot.names[settings.upstream]));
-    let now = exchange.worker.clock.now();
-    exchange.record.upstream_started = Some(now);
+    let upgrade = prepare(exchange, settings, heads, body)?;
+    let mut upload = upload(exchange, settings, &heads.request, body);
+    ask(exchange, (settings, upgrade.as_deref()), connection, heads, &mut upload).await
+}
+
+/// Makes the client's request one of the gateway's, once, whoever is asked with it. Answers with the protocol that it is to change to.
+pub(crate) fn prepare(
+    exchange: &mut Exchange<'_>,
+    settings: &ForwardSettings,
+    heads: &mut Heads,
+    body: &RequestBody,
+) -> Result<Option<Vec<u8>>, Fault> {
     exchange.deadline = deadline::of(exchange, settings, &heads.request);
-    if exchange.deadline.is_some_and(|end| end <= now) {
-        return Err(Fault::timeout("upstream_timeout"));
-    }
     headers::prepare(&mut heads.request, &exchange.facts);
     let upgrade = headers::upgrade(exchange, &settings.upgrades, &mut heads.request)?;
     if body.whole.is_some() {
         // It is here already.
         heads.request.fields.remove_known(Known::Expect);
     }
+    Ok(upgrade)
+}
+
+/// The body of a request that is prepared, of which as much is kept as another try may need.
+pub(crate) fn upload(
+    exchange: &Exchange<'_>,
+    settings: &ForwardSettings,
+    request: &RequestHead,
+    body: &mut RequestBody,
+) -> Upload {
     let retries = &settings.retries;
-    if retries.budget.is_some() {
+    let is_kept = retries.buffer > 0 && retries.repeats_sent() && may_repeat(request);
+    Upload::new(exchange, body, if is_kept { retries.buffer } else { 0 })
+}
+
+/// Sends a request that is prepared to an upstream, and reads the head of the answer into `heads.response`. Where there is none,
+/// `upload` has what is left of the body.
+pub(crate) async fn ask(
+    exchange: &mut Exchange<'_>,
+    (settings, upgrade): (&ForwardSettings, Option<&[u8]>),
+    connection: &mut Connection,
+    heads: &mut Heads,
+    upload: &mut Upload,
+) -> Result<Body, Fault> {
+    let cluster = Rc::clone(&exchange.snapshot.clusters[settings.upstream]);
+    exchange.facts.upstream = Some(Rc::clone(&exchange.snapshot.names[settings.upstream]));
+    let now = exchange.worker.clock.now();
+    exchange.record.upstream_started.get_or_insert(now);
+    if exchange.deadline.is_some_and(|end| end <= now) {
+        return Err(Fault::timeout("upstream_timeout"));
+    }
+    if settings.retries.budget.is_some() {
         cluster.cluster().shared().retry_budget().count(now);
     }
-    let is_kept = retries.buffer > 0 && retries.repeats_sent() && may_repeat(&heads.request);
-    let keep = if is_kept { retries.buffer } else { 0 };
-    let upload = Upload::new(exchange, body, keep);
-    let choice = affinity::choice(exchange, settings, &cluster, &heads.request, now);
+    let choice = affinity::choice(exchange, settings.upstream, &cluster, &heads.request, now);
     let tried = Tried::default();
-    let forwarding = Forwarding { exchange, settings, cluster, upgrade, upload, choice, tried };
-    forwarding.run(now, connection, heads).await
+    let mut forwarding = Forwarding { exchange, settings, cluster, upgrade, upload, choice, tried };
+    let ended = forwarding.run(now, connection, heads).await;
+    forwarding.pass_on(ended, heads)
 }
 
 impl Forwarding<'_, '_> {
     /// Tries until an answer or a failure is to be passed on.
-    async fn run(
-        mut self,
-        mut now: Instant,
-        connection: &mut Connection,
-        heads: &mut Heads,
-    ) -> Result<Body, Fault> {
-        let (endpoint, _) = choose(&self.cluster, &mut self.tried, &self.choice, false)
-            .ok_or_else(|| no_endpoint(&self.cluster))?;
+    async fn run(&mut self, mut now: Instant, connection: &mut Connection, heads: &mut Heads) -> Ended {
+        let Some((endpoint, _)) = choose(&self.cluster, &mut self.tried, &self.choice, false) else {
+            return Ended::Failed(no_endpoint(&self.cluster).into());
+        };
         let mut turn = Turn { endpoint, fresh: false };
         // What the client gets if there is no other try after all.
         let mut last: Option<Ended> = None;
@@ -140,23 +176,22 @@ impl Forwarding<'_, '_> {
                 Ok(call) => call,
                 Err(open) => {
                     let fault = || Ended::Failed(circuit_open(&self.cluster, open).into());
-                    let ended = last.unwrap_or_else(fault);
-                    return self.pass_on(ended, heads);
+                    return last.unwrap_or_else(fault);
                 }
             };
             if let Some(ended) = last.take() {
                 self.start_over(ended, heads, now);
             }
             self.record(&turn.endpoint);
-            let ended = match self.settings.retries.hedge_after {
-                Some(after) => Box::pin(self.race(&mut turn, call, now, after, connection, heads)).await,
+            let ended = match self.second(now, connection, heads) {
+                Some(second) => Box::pin(self.race(&mut turn, call, now, second, connection, heads)).await,
                 None => self.attempt(&turn, call, now, connection, heads).await,
             };
             if self.is_good(&ended, &heads.response) {
-                return self.pass_on(ended, heads);
+                return ended;
             }
             match Box::pin(self.again(&ended, &turn, connection, heads)).await {
-                None => return self.pass_on(ended, heads),
+                None => return ended,
                 Some(next) => (turn, last) = (next, Some(ended)),
             }
             now = self.exchange.worker.clock.now();
@@ -176,8 +211,8 @@ impl Forwarding<'_, '_> {
             exchange: &*self.exchange,
             cluster: &self.cluster,
             settings: self.settings,
-            upgrade: self.upgrade.as_deref(),
-            upload: &mut self.upload,
+            upgrade: self.upgrade,
+            upload: &mut *self.upload,
             now,
         };
         let result = attempt.run(&turn.endpoint, turn.fresh, connection, heads).await;
@@ -202,7 +237,7 @@ impl Forwarding<'_, '_> {
     }
 
     /// What the exchange goes on with.
-    fn pass_on(mut self, ended: Ended, heads: &mut Heads) -> Result<Body, Fault> {
+    fn pass_on(self, ended: Ended, heads: &mut Heads) -> Result<Body, Fault> {
         let Answer { lease, call, length, is_stream } = match ended {
             Ended::Answered(answer) => answer,
             Ended::Failed(failed) => return Err(failed.fault),
@@ -214,8 +249,9 @@ impl Forwarding<'_, '_> {
         }
         let timeouts = self.settings.timeouts;
         let idle = if is_stream { timeouts.stream_idle } else { timeouts.idle };
-        let (cluster, upload) = (self.cluster, self.upload);
-        let body = Box::new(Forwarded { lease, call, cluster, length, upload, timeouts, idle });
+        let (cluster, upload) = (self.cluster, std::mem::replace(self.upload, Upload::gone()));
+        let body =
+            Box::new(Forwarded { lease, call, cluster, length, upload, timeouts, idle, keeping: None });
         Ok(if heads.response.status == 101 { Body::Tunnel(body) } else { Body::Stream(body) })
     }
 }
@@ -254,6 +290,7 @@ fn begin(
 }
 
 /// Tells how a try ended, as far as that is known when its answer begins.
+#[inline]
 fn ended(
     exchange: &Exchange<'_>,
     (mut call, asked): (Call, Instant),
@@ -279,7 +316,7 @@ fn ended(
 }
 
 /// Whether an answer goes on for as long as somebody has something to say: events (SSE), gRPC, another protocol.
-fn is_stream(response: &ResponseHead) -> bool {
+pub(crate) fn is_stream(response: &ResponseHead) -> bool {
     let kind = response.fields.known(Known::ContentType).unwrap_or_default();
     let begins = |name: &[u8]| kind.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
     response.status == 101 || begins(b"text/event-stream") || begins(b"application/grpc")

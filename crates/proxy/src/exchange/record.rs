@@ -26,6 +26,8 @@ pub(crate) struct Record {
     pub(crate) upstream_started: Option<Instant>,
     pub(crate) upstream_ended: Option<Instant>,
     pub(crate) endpoint: Option<Rc<LocalEndpoint>>,
+    /// The number of the variant that the request was dealt to.
+    pub(crate) variant: Option<usize>,
 }
 
 /// Counts an exchange and writes it to the access log. Answers what policies are told at the end.
@@ -49,7 +51,14 @@ pub(crate) fn record(
     let upstream_micros = record
         .upstream_started
         .map(|from| micros(record.upstream_ended.unwrap_or(now).saturating_duration_since(from)));
-    let requests = snapshot.request_counts(number, upstream_micros.is_some());
+    let variant = record.variant.and_then(|number| route.action.variant(number));
+    let requests = match variant {
+        Some((_, target)) => target.requests.at(worker.index),
+        None => snapshot.request_counts(number, upstream_micros.is_some()),
+    };
+    if let Some(counts) = variant.and_then(|(_, target)| target.counts.as_ref()) {
+        counts.at(worker.index).requests(status).inc();
+    }
     requests.requests(status).inc();
     if let Some(upstream_micros) = upstream_micros {
         requests.upstream_duration.record(upstream_micros);
@@ -80,6 +89,7 @@ pub(crate) fn record(
             path_template: &snapshot.shared.routes[number].path,
             upstream: facts.upstream.as_deref().unwrap_or_default(),
             endpoint: &endpoint,
+            variant: variant.map_or("", |(name, _)| name),
             attempts: record.attempts,
             consumer: "",
             user_agent: request.fields.known(Known::UserAgent).unwrap_or_default(),

@@ -36,7 +36,7 @@ pub(crate) async fn send(
     filters: Filters,
 ) -> Sent {
     match body {
-        Body::Own(bytes) => send_own(exchange, connection, head, bytes).await,
+        Body::Own(bytes) | Body::Kept(bytes) => send_own(exchange, connection, head, bytes).await,
         Body::Stream(forwarded) => {
             let filtering = (!filters.is_empty()).then(|| Box::new(Filtering::new(filters)));
             send_stream(exchange, connection, head, *forwarded, filtering).await
@@ -147,8 +147,11 @@ async fn send_stream(
     exchange.record.upstream_ended = Some(now);
     match ended {
         Ok(()) => {
-            let Forwarded { lease, mut call, cluster, .. } = forwarded;
+            let Forwarded { lease, mut call, cluster, keeping, .. } = forwarded;
             call.tell(TryResult::Status(head.status), now);
+            if let Some(keeping) = keeping {
+                keeping.end(now);
+            }
             cluster.release(lease, now);
             Sent::Whole { keep_alive: connection.client.end_exchange() && keep_alive }
         }
@@ -228,22 +231,24 @@ fn poll_relay(
     download: &mut Pump,
     filtering: &mut Option<Box<Filtering>>,
 ) -> Poll<Result<(), Cut>> {
-    let Forwarded { lease, upload, .. } = forwarded;
+    let Forwarded { lease, upload, keeping, .. } = forwarded;
     upload.poll_beside_answer(cx, connection, lease);
     if let Poll::Ready(gone) = connection.client.poll_reset(cx) {
         return Poll::Ready(Err(Cut::Client(gone)));
     }
     let (source, mut sink) = (lease.client().body(), connection.client.body());
-    let moved = match filtering {
-        None => download.poll(cx, &mut { source }, &mut sink),
-        Some(filtering) => {
-            let moved = download.poll(cx, &mut Filtered { filtering, source }, &mut sink);
-            if let Some(fault) = filtering.fault.take() {
-                return Poll::Ready(Err(Cut::Filter(fault)));
-            }
-            moved
+    let moved = match (keeping, &mut *filtering) {
+        (None, None) => download.poll(cx, &mut { source }, &mut sink),
+        (Some(keeping), None) => download.poll(cx, &mut keeping.tee(source), &mut sink),
+        (None, Some(filtering)) => download.poll(cx, &mut Filtered { filtering, source }, &mut sink),
+        (Some(keeping), Some(filtering)) => {
+            let source = keeping.tee(source);
+            download.poll(cx, &mut Filtered { filtering, source }, &mut sink)
         }
     };
+    if let Some(fault) = filtering.as_mut().and_then(|filtering| filtering.fault.take()) {
+        return Poll::Ready(Err(Cut::Filter(fault)));
+    }
     moved.map_err(|error| match error {
         // The second is a service that sends another number of bytes than it announced.
         PumpError::Source(error @ Broken::Refused(_)) | PumpError::Sink(error @ Broken::Truncated) => {

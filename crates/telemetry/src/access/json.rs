@@ -39,6 +39,7 @@ pub(super) fn encode(record: &AccessRecord<'_>, query: QueryLogging, time: &mut 
     text(br#","path_template":""#, record.path_template.as_bytes(), out);
     text(br#","upstream":""#, record.upstream.as_bytes(), out);
     text(br#","endpoint":""#, record.endpoint.as_bytes(), out);
+    text(br#","variant":""#, record.variant.as_bytes(), out);
     if record.attempts > 0 {
         number(br#","attempts":"#, u64::from(record.attempts), out);
     }

@@ -40,6 +40,8 @@ pub struct AccessRecord<'a> {
     pub upstream: &'a str,
     /// The address of the endpoint that was tried last; it belongs in logs and never in answers.
     pub endpoint: &'a str,
+    /// The variant of a split that the request was dealt to.
+    pub variant: &'a str,
     /// How often an upstream was tried.
     pub attempts: u32,
     /// Who the caller is.

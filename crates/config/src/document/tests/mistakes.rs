@@ -108,6 +108,13 @@ mistakes! {
     route_respond_status: problems("maitred: 1\nroutes: { a: { respond: { status: 700 } }, b: { respond: { status: 101 } }, c: { respond: { json: { a: .inf } } } }");
     route_redirect: problems("maitred: 1\nroutes: { a: { redirect: new }, b: { redirect: { to: /a, status: 300 } }, c: { redirect: {} } }");
     route_named_unmatched: problems("maitred: 1\nroutes: { unmatched: { respond: OK } }");
+    route_split: route("{ split: { by: user.id, variants: { A: { weight: 90, upstream: users }, B: { weight: 10, upstream: usrs }, C: 5 } }, upstream: users }");
+    route_split_weights: problems("maitred: 1\nroutes:\n  a: { split: { variants: { A: { weight: 0, upstream: http://a }, B: { weight: 0, upstream: http://b } } } }\n  b: { match: /b, split: { variants: {} } }\n  c: { match: /c, split: { experiment: x, variants: { A: { weight: 0, upstream: http://a }, B: { weight: 10%, upstream: http://b }, C: http://c } } }\n");
+    route_split_ramps: problems("maitred: 1\nroutes:\n  a: { split: { variants: { A: { weight: { over: 1h }, upstream: http://a }, B: { weight: { to: 1%, over: 0s, starting: 2026-12-01 }, upstream: http://b } } } }\n  b: { match: /b, split: { variants: { A: http://a, B: { weight: { from: 5%, to: 5%, over: 1h }, upstream: http://b } }, sticky: { cookie: a b, max_age: 10ms } } }\n");
+    route_mirror: route("{ upstream: users, mirror: { upstream: usr, sample: 0%, buffer: 5 } }");
+    route_degrade: route("{ upstream: users, degrade: [{ cache: 0s }, { cache: true }, { upstream: users }, { upstream: nobody, respond: OK }, {}, { respond: OK }, { cache: 1h }] }");
+    route_degrade_answers: route("{ upstream: users, degrade: [{ respond: { text: a, json: {}, methods: get } }, { respond: { status: 100 } }, { ttl: 1h }] }");
+    route_traffic_without_service: route("{ match: /a, respond: OK, mirror: users, degrade: { cache: 1h } }");
     route_values: route("{ upstream: users, priority: high, access_log: { to: stdout }, timeouts: 3s, errors: { html: x } }");
     no_routes: problems("maitred: 1\n");
     policies: with("policies: { cors: , 'rate_limit/': 1/s, /x: 1, use: nobody }");

@@ -8,14 +8,13 @@ use maitred_http::{Known, RequestHead, ResponseHead, Scheme, cookies};
 use maitred_policy::values::View;
 use maitred_upstream::{Choice, LocalCluster, LocalEndpoint, StickySettings, StickyValue, hash_key};
 
-use crate::action::ForwardSettings;
 use crate::exchange::Exchange;
 use crate::worker::Worker;
 
-/// What the endpoint of this request is chosen by, at `now`.
+/// What the endpoint of this upstream is chosen by for a request, at `now`.
 pub(super) fn choice<'w>(
     exchange: &Exchange<'w>,
-    settings: &ForwardSettings,
+    upstream: usize,
     cluster: &LocalCluster,
     request: &RequestHead,
     now: Instant,
@@ -24,7 +23,7 @@ pub(super) fn choice<'w>(
     let mut choice = Choice { now, key: None, cookie: None, random: worker.chance() };
     let balance = &cluster.cluster().settings().balance;
     if balance.goes_by_key() {
-        choice.key = key(exchange, settings, request);
+        choice.key = key(exchange, upstream, request);
     } else if let Some(sticky) = balance.sticky() {
         choice.cookie = shown(request, &sticky.cookie);
     }
@@ -32,8 +31,8 @@ pub(super) fn choice<'w>(
 }
 
 /// The hash of the value that the upstream goes by; none where the request does not have it.
-fn key(exchange: &Exchange<'_>, settings: &ForwardSettings, request: &RequestHead) -> Option<u64> {
-    let value = exchange.snapshot.shared.upstreams[settings.upstream].key.as_ref()?;
+fn key(exchange: &Exchange<'_>, upstream: usize, request: &RequestHead) -> Option<u64> {
+    let value = exchange.snapshot.shared.upstreams[upstream].key.as_ref()?;
     let mut text = Vec::new();
     value.write(&View::of_request(request, &exchange.facts), &mut text).then(|| hash_key(&text))
 }

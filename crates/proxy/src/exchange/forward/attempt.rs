@@ -1,23 +1,21 @@
 //! One try at one endpoint: a connection, the request, and the head of the answer. The request's body flows meanwhile, and
 //! interim answers go to the client as they come.
 
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use maitred_http::{BodyLength, Known, ResponseHead};
-use maitred_net::Timer;
 use maitred_policy::{Fault, Retry};
 use maitred_telemetry::UpstreamFailure;
 use maitred_upstream::{AcquireError, Lease, LocalCluster, LocalEndpoint, TryResult};
 use maitred_wire::Broken;
 
+use super::client::Client;
 use super::pump::{PumpError, PumpState};
 use super::upload::Upload;
 use super::{acquire_fault, deadline, headers};
 use crate::action::ForwardSettings;
-use crate::connection::Connection;
 use crate::exchange::Exchange;
 use crate::local::Heads;
 
@@ -29,60 +27,6 @@ pub(super) struct Attempt<'a> {
     pub(super) upload: &'a mut Upload,
     /// When it began; then, when a connection was there; then, when the last of the request was sent.
     pub(super) now: Instant,
-}
-
-/// The client, as far as a try has to do with it.
-pub(super) trait Client {
-    /// For the waits of this try.
-    fn timer(&self) -> &Timer;
-
-    /// Both ends of its connection.
-    fn ends(&mut self) -> Option<(SocketAddr, SocketAddr)>;
-
-    /// Moves the request's body.
-    fn poll_upload(
-        &mut self,
-        cx: &mut Context<'_>,
-        upload: &mut Upload,
-        lease: &mut Lease,
-    ) -> Poll<Result<(), PumpError>>;
-
-    /// Waits until it has given up.
-    fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<Broken>;
-
-    /// Passes an interim answer on, which it has to take until then.
-    async fn inform(&mut self, interim: &ResponseHead, until: Instant) -> Result<(), Broken>;
-}
-
-impl Client for Connection {
-    #[inline]
-    fn timer(&self) -> &Timer {
-        &self.timer
-    }
-
-    fn ends(&mut self) -> Option<(SocketAddr, SocketAddr)> {
-        Connection::ends(self)
-    }
-
-    #[inline]
-    fn poll_upload(
-        &mut self,
-        cx: &mut Context<'_>,
-        upload: &mut Upload,
-        lease: &mut Lease,
-    ) -> Poll<Result<(), PumpError>> {
-        upload.poll_on(cx, self, lease)
-    }
-
-    #[inline]
-    fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<Broken> {
-        self.client.poll_reset(cx)
-    }
-
-    async fn inform(&mut self, interim: &ResponseHead, until: Instant) -> Result<(), Broken> {
-        self.client.inform(interim);
-        self.flush(until).await
-    }
 }
 
 /// A try without an answer.
@@ -124,6 +68,7 @@ impl Attempt<'_> {
         if let Err(no_upgrade) = lease.client().request(&heads.request, length, self.upgrade) {
             return Err(Fault::bad_gateway("upstream_upgrade").source(no_upgrade).into());
         }
+        self.upload.is_sent = true;
         loop {
             heads.response.clear();
             let waited = self.await_head(&mut lease, client, heads).await;
@@ -239,6 +184,7 @@ impl Attempt<'_> {
     }
 
     /// Until when the current wait may last.
+    #[inline]
     fn deadline(&mut self, now: Instant) -> Instant {
         let timeouts = &self.settings.timeouts;
         let waits_for_continue = self.exchange.announced.expects_continue && self.upload.pump.moved == 0;

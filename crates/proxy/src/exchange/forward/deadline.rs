@@ -9,6 +9,7 @@ use crate::action::ForwardSettings;
 use crate::exchange::Exchange;
 
 /// The route's limit, or the deadline of a call of gRPC, whichever comes first.
+#[inline]
 pub(crate) fn of(
     exchange: &Exchange<'_>,
     settings: &ForwardSettings,
@@ -22,6 +23,7 @@ pub(crate) fn of(
 }
 
 /// Tells the service in a request that is sent at `now` how long it has: each try gets the rest.
+#[inline]
 pub(super) fn tell(
     exchange: &Exchange<'_>,
     settings: &ForwardSettings,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use maitred_http::ResponseHead;
 use maitred_net::Timer;
@@ -14,7 +14,8 @@ use maitred_upstream::{Call, Choice, Lease, LocalCluster, TryResult};
 use maitred_wire::Broken;
 
 use super::again::may_spend;
-use super::attempt::{Attempt, Client};
+use super::attempt::Attempt;
+use super::client::Client;
 use super::pump::PumpError;
 use super::upload::Upload;
 use super::{Ended, Forwarding, Tried, Turn, begin, choose, ended, may_repeat};
@@ -56,7 +57,7 @@ impl Client for Beside {
 }
 
 /// What the second try works with.
-struct Second {
+pub(super) struct Second {
     heads: Box<Heads>,
     upload: Upload,
     client: Beside,
@@ -72,25 +73,22 @@ enum Came {
 }
 
 impl Forwarding<'_, '_> {
-    /// Runs a try, and another one beside it if its answer has not begun `after` this time. What counts is the try that `turn` names
-    /// in the end.
+    /// Runs a try, and another one beside it if its answer has not begun in time. What counts is the try that `turn` names in the
+    /// end.
     pub(super) async fn race(
         &mut self,
         turn: &mut Turn,
         call: Call,
         now: Instant,
-        after: Duration,
-        connection: &mut Connection,
+        mut second: Second,
+        mut connection: &mut Connection,
         heads: &mut Heads,
     ) -> Ended {
-        let Some(mut second) = self.second(now + after, connection, heads) else {
-            return self.attempt(turn, call, now, connection, heads).await;
-        };
         let Self { exchange, settings, cluster, upload, tried, choice, .. } = self;
         let (shown, settings, worker) = (&**exchange, *settings, exchange.worker);
         let attempt =
             |upload, now| Attempt { exchange: shown, cluster, settings, upgrade: None, upload, now };
-        let mut first = Box::pin(to_its_end(attempt(upload, now), turn, call, connection, heads));
+        let mut first = Box::pin(to_its_end(attempt(upload, now), turn, call, &mut connection, heads));
         let alone = std::future::poll_fn(|cx| match first.as_mut().poll(cx) {
             Poll::Ready(over) => Poll::Ready(Some(over)),
             Poll::Pending => second.client.timer.poll_fired(cx).map(|()| None),
@@ -111,7 +109,7 @@ impl Forwarding<'_, '_> {
         self.exchange.record.attempts += 1;
         let other_endpoint = Rc::clone(&other_turn.endpoint);
         if is_second {
-            self.upload = second.upload;
+            *self.upload = second.upload;
             std::mem::swap(&mut heads.response, &mut second.heads.response);
             self.exchange.record.endpoint = Some(other_endpoint);
             let lost = std::mem::replace(turn, other_turn);
@@ -123,9 +121,10 @@ impl Forwarding<'_, '_> {
         ended
     }
 
-    /// What a second try would need; none where there is to be none.
-    fn second(&self, at: Instant, connection: &mut Connection, heads: &Heads) -> Option<Second> {
+    /// What a second try beside the one that begins `now` would need; none where there is to be none.
+    pub(super) fn second(&self, now: Instant, connection: &mut Connection, heads: &Heads) -> Option<Second> {
         let retries = &self.settings.retries;
+        let at = now.checked_add(retries.hedge_after?)?;
         let is_last = self.tried.has_hedged || self.tried.times + 1 >= retries.attempts;
         if is_last || self.upgrade.is_some() || !may_repeat(&heads.request) {
             return None;

@@ -2,14 +2,17 @@
 //! already, where another try needs that.
 
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use maitred_http::{BodyLength, Fields};
 use maitred_policy::{Fault, RequestBody};
 use maitred_upstream::Lease;
-use maitred_wire::{BodySource, Broken, Piece};
+use maitred_wire::{BodySink, BodySource, Broken, Piece};
 
 use super::kept::{Keeping, Kept};
+use super::mirror::Copying;
 use super::pump::{Pump, PumpError, PumpState, RateGuard};
+use super::tee::Tee;
 use crate::connection::Connection;
 use crate::exchange::Exchange;
 use crate::exchange::filtered::{Filtered, Filtering};
@@ -24,6 +27,10 @@ pub(crate) struct Upload {
     is_whole: bool,
     /// What was sent of it, where it may have to be sent again.
     kept: Option<Box<Kept>>,
+    /// What becomes of a copy of it, where there is a mirror.
+    pub(crate) copying: Option<Box<Copying>>,
+    /// Whether any of the request was handed to a service that may have read it.
+    pub(crate) is_sent: bool,
 }
 
 impl Upload {
@@ -49,6 +56,21 @@ impl Upload {
             changed: changed.map(Box::new),
             is_whole,
             kept: is_kept.then(|| Box::new(Kept::new(keep))),
+            copying: None,
+            is_sent: false,
+        }
+    }
+
+    /// In the place of one that was handed on: nothing more comes of it.
+    pub(super) fn gone() -> Self {
+        Self {
+            pump: Pump { state: PumpState::Abandoned, ..Pump::default() },
+            guard: RateGuard::new(0, Duration::ZERO),
+            changed: None,
+            is_whole: false,
+            kept: None,
+            copying: None,
+            is_sent: true,
         }
     }
 
@@ -68,11 +90,13 @@ impl Upload {
             changed: changed.map(Box::new),
             is_whole: self.is_whole,
             kept: None,
+            copying: None,
+            is_sent: false,
         })
     }
 
     /// Its length, where the client announced this one.
-    pub(super) fn length(&self, announced: BodyLength) -> BodyLength {
+    pub(crate) fn length(&self, announced: BodyLength) -> BodyLength {
         match &self.changed {
             None => announced,
             Some(filtering) => filtering.length().map_or(BodyLength::Unknown, BodyLength::Known),
@@ -93,8 +117,11 @@ impl Upload {
         self.pump.moved == 0 || self.is_whole || self.kept.as_ref().is_some_and(|kept| kept.is_whole())
     }
 
-    /// Begins anew, for another try. It has to [be there](Self::is_there).
-    pub(super) fn rewind(&mut self) {
+    /// Begins anew, for another try, if it [is there](Self::is_there).
+    pub(crate) fn rewind(&mut self) -> bool {
+        if !self.is_there() {
+            return false;
+        }
         self.pump.state = PumpState::default();
         self.pump.moved = 0;
         if let Some(kept) = &mut self.kept {
@@ -102,6 +129,10 @@ impl Upload {
         } else if let Some(filtering) = self.changed.as_mut().filter(|_| self.is_whole) {
             filtering.rewind();
         }
+        if let Some(copying) = &mut self.copying {
+            copying.copy.rewind();
+        }
+        true
     }
 
     /// There will be no other try: nothing more is kept.
@@ -118,14 +149,15 @@ impl Upload {
         connection: &mut Connection,
         lease: &mut Lease,
     ) -> Poll<Result<(), PumpError>> {
-        let (mut source, mut sink) = (connection.client.body(), lease.client().body());
+        let (source, sink) = (connection.client.body(), lease.client().body());
+        let (pump, copying) = (&mut self.pump, &mut self.copying);
         match (&mut self.changed, &mut self.kept) {
-            (None, None) => self.pump.poll(cx, &mut source, &mut sink),
-            (Some(filtering), None) => self.pump.poll(cx, &mut Filtered { filtering, source }, &mut sink),
-            (None, Some(kept)) => self.pump.poll(cx, &mut Keeping { kept, source }, &mut sink),
+            (None, None) => pass(cx, pump, copying, source, sink),
+            (Some(filtering), None) => pass(cx, pump, copying, Filtered { filtering, source }, sink),
+            (None, Some(kept)) => pass(cx, pump, copying, Keeping { kept, source }, sink),
             (Some(filtering), Some(kept)) => {
                 let source = Filtered { filtering, source };
-                self.pump.poll(cx, &mut Keeping { kept, source }, &mut sink)
+                pass(cx, pump, copying, Keeping { kept, source }, sink)
             }
         }
     }
@@ -159,6 +191,26 @@ impl Upload {
     pub(super) fn take_fault(&mut self) -> Option<Fault> {
         self.changed.as_mut()?.fault.take()
     }
+}
+
+/// Moves what can be moved now, and has it copied where there is a mirror.
+#[inline]
+fn pass(
+    cx: &mut Context<'_>,
+    pump: &mut Pump,
+    copying: &mut Option<Box<Copying>>,
+    mut source: impl BodySource,
+    mut sink: impl BodySink,
+) -> Poll<Result<(), PumpError>> {
+    let Some(under_way) = copying else { return pump.poll(cx, &mut source, &mut sink) };
+    let copy = &mut under_way.copy;
+    let moved = pump.poll(cx, &mut Tee { copy, source }, &mut sink);
+    if !copy.is_passing()
+        && let Some(copying) = copying.take()
+    {
+        copying.end();
+    }
+    moved
 }
 
 /// A body without bytes.

@@ -21,6 +21,7 @@ fn record() -> AccessRecord<'static> {
         path_template: "/users/{id}",
         upstream: "users",
         endpoint: "10.0.0.7:8080",
+        variant: "B",
         attempts: 2,
         consumer: "acme corp",
         user_agent: b"cur\"l\\8\n\xff",
@@ -42,7 +43,7 @@ fn json_tells_everything() {
         r#""host":"api.example.com","path":"/users/7","query":"limit=5&token=***","protocol":"HTTP/1.1","#,
         r#""status":504,"bytes_in":120,"bytes_out":2326,"duration_ms":10001.020,"upstream_ms":10000.001,"#,
         r#""route":"users","path_template":"/users/{id}","upstream":"users","endpoint":"10.0.0.7:8080","#,
-        r#""attempts":2,"consumer":"acme corp","user_agent":"cur\"l\\8\n\ufffd","#,
+        r#""variant":"B","attempts":2,"consumer":"acme corp","user_agent":"cur\"l\\8\n\ufffd","#,
         r#""referer":"https://shop.example/cb?code=***","outcome":"upstream_timeout"}"#,
         "\n"
     );

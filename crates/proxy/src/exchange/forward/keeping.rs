@@ -1,0 +1,70 @@
+//! Keeps a good answer for when the service fails: it is copied while it passes to the client, as the service sent it and before policies
+//! change it, and kept once it is whole.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use maitred_http::{BodyLength, Known, Method, ResponseHead};
+use maitred_wire::BodySource;
+
+use super::tee::{BodyCopy, Tee};
+use super::{Forwarded, is_stream};
+use crate::kept::{KeptKey, KeptPlace, KeptShared, LARGEST, may_keep};
+use crate::local::Heads;
+
+/// An answer that is to be kept.
+pub(crate) struct Keeping {
+    kept: Arc<KeptShared>,
+    place: KeptPlace,
+    head: ResponseHead,
+    pub(super) copy: BodyCopy,
+}
+
+impl Keeping {
+    /// Begins to keep the answer whose head was read, if it may be. Requests with a body ask for something that no key tells.
+    pub(crate) fn begin(
+        kept: &Arc<KeptShared>,
+        key: impl FnOnce() -> KeptKey,
+        heads: &Heads,
+        (request_body, forwarded): (BodyLength, &Forwarded),
+        has_certificate: bool,
+    ) -> Option<Box<Self>> {
+        let Heads { request, response } = heads;
+        let is_too_large = matches!(forwarded.length, BodyLength::Known(length) if length > LARGEST as u64);
+        if request.method != Method::Get
+            || !request_body.is_empty()
+            || is_too_large
+            || is_stream(response)
+            || !may_keep(request, response, has_certificate)
+        {
+            return None;
+        }
+        let place = KeptPlace::new(key(), request, response)?;
+        let mut head = response.clone();
+        for of_the_message in [Known::Connection, Known::KeepAlive, Known::ProxyConnection, Known::Upgrade] {
+            head.fields.remove_known(of_the_message);
+        }
+        let (kept, copy) = (Arc::clone(kept), BodyCopy::new(LARGEST));
+        Some(Box::new(Self { kept, place, head, copy }))
+    }
+
+    /// The body of the answer, which is copied as it is read.
+    pub(crate) fn tee<S: BodySource>(&mut self, source: S) -> Tee<'_, S> {
+        Tee { copy: &mut self.copy, source }
+    }
+
+    /// The body was read whole in another way.
+    pub(crate) fn take_whole(&mut self, bytes: &[u8], has_trailers: bool) {
+        if !has_trailers {
+            self.copy.take_whole(bytes);
+        }
+    }
+
+    /// The answer has ended well at `now`: it is kept, if all of it was copied. What came with trailers would come without them.
+    pub(crate) fn end(self, now: Instant) {
+        let Self { kept, place, head, copy } = self;
+        if copy.is_whole() && copy.trailers.is_none() {
+            kept.keep(place, head, copy.bytes.into(), now);
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! What stands in for a service that fails: an answer from before, another service, a fixed answer.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use maitred_tests::{Answer, Curl, Echo, Fake, Gateway, Origin, Port, eventually, pattern};
+
+const BROKEN: [&str; 2] = ["-H", "X-Ask: status 503"];
+
+fn start(service: &str, backup: &str, degrade: &str) -> Gateway {
+    Gateway::start(&document(service, backup, degrade))
+}
+
+fn document(service: &str, backup: &str, degrade: &str) -> String {
+    format!(
+        "upstreams: {{ orders: \"{service}\", backup: \"{backup}\" }}\n\
+         policies: {{ cors: {{ origins: [\"https://shop.example\"] }}, request_size: 1KiB }}\n\
+         routes: {{ orders: {{ upstream: orders, degrade: {degrade} }}, other: {{ match: /other, upstream: backup }} }}\n"
+    )
+}
+
+fn degraded(answer: &Answer) -> Option<&str> {
+    answer.head.field("X-Degraded")
+}
+
+/// An address where nobody listens.
+struct Dead(Port);
+
+impl Dead {
+    fn new() -> Self {
+        Self(Port::reserve())
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.0.number())
+    }
+}
+
+fn counted(gateway: &Gateway, by: &str) -> i64 {
+    gateway.metrics().sum("maitred_degraded_total", &[("route", "orders"), ("by", by)])
+}
+
+#[test]
+fn the_last_good_answer_stands_in() {
+    let (origin, dead) = (Origin::start(), Dead::new());
+    let gateway = start(origin.url(), &dead.url(), "[{ cache: 1h }]");
+    let good = gateway.curl("/orders?page=1", &["-H", "Origin: https://shop.example"]);
+    assert_eq!((good.status(), degraded(&good)), (200, None));
+
+    let asked = [&BROKEN[..], &["-H", "Origin: https://shop.example"]].concat();
+    let stale = gateway.curl("/orders?page=1", &asked);
+    assert_eq!((stale.status(), degraded(&stale), stale.text()), (200, Some("cache"), good.text()));
+    assert!(stale.head.field("Age").unwrap().parse::<u64>().is_ok());
+    assert_eq!(stale.head.field("Content-Type"), Some("application/json"));
+    assert_eq!(stale.head.field("Access-Control-Allow-Origin"), Some("https://shop.example"));
+    let head = gateway.curl("/orders?page=1", &[&BROKEN[..], &["--head"]].concat());
+    assert_eq!((head.status(), degraded(&head), head.text().as_str()), (200, Some("cache"), ""));
+    assert_eq!(head.head.field("Content-Length"), stale.head.field("Content-Length"));
+
+    // What was never answered well, and what is no GET, is answered as before.
+    for (path, method) in [("/orders?page=2", "GET"), ("/orders?page=1", "POST")] {
+        let answer = gateway.curl(path, &[&BROKEN[..], &["-X", method]].concat());
+        assert_eq!(
+            (answer.status(), degraded(&answer), answer.head.field("X-Status")),
+            (503, None, Some("503"))
+        );
+    }
+    let missing = gateway.curl("/orders?page=1", &["-H", "X-Ask: status 404"]);
+    assert_eq!((missing.status(), degraded(&missing)), (404, None), "4xx never degrades");
+
+    // It survives a reload, and a service that is gone.
+    gateway.reload(&document(&dead.url(), &dead.url(), "[{ cache: 1h }]"));
+    let stale = gateway.curl("/orders?page=1", &[]);
+    assert_eq!((stale.status(), degraded(&stale), stale.text()), (200, Some("cache"), good.text()));
+    assert_eq!(counted(&gateway, "cache"), 3);
+    gateway.access(3, |access| access.text("outcome") == "degraded" && access.number("status") == 200);
+    gateway
+        .log()
+        .wait_for("why", |line| line.contains("level=warn") && line.contains("degraded: it answered 503"));
+    gateway.reload(&document(&dead.url(), &dead.url(), "[{ cache: 1ms }]"));
+    eventually("it is too old", || (gateway.curl("/orders?page=1", &[]).status() == 502).then_some(()));
+}
+
+#[test]
+fn an_answer_is_for_who_asked() {
+    let origin = Origin::start();
+    let gateway = start(origin.url(), origin.url(), "[{ cache: 1h }]");
+    let ask = |fields: &[&str], ask: &[&str]| -> Curl {
+        let fields: Vec<&str> = fields.iter().flat_map(|field| ["-H", field]).collect();
+        gateway.curl("/me", &[&fields[..], ask].concat())
+    };
+    let alice = ask(&["Authorization: Bearer alice"], &[]);
+    let cookie = ask(&["Cookie: session=1"], &[]);
+    assert_ne!(alice.text(), cookie.text());
+    for (fields, of) in [
+        (&["Authorization: Bearer alice"][..], Some(&alice)),
+        (&["Cookie: session=1"], Some(&cookie)),
+        (&["Authorization: Bearer bob"], None),
+        (&["Cookie: session=2"], None),
+        (&["Authorization: Bearer alice", "Cookie: session=1"], None),
+        (&["X-API-Key: k"], None),
+        (&[], None),
+    ] {
+        let answer = ask(fields, &BROKEN);
+        match of {
+            Some(good) => assert_eq!((degraded(&answer), answer.text()), (Some("cache"), good.text())),
+            None => assert_eq!((answer.status(), degraded(&answer)), (503, None), "{fields:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_may_not_be_kept_is_not() {
+    let origin = Origin::start();
+    let gateway = start(origin.url(), origin.url(), "[{ cache: 1h }]");
+    for (path, asked, is_kept) in [
+        ("/plain", "fields X-A=1", true),
+        ("/no-store", "fields Cache-Control=no-store", false),
+        ("/cookie", "fields Set-Cookie=a", false),
+        ("/vary", "fields Vary=*", false),
+        ("/trailers", "trailers abc", false),
+        ("/large", "bytes 1048577", false),
+        ("/largest", "bytes 1048576", true),
+        ("/chunks", "chunks 100000", true),
+        ("/large-chunks", "chunks 1048577", false),
+    ] {
+        let good = gateway.curl(path, &["-H", &format!("X-Ask: {asked}")]);
+        assert_eq!(good.status(), 200, "{path}");
+        let answer = gateway.curl(path, &BROKEN);
+        assert_eq!(degraded(&answer), is_kept.then_some("cache"), "{path}");
+        assert_eq!(answer.status(), if is_kept { 200 } else { 503 }, "{path}");
+        assert!(!is_kept || answer.body == good.body, "{path}");
+    }
+    let vary = |language: &str, ask: &[&str]| {
+        gateway.curl("/languages", &[&["-H", &format!("Accept-Language: {language}")], ask].concat())
+    };
+    vary("de", &["-H", "X-Ask: fields Vary=Accept-Language"]);
+    assert_eq!(degraded(&vary("de", &BROKEN)), Some("cache"));
+    assert_eq!(degraded(&vary("fr", &BROKEN)), None);
+}
+
+#[test]
+fn another_service_stands_in_if_that_cannot_have_an_effect_twice() {
+    let (dead, backup) = (Dead::new(), Origin::named("backup"));
+    let gateway = start(&dead.url(), backup.url(), "[{ upstream: backup }]");
+    let answer = gateway.curl("/orders/7", &[]);
+    let echo = Echo::of(&answer);
+    assert_eq!((degraded(&answer), echo.name(), echo.target()), (Some("upstream"), "backup", "/orders/7"));
+    // Each of the gateway's own fields once.
+    for field in ["Via", "X-Forwarded-For", "X-Real-IP", "X-Request-ID", "Host"] {
+        assert_eq!(echo.all(field).len(), 1, "{field}");
+    }
+    // Nothing was sent to who is not there, so a POST is safe, and its body is still whole.
+    let body = String::from_utf8(pattern(500).iter().map(|byte| byte % 26 + b'a').collect()).unwrap();
+    let posted = gateway.curl("/orders", &["--data-binary", &body]);
+    let echo = Echo::of(&posted);
+    assert_eq!(
+        (degraded(&posted), echo.name(), echo.method(), echo.len()),
+        (Some("upstream"), "backup", "POST", 500)
+    );
+    assert_eq!(counted(&gateway, "upstream"), 2);
+    gateway
+        .log()
+        .wait_for("why", |line| line.contains("degraded: upstream_connect") && line.contains("by=upstream"));
+    let access = gateway.access_to("/orders/7");
+    assert_eq!((access.text("upstream").as_str(), access.text("outcome").as_str()), ("backup", "degraded"));
+
+    // Where it may have had an effect it is not sent again.
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let breaking = Fake::start(move |mut wire, _| {
+        wire.request();
+        count.fetch_add(1, Ordering::SeqCst);
+    });
+    gateway.reload(&document(&breaking.url(), backup.url(), "[{ upstream: backup }]"));
+    for method in ["POST", "PUT", "DELETE", "PATCH"] {
+        let answer = gateway.curl("/effect", &["-X", method, "-d", "a=1"]);
+        assert_eq!((answer.status(), degraded(&answer)), (502, None), "{method}");
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 4);
+    assert_eq!(degraded(&gateway.curl("/no-effect", &[])), Some("upstream"));
+}
+
+#[test]
+fn what_nothing_can_stand_in_for_is_told_of_the_service() {
+    let (first, second) = (Dead::new(), Dead::new());
+    let gateway = start(&first.url(), &second.url(), "[{ cache: 1h }, { upstream: backup }]");
+    let answer = gateway.curl("/orders", &[]);
+    assert_eq!((answer.status(), degraded(&answer)), (502, None));
+    let access = gateway.access_to("/orders");
+    let endpoint = format!("127.0.0.1:{}", first.0.number());
+    assert_eq!((access.text("upstream"), access.text("endpoint")), ("orders".into(), endpoint));
+    assert_eq!((access.text("outcome").as_str(), access.number("attempts")), ("upstream_connect", 2));
+    // It was another service, and no retry.
+    assert_eq!(gateway.metrics().sum("maitred_upstream_retries_total", &[]), 0);
+}
+
+#[test]
+fn a_body_that_was_begun_is_not_sent_to_another() {
+    // QUERY is safe and has a body: what of it was sent is gone.
+    let backup = Origin::named("backup");
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&seen);
+    let service = Fake::start(move |mut wire, _| {
+        if let Some(request) = wire.request() {
+            told.lock().unwrap().push(request.text());
+            wire.send("HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    let gateway = start(&service.url(), backup.url(), "[{ upstream: backup }]");
+    let answer = gateway.curl("/query", &["-X", "QUERY", "-d", "find=this"]);
+    assert_eq!((answer.status(), degraded(&answer)), (503, None));
+    assert_eq!(*seen.lock().unwrap(), ["find=this"]);
+    assert_eq!(degraded(&gateway.curl("/get", &[])), Some("upstream"));
+}
+
+#[test]
+fn steps_come_in_order_and_a_fixed_answer_is_the_last() {
+    let (origin, dead) = (Origin::start(), Dead::new());
+    let steps = "[{ cache: true }, { upstream: backup }, { respond: { json: { status: degraded, data: null }, methods: GET } }]";
+    let gateway = start(origin.url(), &dead.url(), steps);
+    gateway.curl("/known", &[]);
+    assert_eq!(degraded(&gateway.curl("/known", &BROKEN)), Some("cache"));
+    let answer = gateway.curl("/unknown", &[&BROKEN[..], &["-H", "Origin: https://shop.example"]].concat());
+    assert_eq!((answer.status(), degraded(&answer)), (200, Some("default")));
+    assert_eq!(answer.text(), r#"{"status":"degraded","data":null}"#);
+    assert_eq!(answer.head.field("Content-Type"), Some("application/json"));
+    assert_eq!(answer.head.field("Access-Control-Allow-Origin"), Some("https://shop.example"));
+    assert_eq!(degraded(&gateway.curl("/unknown", &[&BROKEN[..], &["--head"]].concat())), Some("default"));
+    let posted = gateway.curl("/unknown", &[&BROKEN[..], &["-d", "a=1"]].concat());
+    assert_eq!((posted.status(), degraded(&posted)), (503, None), "not for this method");
+
+    // What the client did wrong is the client's to mend.
+    let large = gateway.curl("/large", &["-d", &"x".repeat(2000)]);
+    assert_eq!((large.status(), degraded(&large)), (413, None));
+    assert_eq!(["cache", "upstream", "default"].map(|by| counted(&gateway, by)), [1, 0, 2]);
+
+    // Services that come back answer themselves.
+    assert_eq!(degraded(&gateway.curl("/known", &[])), None);
+}
+
+#[test]
+fn a_service_that_hangs_is_one_that_fails() {
+    let (silent, backup) = (Fake::start(|mut wire, _| _ = wire.rest_to_any_end()), Origin::named("backup"));
+    let gateway = Gateway::start(&format!(
+        "upstreams: {{ slow: {{ endpoints: \"{}\", timeouts: {{ response: 200ms, total: 300ms }} }}, backup: \"{}\" }}\n\
+         routes: {{ orders: {{ upstream: slow, degrade: {{ upstream: backup }} }} }}\n",
+        silent.url(),
+        backup.url()
+    ));
+    let answer = gateway.curl("/", &[]);
+    assert_eq!((degraded(&answer), Echo::of(&answer).name()), (Some("upstream"), "backup"));
+    assert_eq!(gateway.access_to("/").number("attempts"), 2);
+}
+
+#[test]
+fn each_variant_of_a_split_degrades() {
+    let (origin, dead) = (Origin::named("A"), Dead::new());
+    let gateway = Gateway::start(&format!(
+        "routes: {{ orders: {{ split: {{ override: query.v, variants: {{ A: \"{}\", B: \"{}\" }} }}, degrade: [{{ cache: 1h }}, {{ respond: later }}] }} }}\n",
+        origin.url(),
+        dead.url()
+    ));
+    assert_eq!(degraded(&gateway.curl("/?v=A", &[])), None);
+    assert_eq!(degraded(&gateway.curl("/?v=A", &BROKEN)), Some("cache"));
+    let answer = gateway.curl("/?v=B", &[]);
+    assert_eq!((degraded(&answer), answer.text().as_str()), (Some("default"), "later"));
+    let metrics = gateway.metrics();
+    let of =
+        |variant| metrics.sum("maitred_variant_requests_total", &[("route", "orders"), ("variant", variant)]);
+    assert_eq!((of("A"), of("B")), (2, 1));
+}
