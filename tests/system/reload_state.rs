@@ -33,6 +33,19 @@ impl Holding {
     }
 }
 
+/// A service that answers 500 to everything, and how often it was asked.
+fn failing() -> (Fake, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let fake = Fake::start(move |mut wire, _| {
+        while wire.request().is_some() {
+            count.fetch_add(1, Ordering::SeqCst);
+            wire.send("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    (fake, asked)
+}
+
 fn ask(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n")
 }
@@ -49,14 +62,7 @@ fn load(gateway: &Gateway, is_over: &AtomicBool) {
 fn what_is_known_goes_on_over_a_hundred_reloads_under_load() {
     let (one, two) = (Holding::start("one"), Holding::start("two"));
     let alone = Holding::start("alone");
-    let asked = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&asked);
-    let broken = Fake::start(move |mut wire, _| {
-        while wire.request().is_some() {
-            count.fetch_add(1, Ordering::SeqCst);
-            wire.send("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n");
-        }
-    });
+    let (broken, asked) = failing();
     let document = |number: usize| {
         format!(
             "upstreams:\n  broken: {{ endpoints: \"{}\", circuit_breaker: {{ failures: 3, open_for: 1h }} }}\n  \

@@ -5,6 +5,7 @@ mod balance;
 mod health;
 mod listeners;
 mod pipelines;
+mod results;
 mod retries;
 mod routes;
 mod tls;

@@ -1,4 +1,5 @@
 //! How a try ended as far as it tells of the service, and which such ends count: as a failure, or as a reason to try again.
+//! What is done about it is decided elsewhere.
 
 /// How a try ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

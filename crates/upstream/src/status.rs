@@ -1,4 +1,5 @@
-//! How an upstream is doing, for operators: metrics and the admin API. Nothing is decided here.
+//! How an upstream is doing, for operators: metrics and the admin API.
+//! Nothing is decided here.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,4 +1,5 @@
 //! The worker of a test: its clock stands until the test moves it, and its dice are seeded.
+//! It is what the engine gives to hooks, without a thread.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

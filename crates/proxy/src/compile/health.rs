@@ -8,7 +8,7 @@ use maitred_config::{
 use maitred_http::Method;
 use maitred_upstream::{BodyMatch, CheckFields, CheckKind, HealthCheck, HttpCheck, OutlierDetection};
 
-use super::upstreams::results;
+use super::results::results;
 
 /// How the endpoints of an upstream are checked.
 pub(super) fn health_check(upstream: &Written) -> Option<HealthCheck> {

@@ -1,8 +1,9 @@
 //! When requests of a route are tried again: what the route says over what its upstream says.
+//! What calls for a retry when it comes to it is decided in `exchange::forward::again`.
 
 use maitred_config::{Retries as Written, RouteRetries, Toggle};
 
-use super::upstreams::results;
+use super::results::results;
 use crate::retries::{Backoff, Retries};
 
 /// Compiles both. No body is kept above `most` bytes.

@@ -7,19 +7,20 @@ use std::time::Duration;
 
 use maitred_config::scalar::{self, Scheme};
 use maitred_config::{
-    CircuitBreaker, Endpoint, HostSent, OneOrMany, ProxyProtocolVersion, Toggle, TryEnd, Upstream as Written,
+    CircuitBreaker, Endpoint, HostSent, OneOrMany, ProxyProtocolVersion, Toggle, Upstream as Written,
     UpstreamProtocol, UpstreamRef, UpstreamTls,
 };
 use maitred_net::ClientTls;
 use maitred_policy::values::Value;
 use maitred_upstream::{
     Breaker, BreakerSettings, Cluster, ClusterSettings, EndpointHost, EndpointSettings, HostHeader, Protocol,
-    ResultSet, Shares, Timeouts, Transport, TryResult,
+    Shares, Timeouts, Transport,
 };
 use maitred_wire::{Limits, proxy_protocol};
 
 use super::Compiler;
 use super::health::{health_check, outlier_detection};
+use super::results::results;
 use super::tls::TlsCompiler;
 use crate::snapshot::Upstream;
 
@@ -122,16 +123,6 @@ fn named(name: &str, upstream: &Written) -> ClusterSettings {
         health_check: health_check(upstream),
         outlier_detection: upstream.outlier_detection.on().map(outlier_detection),
     }
-}
-
-/// The ends of a try that are listed.
-pub(super) fn results(listed: &[TryEnd]) -> ResultSet {
-    listed.iter().fold(ResultSet::default(), |set, end| match end {
-        TryEnd::ConnectFailure => set.with(TryResult::ConnectFailure),
-        TryEnd::Reset => set.with(TryResult::Reset),
-        TryEnd::Timeout => set.with(TryResult::Timeout),
-        TryEnd::Status(statuses) => statuses.clone().fold(set, ResultSet::with_status),
-    })
 }
 
 fn breaker_settings(written: &CircuitBreaker, timeouts: &Timeouts) -> BreakerSettings {

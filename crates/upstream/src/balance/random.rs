@@ -1,4 +1,5 @@
 //! By chance, each as often as its share is of all shares.
+//! Chance is passed in.
 
 use fastrand::Rng;
 

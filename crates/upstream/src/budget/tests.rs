@@ -1,3 +1,5 @@
+//! The budget against a naive model, under threads, and over reloads.
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;

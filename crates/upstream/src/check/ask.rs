@@ -1,4 +1,5 @@
 //! One check of one endpoint: a connection, and where that is not enough a question whose answer is judged.
+//! When, and what follows from it, is decided in `rounds` and `health`.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! What is done to the endpoints of an upstream all together: who may be ejected beside the others, and what a reload ends.
+//! The state of a single one is in `ejection`.
 
 use std::sync::Arc;
 use std::time::Instant;

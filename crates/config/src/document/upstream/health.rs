@@ -12,7 +12,9 @@ use crate::config_map;
 use crate::document::TextMatch;
 use crate::node::Node;
 use crate::problem::Problem;
-use crate::read::{Fields, HeaderValue, Method, Named, OneOrMany, Read, Reader, Shape, TextShape};
+use crate::read::{
+    Fields, HeaderValue, Method, Named, OneOrMany, Read, Reader, Shape, TextShape, default_value,
+};
 use crate::scalar::{EndpointTarget, Percent, ScalarProblem, Scheme, quote};
 
 config_map! {
@@ -180,7 +182,14 @@ impl HealthCheck {
             (false, Some(_)) => ("grpc", &[&OF_HTTP]),
             (false, None) => return,
         };
-        for key in without.iter().copied().flatten().filter(|key| fields.has(key)) {
+        // The long form writes what would hold by HTTP, and means nothing by it.
+        let usual: Self = default_value("true");
+        let says = |key: &&&str| match **key {
+            "method" => self.method != usual.method,
+            "expect_status" => self.expect_status != usual.expect_status,
+            key => fields.has(key),
+        };
+        for key in without.iter().copied().flatten().filter(says) {
             reader.problem(
                 Problem::error(format!("`{key}` is not for checks with `{kind}`"))
                     .label(fields.key_span(key), "")

@@ -12,7 +12,7 @@ use maitred_http::Method;
 use maitred_policy::values::{Available, Value};
 use maitred_upstream::ResultSet;
 
-use super::super::upstreams::results;
+use super::super::results::results;
 use super::{One, name_of};
 use crate::action::{
     Action, Degrade, DegradeStep, Mirror, Ramp, Service, Share, Split, Sticky, Target, Traffic, Variant,

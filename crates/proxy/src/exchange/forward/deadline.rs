@@ -1,4 +1,5 @@
 //! When an exchange with a service must be over, and how the service is told what is left of it.
+//! The waits themselves are capped where they are waited.
 
 use std::time::Instant;
 
