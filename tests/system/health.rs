@@ -96,18 +96,27 @@ fn who_fails_its_checks_gets_no_requests_until_it_passes_again() {
 fn what_checks_found_holds_over_reloads_until_they_are_taken_away() {
     let (moody, origin) = (Moody::start(false), Origin::named("origin"));
     let url = moody.service.url();
-    let with = |checks: &str| document(&[&url, origin.url()], checks);
+    let with = |more: &str| document(&[&url, origin.url()], more);
+    let checks = "health_check: { path: /healthz, interval: 20ms, timeout: 20s, unhealthy_after: 1, healthy_after: 1 }";
     moody.set_well(false);
-    let gateway = Gateway::start(&with(
-        "health_check: { path: /healthz, interval: 20ms, timeout: 20s, unhealthy_after: 1 }",
-    ));
+    let gateway = Gateway::start(&with(checks));
     says(&gateway, "the endpoint is unhealthy", &moody.address());
+    // The same checks of something else: they go on.
+    gateway.reload(&with(&format!("max_connections: 99, {checks}")));
+    assert_eq!(who_answers(&gateway, 10), ["origin".to_owned()].into());
+    moody.set_well(true);
+    says(&gateway, "the endpoint is healthy again", &moody.address());
+    moody.set_well(false);
+    let is_told = |line: &str| line.contains("the endpoint is unhealthy");
+    gateway.log().wait_for_many("it is unhealthy once more", 2, is_told);
     // Other settings, by which it would be long until it is found again.
     gateway.reload(&with("health_check: { path: /healthz, interval: 1h, timeout: 20s, unhealthy_after: 9 }"));
     assert_eq!(who_answers(&gateway, 10), ["origin".to_owned()].into());
     gateway.reload(&with("keepalive: true"));
     assert!(who_answers(&gateway, 10).contains("moody"), "nobody says that it cannot serve");
-    assert!(!gateway.metrics().has("maitred_upstream_health_checks_total"));
+    eventually("nothing is told of checks", || {
+        (!gateway.metrics().has("maitred_upstream_health_checks_total")).then_some(())
+    });
 }
 
 #[test]

@@ -137,7 +137,9 @@ fn the_count_is_exact_over_a_hundred_reloads() {
     let gateway = Gateway::start(&document(0));
     // Some are there all the time.
     let mut first = [gateway.connect(), gateway.connect()];
-    first.iter_mut().for_each(|wire| wire.send(GET));
+    for wire in &mut first {
+        wire.send(GET);
+    }
     eventually("they are there", || (held.gate.here.load(SeqCst) == 2).then_some(()));
     let crowd: Vec<Wire> = (0..8).map(|_| gateway.connect()).collect();
     let refused: usize = std::thread::scope(|scope| {

@@ -6,9 +6,9 @@
 mod state;
 #[cfg(test)]
 mod tests;
+mod why;
 mod window;
 
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -17,6 +17,7 @@ use maitred_telemetry::{CircuitSeries, CircuitState};
 
 pub use self::state::Force;
 use self::state::{Admission, Circuit, State, Thresholds};
+use self::why::Why;
 use self::window::{Counts, WindowShared};
 use crate::result::{ResultSet, TryResult};
 
@@ -98,17 +99,6 @@ pub struct BreakerStatus {
     pub successes: u16,
     /// While it is open by itself: how long there will be no trial.
     pub open_for: Option<Duration>,
-}
-
-/// Why a circuit changes, for the log.
-enum Why<'a> {
-    Failures(u32),
-    Failed(Counts, &'a Shares),
-    Slow(Counts, &'a Shares),
-    Trial(TryResult, Duration),
-    Successes(u16),
-    Waited,
-    Forced,
 }
 
 impl Breaker {
@@ -324,29 +314,6 @@ impl BreakerShared {
     #[inline]
     fn millis_at(&self, now: Instant) -> u64 {
         millis(now.saturating_duration_since(*self.first.get_or_init(|| now)))
-    }
-}
-
-impl fmt::Display for Why<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Failures(failures) => write!(f, "{failures} tries in a row failed"),
-            Self::Failed(Counts { calls, failures, .. }, shares) => {
-                write!(f, "{failures} of the {calls} tries of {:?} failed", shares.window)
-            }
-            Self::Slow(Counts { calls, slow, .. }, shares) => {
-                write!(f, "{slow} of the {calls} tries of {:?} were slow", shares.window)
-            }
-            Self::Trial(result, took) => match result {
-                TryResult::Status(status) => write!(f, "a trial was answered {status} after {took:?}"),
-                TryResult::ConnectFailure => f.write_str("a trial found no connection"),
-                TryResult::Reset => f.write_str("a trial broke off"),
-                TryResult::Timeout => f.write_str("a trial was not answered in time"),
-            },
-            Self::Successes(successes) => write!(f, "{successes} trials in a row succeeded"),
-            Self::Waited => f.write_str("one request at a time is tried"),
-            Self::Forced => f.write_str("somebody said so"),
-        }
     }
 }
 

@@ -54,11 +54,13 @@ pub(crate) struct Forwarded {
 struct Forwarding<'f, 'e> {
     exchange: &'f mut Exchange<'e>,
     settings: &'f ForwardSettings,
-    cluster: Rc<LocalCluster>,
+    cluster: &'f Rc<LocalCluster>,
     upgrade: Option<&'f [u8]>,
     upload: &'f mut Upload,
     choice: Choice<'e>,
     tried: Tried,
+    /// What the last try was answered with; its head is in `heads.response`.
+    answer: Option<Answer>,
 }
 
 /// The endpoints that were tried.
@@ -77,13 +79,6 @@ struct Turn {
     endpoint: Rc<LocalEndpoint>,
     /// Whether it needs a connection of its own.
     fresh: bool,
-}
-
-/// How a try ended.
-enum Ended {
-    /// With an answer, whose head is in `heads.response`.
-    Answered(Answer),
-    Failed(Failed),
 }
 
 /// What comes behind the head of an answer.
@@ -156,49 +151,77 @@ pub(crate) async fn ask(
         cluster.cluster().shared().retry_budget().count(now);
     }
     let choice = affinity::choice(exchange, settings.upstream, &cluster, &heads.request, now);
-    let tried = Tried::default();
-    let mut forwarding = Forwarding { exchange, settings, cluster, upgrade, upload, choice, tried };
-    let ended = forwarding.run(now, connection, heads).await;
-    forwarding.pass_on(ended, heads)
+    let shown = choice.cookie;
+    let mut forwarding = Forwarding {
+        exchange: &mut *exchange,
+        settings,
+        cluster: &cluster,
+        upgrade,
+        upload: &mut *upload,
+        choice,
+        tried: Tried::default(),
+        answer: None,
+    };
+    let Answer { lease, call, length, is_stream } = forwarding.run(now, connection, heads).await?;
+    upload.settle();
+    if let Some(endpoint) = &exchange.record.endpoint {
+        affinity::stick(exchange, &cluster, endpoint, shown, &mut heads.response);
+    }
+    let timeouts = settings.timeouts;
+    let idle = if is_stream { timeouts.stream_idle } else { timeouts.idle };
+    let upload = std::mem::replace(upload, Upload::gone());
+    let body = Box::new(Forwarded { lease, call, cluster, length, upload, timeouts, idle, keeping: None });
+    Ok(if heads.response.status == 101 { Body::Tunnel(body) } else { Body::Stream(body) })
 }
 
 impl Forwarding<'_, '_> {
-    /// Tries until an answer or a failure is to be passed on.
-    async fn run(&mut self, mut now: Instant, connection: &mut Connection, heads: &mut Heads) -> Ended {
-        let Some((endpoint, _)) = choose(&self.cluster, &mut self.tried, &self.choice, false) else {
-            return Ended::Failed(no_endpoint(&self.cluster).into());
-        };
+    /// Tries until an answer or a fault is to be passed on.
+    async fn run(
+        &mut self,
+        mut now: Instant,
+        connection: &mut Connection,
+        heads: &mut Heads,
+    ) -> Result<Answer, Fault> {
+        let (endpoint, _) = choose(self.cluster, &mut self.tried, &self.choice, false)
+            .ok_or_else(|| no_endpoint(self.cluster))?;
         let mut turn = Turn { endpoint, fresh: false };
-        // What the client gets if there is no other try after all.
-        let mut last: Option<Ended> = None;
+        // Beside `answer`, what the client gets if there is no other try after all.
+        let mut failed: Option<Failed> = None;
         loop {
-            let call = match begin(&self.cluster, &turn.endpoint, now) {
+            let call = match begin(self.cluster, &turn.endpoint, now) {
                 Ok(call) => call,
                 Err(open) => {
-                    let fault = || Ended::Failed(circuit_open(&self.cluster, open).into());
-                    return last.unwrap_or_else(fault);
+                    // What came before it tells more than that the circuit is open by now.
+                    if self.answer.is_none() && failed.is_none() {
+                        failed = Some(circuit_open(self.cluster, open).into());
+                    }
+                    break;
                 }
             };
-            if let Some(ended) = last.take() {
-                self.start_over(ended, heads, now);
+            if self.record(&turn.endpoint) > 1 {
+                self.start_over(heads, now);
             }
-            self.record(&turn.endpoint);
-            let ended = match self.second(now, connection, heads) {
+            failed = match self.second(now, connection, heads) {
                 Some(second) => Box::pin(self.race(&mut turn, call, now, second, connection, heads)).await,
                 None => self.attempt(&turn, call, now, connection, heads).await,
             };
-            if self.is_good(&ended, &heads.response) {
-                return ended;
+            if failed.is_none() && !self.settings.retries.on.has(TryResult::Status(heads.response.status)) {
+                break;
             }
-            match Box::pin(self.again(&ended, &turn, connection, heads)).await {
-                None => return ended,
-                Some(next) => (turn, last) = (next, Some(ended)),
-            }
+            let Some(next) = Box::pin(self.again(failed.as_ref(), &turn, connection, heads)).await else {
+                break;
+            };
+            turn = next;
             now = self.exchange.worker.clock.now();
+        }
+        match (self.answer.take(), failed) {
+            (Some(answer), _) => Ok(answer),
+            (None, Some(failed)) => Err(failed.fault),
+            (None, None) => Err(Fault::gateway("answer")),
         }
     }
 
-    /// One try.
+    /// One try; its answer is put into `answer`.
     async fn attempt(
         &mut self,
         turn: &Turn,
@@ -206,10 +229,10 @@ impl Forwarding<'_, '_> {
         now: Instant,
         connection: &mut Connection,
         heads: &mut Heads,
-    ) -> Ended {
+    ) -> Option<Failed> {
         let mut attempt = Attempt {
             exchange: &*self.exchange,
-            cluster: &self.cluster,
+            cluster: self.cluster,
             settings: self.settings,
             upgrade: self.upgrade,
             upload: &mut *self.upload,
@@ -217,42 +240,24 @@ impl Forwarding<'_, '_> {
         };
         let result = attempt.run(&turn.endpoint, turn.fresh, connection, heads).await;
         let asked = attempt.now;
-        ended(self.exchange, (call, asked), result, &heads.response)
+        self.keep(ended(self.exchange, (call, asked), result, &heads.response))
     }
 
-    /// Whether it is an answer that nobody would try again for.
-    fn is_good(&self, ended: &Ended, response: &ResponseHead) -> bool {
-        let is_listed = || self.settings.retries.on.has(TryResult::Status(response.status));
-        matches!(ended, Ended::Answered(_)) && !is_listed()
+    /// Keeps an answer; a failure is handed on.
+    #[inline]
+    fn keep(&mut self, ended: Result<Answer, Failed>) -> Option<Failed> {
+        ended.map(|answer| self.answer = Some(answer)).err()
     }
 
-    /// Notes a try for the access log.
-    fn record(&mut self, endpoint: &Rc<LocalEndpoint>) {
+    /// Notes a try for the access log. Answers how many that makes.
+    fn record(&mut self, endpoint: &Rc<LocalEndpoint>) -> u32 {
         let record = &mut self.exchange.record;
         record.attempts += 1;
         record.endpoint = Some(Rc::clone(endpoint));
         if record.attempts > 1 {
             self.cluster.counts().retries.inc();
         }
-    }
-
-    /// What the exchange goes on with.
-    fn pass_on(self, ended: Ended, heads: &mut Heads) -> Result<Body, Fault> {
-        let Answer { lease, call, length, is_stream } = match ended {
-            Ended::Answered(answer) => answer,
-            Ended::Failed(failed) => return Err(failed.fault),
-        };
-        self.upload.settle();
-        if let Some(endpoint) = &self.exchange.record.endpoint {
-            let shown = self.choice.cookie;
-            affinity::stick(self.exchange, &self.cluster, endpoint, shown, &mut heads.response);
-        }
-        let timeouts = self.settings.timeouts;
-        let idle = if is_stream { timeouts.stream_idle } else { timeouts.idle };
-        let (cluster, upload) = (self.cluster, std::mem::replace(self.upload, Upload::gone()));
-        let body =
-            Box::new(Forwarded { lease, call, cluster, length, upload, timeouts, idle, keeping: None });
-        Ok(if heads.response.status == 101 { Body::Tunnel(body) } else { Body::Stream(body) })
+        record.attempts
     }
 }
 
@@ -296,7 +301,7 @@ fn ended(
     (mut call, asked): (Call, Instant),
     result: Result<(Lease, BodyLength), Failed>,
     response: &ResponseHead,
-) -> Ended {
+) -> Result<Answer, Failed> {
     match result {
         Ok((lease, length)) => {
             call.heard(asked, || exchange.worker.clock.now());
@@ -304,13 +309,13 @@ fn ended(
             if is_stream || response.status >= 400 || call.is_trial() {
                 call.tell(TryResult::Status(response.status), exchange.worker.clock.now());
             }
-            Ended::Answered(Answer { lease, call, length, is_stream })
+            Ok(Answer { lease, call, length, is_stream })
         }
         Err(failed) => {
             if let Some(result) = failed.result {
                 call.tell(result, exchange.worker.clock.now());
             }
-            Ended::Failed(failed)
+            Err(failed)
         }
     }
 }

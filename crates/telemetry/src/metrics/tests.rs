@@ -1,6 +1,7 @@
 //! What is recorded by workers, and the page that tells it.
 
 use super::*;
+use crate::health::{CheckTotals, EndpointGauges};
 use crate::shard::{ConnectionRefusal, UpstreamFailure};
 
 fn metrics(workers: usize, max_series: u64) -> Metrics {
@@ -127,6 +128,40 @@ fn upstreams_and_listeners_are_told() {
     ] {
         assert!(page.lines().any(|told| told == line), "{line} in\n{page}");
     }
+}
+
+#[test]
+fn the_health_of_upstreams_is_told() {
+    let metrics = metrics(1, 1_000);
+    let gauges =
+        |endpoint: &str, healthy, ejected| EndpointGauges { endpoint: endpoint.to_owned(), healthy, ejected };
+    metrics.replace_health(vec![
+        UpstreamHealth {
+            upstream: "orders".into(),
+            ejections: Some(3),
+            checks: Some(CheckTotals { passed: 7, failed: 2 }),
+            endpoints: vec![gauges("a:1", Some(1), Some(0)), gauges("b:1", Some(0), Some(1))],
+        },
+        UpstreamHealth {
+            upstream: "one".into(),
+            ejections: None,
+            checks: None,
+            endpoints: vec![gauges("c:1", None, None)],
+        },
+    ]);
+    let page = page(&metrics);
+    for line in [
+        r#"maitred_endpoint_healthy{upstream="orders",endpoint="a:1"} 1"#,
+        r#"maitred_endpoint_healthy{upstream="orders",endpoint="b:1"} 0"#,
+        r#"maitred_endpoint_ejected{upstream="orders",endpoint="b:1"} 1"#,
+        r#"maitred_upstream_ejections_total{upstream="orders"} 3"#,
+        r#"maitred_upstream_health_checks_total{upstream="orders",result="success"} 7"#,
+        r#"maitred_upstream_health_checks_total{upstream="orders",result="failure"} 2"#,
+        "maitred_series 7",
+    ] {
+        assert!(page.lines().any(|told| told == line), "{line} in\n{page}");
+    }
+    assert!(!page.contains("upstream=\"one\""), "there is nothing to say of it");
 }
 
 #[test]

@@ -147,6 +147,7 @@ impl LocalCluster {
     }
 
     /// A connection to this endpoint that can take a request, if there is one. Asks nobody and waits for nothing.
+    #[inline]
     pub fn take_idle(&self, endpoint: &Rc<LocalEndpoint>, now: Instant) -> Option<Lease> {
         if endpoint.is_shared.get()
             && let Some(lease) = self.take_shared(endpoint, now)

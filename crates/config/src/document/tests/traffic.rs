@@ -35,8 +35,7 @@ fn a_split_is_read() {
     assert_eq!((sticky.cookie.0.as_str(), sticky.max_age), ("ab", Duration::from_hours(30 * 24)));
     let weights: Vec<_> = split.variants.iter().map(|variant| &variant.value.weight).collect();
     let percent = |millionths| Percent { millionths };
-    let (over, starting) =
-        (Duration::from_hours(1), SystemTime::UNIX_EPOCH + Duration::from_secs(1_796_115_600));
+    let (over, starting) = (Duration::from_hours(1), SystemTime::UNIX_EPOCH + Duration::from_hours(498_921));
     let ramp = Ramp { from: percent(10_000), to: percent(1_000_000), over, starting: Some(starting) };
     assert_eq!(weights, [&Weight::Share(9), &Weight::Share(1), &Weight::Ramp(ramp)]);
     assert_eq!(route.upstreams().map(name).collect::<Vec<_>>(), ["a", "a URL", "c"]);

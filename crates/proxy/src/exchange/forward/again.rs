@@ -10,8 +10,9 @@ use maitred_policy::Retry;
 use maitred_upstream::{LocalCluster, TryResult};
 use maitred_wire::{BodySource, Piece};
 
+use super::attempt::Failed;
 use super::pump::PumpState;
-use super::{Answer, Ended, Forwarding, Turn, choose, may_repeat};
+use super::{Answer, Forwarding, Turn, choose, may_repeat};
 use crate::connection::Connection;
 use crate::local::Heads;
 use crate::retries::{Retries, retry_after};
@@ -66,18 +67,19 @@ impl Retries {
 }
 
 impl Forwarding<'_, '_> {
-    /// Where the next try goes, once its time has come; none where the client gets what there is.
+    /// Where the next try goes after one that was answered, or has failed so, once its time has come; none where the client gets what
+    /// there is.
     pub(super) async fn again(
         &mut self,
-        ended: &Ended,
+        failed: Option<&Failed>,
         turn: &Turn,
         connection: &mut Connection,
         heads: &Heads,
     ) -> Option<Turn> {
         let retries = &self.settings.retries;
-        let how = match ended {
-            Ended::Answered(_) => (Some(TryResult::Status(heads.response.status)), Retry::Never),
-            Ended::Failed(failed) => (failed.result, failed.fault.retry_allowed()),
+        let how = match failed {
+            Some(failed) => (failed.result, failed.fault.retry_allowed()),
+            None => (Some(TryResult::Status(heads.response.status)), Retry::Never),
         };
         let reason = retries.reason(how, turn.fresh, || may_repeat(&heads.request))?;
         if !self.upload.is_there() {
@@ -94,18 +96,18 @@ impl Forwarding<'_, '_> {
         let now = self.exchange.worker.clock.now();
         self.choice.now = now;
         let may_repeat_one = retries.backoff.is_some();
-        let (endpoint, is_untried) = choose(&self.cluster, &mut self.tried, &self.choice, may_repeat_one)?;
+        let (endpoint, is_untried) = choose(self.cluster, &mut self.tried, &self.choice, may_repeat_one)?;
         let random = u64::from_le_bytes(self.exchange.worker.random());
-        let wish = matches!(ended, Ended::Answered(_)).then(|| self.wish(&heads.response, now)).flatten();
+        let wish = if failed.is_none() { self.wish(&heads.response, now) } else { None };
         let wait = retries.wait(self.tried.times, random, (reason, is_untried), wish)?;
         let until = now.checked_add(wait)?;
         let is_too_late = self.exchange.deadline.is_some_and(|end| until >= end);
-        if is_too_late || !may_spend(&self.cluster, retries, now) {
+        if is_too_late || !may_spend(self.cluster, retries, now) {
             return None;
         }
         // The client is not to blame for the pause.
         self.upload.guard.resume(now);
-        if let Ended::Failed(failed) = ended {
+        if let Some(failed) = failed {
             tracing::debug!(upstream = %self.cluster.cluster().settings().name, "trying again: {}", failed.fault);
         }
         (wait.is_zero() || pause(connection, until).await).then_some(Turn { endpoint, fresh: false })
@@ -120,8 +122,8 @@ impl Forwarding<'_, '_> {
     }
 
     /// Leaves a try behind for another one.
-    pub(super) fn start_over(&mut self, ended: Ended, heads: &mut Heads, now: Instant) {
-        if let Ended::Answered(answer) = ended {
+    pub(super) fn start_over(&mut self, heads: &mut Heads, now: Instant) {
+        if let Some(answer) = self.answer.take() {
             self.drop_answer(answer, heads.response.status, now);
         }
         if self.upload.received() > 0 {

@@ -14,11 +14,11 @@ use maitred_upstream::{Call, Choice, Lease, LocalCluster, TryResult};
 use maitred_wire::Broken;
 
 use super::again::may_spend;
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Failed};
 use super::client::Client;
 use super::pump::PumpError;
 use super::upload::Upload;
-use super::{Ended, Forwarding, Tried, Turn, begin, choose, ended, may_repeat};
+use super::{Answer, Forwarding, Tried, Turn, begin, choose, ended, may_repeat};
 use crate::connection::Connection;
 use crate::local::Heads;
 use crate::retries::Retries;
@@ -64,7 +64,7 @@ pub(super) struct Second {
 }
 
 /// A try that has ended, and whether nothing better can come: its answer is good, or the client has failed.
-type Over = (Ended, bool);
+type Over = (Result<Answer, Failed>, bool);
 
 /// Which of two tries has ended first.
 enum Came {
@@ -83,7 +83,7 @@ impl Forwarding<'_, '_> {
         mut second: Second,
         mut connection: &mut Connection,
         heads: &mut Heads,
-    ) -> Ended {
+    ) -> Option<Failed> {
         let Self { exchange, settings, cluster, upload, tried, choice, .. } = self;
         let (shown, settings, worker) = (&**exchange, *settings, exchange.worker);
         let attempt =
@@ -96,12 +96,13 @@ impl Forwarding<'_, '_> {
         if let Some((ended, _)) = alone.await {
             drop(first);
             worker.give_heads(second.heads);
-            return ended;
+            return self.keep(ended);
         }
         let now = worker.clock.now();
         let Some((other_turn, call)) = begin_second(cluster, &settings.retries, (tried, choice), turn, now)
         else {
-            return first.await.0;
+            let (ended, _) = first.await;
+            return self.keep(ended);
         };
         let (heads_beside, client) = (&mut second.heads, &mut second.client);
         let other = to_its_end(attempt(&mut second.upload, now), &other_turn, call, client, heads_beside);
@@ -118,7 +119,7 @@ impl Forwarding<'_, '_> {
             self.tried.endpoints.push(other_endpoint);
         }
         worker.give_heads(second.heads);
-        ended
+        self.keep(ended)
     }
 
     /// What a second try beside the one that begins `now` would need; none where there is to be none.
@@ -183,7 +184,7 @@ async fn to_its_end(
 
 /// How the better of two tries ended, and whether that is the second one. Dropping the other one ends it: its connection is closed,
 /// or its stream reset.
-async fn better<F, S>(mut first: Pin<Box<F>>, mut second: Pin<Box<S>>) -> (Ended, bool)
+async fn better<F, S>(mut first: Pin<Box<F>>, mut second: Pin<Box<S>>) -> Over
 where
     F: Future<Output = Over>,
     S: Future<Output = Over>,

@@ -35,6 +35,7 @@ pub(crate) struct Upload {
 
 impl Upload {
     /// The body of a request, of which up to `keep` bytes are kept to be sent again.
+    #[inline]
     pub(super) fn new(exchange: &Exchange<'_>, body: &mut RequestBody, keep: usize) -> Self {
         let limits = &exchange.snapshot.shared.limits;
         let filters = std::mem::take(&mut body.filters);
