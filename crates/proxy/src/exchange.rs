@@ -12,10 +12,8 @@ mod record;
 pub(crate) mod respond;
 mod traffic;
 
-use std::future::poll_fn;
-use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::Context;
 use std::time::Instant;
 
 use maitred_http::{Method, ResponseHead};
@@ -185,18 +183,10 @@ async fn go_down(
     body: &mut RequestBody,
 ) -> Verdict {
     loop {
-        let down = {
-            let mut down = pin!(run.down(&mut heads.request, &mut exchange.facts, body));
-            poll_fn(|cx| match down.as_mut().poll(cx) {
-                Poll::Pending => {
-                    let gone = connection.client.poll_reset(cx);
-                    // A policy waits, and nobody waits for what comes of it any more.
-                    gone.map(|gone| Down::Decided(Verdict::Fail(client_fault(gone))))
-                }
-                Poll::Ready(down) => Poll::Ready(down),
-            })
-            .await
+        let gone = |cx: &mut Context<'_>| {
+            connection.client.poll_reset(cx).map(|gone| Verdict::Fail(client_fault(gone)))
         };
+        let down = run.down(&mut heads.request, &mut exchange.facts, body, gone).await;
         match down {
             Down::Decided(verdict) => return verdict,
             Down::NeedsBody => {
@@ -226,7 +216,11 @@ async fn act(
                 exchange.facts.remember(&heads.request);
                 rewrite.apply(&mut heads.request, &exchange.facts, captures)?;
             }
-            return forward::forward(exchange, settings, connection, heads, body).await;
+            let upgrade = forward::prepare(exchange, settings, heads, body)?;
+            let mut upload = forward::upload(exchange, settings, &heads.request, body);
+            let asked = (settings, upgrade.as_deref());
+            let answer = forward::ask(exchange, asked, connection, heads, &mut upload).await?;
+            return Ok(answer.into_body(settings, upload));
         }
         Action::Traffic(steered) => {
             // In a box, so that the exchanges of all other routes stay small.

@@ -4,7 +4,9 @@
 //! another answer takes the place of the one that they have seen. The end hook runs once for each policy that ran, whatever becomes of the exchange: it hangs on the drop of the run.
 
 use std::any::Any;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use maitred_http::{RequestHead, ResponseHead};
 use maitred_policy::{
@@ -104,12 +106,14 @@ impl<'a> Run<'a> {
         Self { pipeline, locals, runtime, states, ran: 0, risen, answered: SmallVec::new(), outcome }
     }
 
-    /// Runs the request hooks, from where it stopped the last time, until one answers or fails.
+    /// Runs the request hooks, from where it stopped the last time, until one answers or fails. While one waits, `gone` is asked whether
+    /// anybody still waits for what comes of it.
     pub(crate) async fn down(
         &mut self,
         request: &mut RequestHead,
         facts: &mut Facts,
         body: &mut RequestBody,
+        mut gone: impl FnMut(&mut Context<'_>) -> Poll<Verdict>,
     ) -> Down {
         while let Some(instance) = self.pipeline.policies.get(self.ran) {
             if instance.needs_body && body.whole.is_none() && instance.policy.wants_body(request) {
@@ -121,7 +125,13 @@ impl<'a> Run<'a> {
             let slot = Slot { state: &mut **state, local, runtime: self.runtime };
             let verdict = match instance.policy.on_request(request, facts, body, slot) {
                 Step::Ready(verdict) => verdict,
-                Step::Later(later) => later.await,
+                Step::Later(mut later) => {
+                    poll_fn(|cx| match later.as_mut().poll(cx) {
+                        Poll::Ready(verdict) => Poll::Ready(verdict),
+                        Poll::Pending => gone(cx),
+                    })
+                    .await
+                }
             };
             if !matches!(verdict, Verdict::Continue) {
                 return Down::Decided(verdict);

@@ -54,7 +54,7 @@ pub(crate) struct Forwarded {
 struct Forwarding<'f, 'e> {
     exchange: &'f mut Exchange<'e>,
     settings: &'f ForwardSettings,
-    cluster: &'f Rc<LocalCluster>,
+    cluster: Rc<LocalCluster>,
     upgrade: Option<&'f [u8]>,
     upload: &'f mut Upload,
     choice: Choice<'e>,
@@ -82,24 +82,21 @@ struct Turn {
 }
 
 /// What comes behind the head of an answer.
-struct Answer {
+pub(crate) struct Answer {
     lease: Lease,
     call: Call,
     length: BodyLength,
-    is_stream: bool,
+    kind: Kind,
 }
 
-/// Sends the request to the route's upstream and reads the head of the answer into `heads.response`.
-pub(crate) async fn forward(
-    exchange: &mut Exchange<'_>,
-    settings: &ForwardSettings,
-    connection: &mut Connection,
-    heads: &mut Heads,
-    body: &mut RequestBody,
-) -> Result<Body, Fault> {
-    let upgrade = prepare(exchange, settings, heads, body)?;
-    let mut upload = upload(exchange, settings, &heads.request, body);
-    ask(exchange, (settings, upgrade.as_deref()), connection, heads, &mut upload).await
+/// What kind of an answer it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Usual,
+    /// It goes on for as long as somebody has something to say.
+    Stream,
+    /// The service agreed to another protocol.
+    Tunnel,
 }
 
 /// Makes the client's request one of the gateway's, once, whoever is asked with it. Answers with the protocol that it is to change to.
@@ -131,116 +128,120 @@ pub(crate) fn upload(
     Upload::new(exchange, body, if is_kept { retries.buffer } else { 0 })
 }
 
-/// Sends a request that is prepared to an upstream, and reads the head of the answer into `heads.response`. Where there is none,
-/// `upload` has what is left of the body.
+/// Sends a request that is prepared to an upstream, and reads the head of the answer into `heads.response`: tries until an answer or a
+/// fault is to be passed on. `upload` is left with what there still is of the body.
 pub(crate) async fn ask(
     exchange: &mut Exchange<'_>,
     (settings, upgrade): (&ForwardSettings, Option<&[u8]>),
     connection: &mut Connection,
     heads: &mut Heads,
     upload: &mut Upload,
-) -> Result<Body, Fault> {
-    let cluster = Rc::clone(&exchange.snapshot.clusters[settings.upstream]);
-    exchange.facts.upstream = Some(Rc::clone(&exchange.snapshot.names[settings.upstream]));
-    let now = exchange.worker.clock.now();
-    exchange.record.upstream_started.get_or_insert(now);
-    if exchange.deadline.is_some_and(|end| end <= now) {
-        return Err(Fault::timeout("upstream_timeout"));
+) -> Result<Answer, Fault> {
+    let mut now = exchange.worker.clock.now();
+    let mut forwarding = Forwarding::begin(exchange, (settings, upgrade), &heads.request, upload, now)?;
+    let (endpoint, _) = choose(&forwarding.cluster, &mut forwarding.tried, &forwarding.choice, false)
+        .ok_or_else(|| no_endpoint(&forwarding.cluster))?;
+    let mut turn = Turn { endpoint, fresh: false };
+    // Beside `answer`, what the client gets if there is no other try after all.
+    let mut failed: Option<Failed> = None;
+    loop {
+        let call = match begin(&forwarding.cluster, &turn.endpoint, now) {
+            Ok(call) => call,
+            Err(open) => {
+                // What came before it tells more than that the circuit is open by now.
+                if forwarding.answer.is_none() && failed.is_none() {
+                    failed = Some(circuit_open(&forwarding.cluster, open).into());
+                }
+                break;
+            }
+        };
+        if forwarding.record(&turn.endpoint) > 1 {
+            forwarding.start_over(heads, now);
+        }
+        failed = if let Some(second) = forwarding.second(now, connection, heads) {
+            Box::pin(forwarding.race(&mut turn, call, now, second, connection, heads)).await
+        } else {
+            let mut attempt = forwarding.attempt(now);
+            let result = attempt.run(&turn.endpoint, turn.fresh, connection, heads).await;
+            let asked = attempt.now;
+            forwarding.keep(ended(forwarding.exchange, (call, asked), result, &heads.response))
+        };
+        if failed.is_none() && !settings.retries.on.has(TryResult::Status(heads.response.status)) {
+            break;
+        }
+        let Some(next) = Box::pin(forwarding.again(failed.as_ref(), &turn, connection, heads)).await else {
+            break;
+        };
+        turn = next;
+        now = forwarding.exchange.worker.clock.now();
     }
-    if settings.retries.budget.is_some() {
-        cluster.cluster().shared().retry_budget().count(now);
-    }
-    let choice = affinity::choice(exchange, settings.upstream, &cluster, &heads.request, now);
-    let shown = choice.cookie;
-    let mut forwarding = Forwarding {
-        exchange: &mut *exchange,
-        settings,
-        cluster: &cluster,
-        upgrade,
-        upload: &mut *upload,
-        choice,
-        tried: Tried::default(),
-        answer: None,
-    };
-    let Answer { lease, call, length, is_stream } = forwarding.run(now, connection, heads).await?;
-    upload.settle();
-    if let Some(endpoint) = &exchange.record.endpoint {
-        affinity::stick(exchange, &cluster, endpoint, shown, &mut heads.response);
-    }
-    let timeouts = settings.timeouts;
-    let idle = if is_stream { timeouts.stream_idle } else { timeouts.idle };
-    let upload = std::mem::replace(upload, Upload::gone());
-    let body = Box::new(Forwarded { lease, call, cluster, length, upload, timeouts, idle, keeping: None });
-    Ok(if heads.response.status == 101 { Body::Tunnel(body) } else { Body::Stream(body) })
+    forwarding.end(failed, &mut heads.response)
 }
 
-impl Forwarding<'_, '_> {
-    /// Tries until an answer or a fault is to be passed on.
-    async fn run(
-        &mut self,
-        mut now: Instant,
-        connection: &mut Connection,
-        heads: &mut Heads,
-    ) -> Result<Answer, Fault> {
-        let (endpoint, _) = choose(self.cluster, &mut self.tried, &self.choice, false)
-            .ok_or_else(|| no_endpoint(self.cluster))?;
-        let mut turn = Turn { endpoint, fresh: false };
-        // Beside `answer`, what the client gets if there is no other try after all.
-        let mut failed: Option<Failed> = None;
-        loop {
-            let call = match begin(self.cluster, &turn.endpoint, now) {
-                Ok(call) => call,
-                Err(open) => {
-                    // What came before it tells more than that the circuit is open by now.
-                    if self.answer.is_none() && failed.is_none() {
-                        failed = Some(circuit_open(self.cluster, open).into());
-                    }
-                    break;
-                }
-            };
-            if self.record(&turn.endpoint) > 1 {
-                self.start_over(heads, now);
-            }
-            failed = match self.second(now, connection, heads) {
-                Some(second) => Box::pin(self.race(&mut turn, call, now, second, connection, heads)).await,
-                None => self.attempt(&turn, call, now, connection, heads).await,
-            };
-            if failed.is_none() && !self.settings.retries.on.has(TryResult::Status(heads.response.status)) {
-                break;
-            }
-            let Some(next) = Box::pin(self.again(failed.as_ref(), &turn, connection, heads)).await else {
-                break;
-            };
-            turn = next;
-            now = self.exchange.worker.clock.now();
+impl Answer {
+    /// The body that comes behind the head, while the request's may still be on its way.
+    #[inline]
+    pub(crate) fn into_body(self, settings: &ForwardSettings, upload: Upload) -> Body {
+        let Self { lease, call, length, kind } = self;
+        let cluster = Rc::clone(call.cluster());
+        let timeouts = settings.timeouts;
+        let idle = if kind == Kind::Usual { timeouts.idle } else { timeouts.stream_idle };
+        let forwarded =
+            Box::new(Forwarded { lease, call, cluster, length, upload, timeouts, idle, keeping: None });
+        if kind == Kind::Tunnel { Body::Tunnel(forwarded) } else { Body::Stream(forwarded) }
+    }
+}
+
+impl<'f, 'e> Forwarding<'f, 'e> {
+    #[inline(always)]
+    fn begin(
+        exchange: &'f mut Exchange<'e>,
+        (settings, upgrade): (&'f ForwardSettings, Option<&'f [u8]>),
+        request: &RequestHead,
+        upload: &'f mut Upload,
+        now: Instant,
+    ) -> Result<Self, Fault> {
+        let cluster = Rc::clone(&exchange.snapshot.clusters[settings.upstream]);
+        exchange.facts.upstream = Some(Rc::clone(&exchange.snapshot.names[settings.upstream]));
+        exchange.record.upstream_started.get_or_insert(now);
+        if exchange.deadline.is_some_and(|end| end <= now) {
+            return Err(Fault::timeout("upstream_timeout"));
         }
-        match (self.answer.take(), failed) {
-            (Some(answer), _) => Ok(answer),
-            (None, Some(failed)) => Err(failed.fault),
-            (None, None) => Err(Fault::gateway("answer")),
+        if settings.retries.budget.is_some() {
+            cluster.cluster().shared().retry_budget().count(now);
         }
+        let choice = affinity::choice(exchange, settings.upstream, &cluster, request, now);
+        let tried = Tried::default();
+        Ok(Self { exchange, settings, cluster, upgrade, upload, choice, tried, answer: None })
     }
 
-    /// One try; its answer is put into `answer`.
-    async fn attempt(
-        &mut self,
-        turn: &Turn,
-        call: Call,
-        now: Instant,
-        connection: &mut Connection,
-        heads: &mut Heads,
-    ) -> Option<Failed> {
-        let mut attempt = Attempt {
+    /// One try.
+    #[inline]
+    fn attempt(&mut self, now: Instant) -> Attempt<'_> {
+        Attempt {
             exchange: &*self.exchange,
-            cluster: self.cluster,
+            cluster: &self.cluster,
             settings: self.settings,
             upgrade: self.upgrade,
             upload: &mut *self.upload,
             now,
-        };
-        let result = attempt.run(&turn.endpoint, turn.fresh, connection, heads).await;
-        let asked = attempt.now;
-        self.keep(ended(self.exchange, (call, asked), result, &heads.response))
+        }
+    }
+
+    /// What there is to be passed on.
+    #[inline]
+    fn end(self, failed: Option<Failed>, response: &mut ResponseHead) -> Result<Answer, Fault> {
+        match (self.answer, failed) {
+            (Some(answer), _) => {
+                self.upload.settle();
+                if let Some(endpoint) = &self.exchange.record.endpoint {
+                    affinity::stick(self.exchange, &self.cluster, endpoint, self.choice.cookie, response);
+                }
+                Ok(answer)
+            }
+            (None, Some(failed)) => Err(failed.fault),
+            (None, None) => Err(Fault::gateway("answer")),
+        }
     }
 
     /// Keeps an answer; a failure is handed on.
@@ -305,11 +306,15 @@ fn ended(
     match result {
         Ok((lease, length)) => {
             call.heard(asked, || exchange.worker.clock.now());
-            let is_stream = is_stream(response);
-            if is_stream || response.status >= 400 || call.is_trial() {
+            let kind = match response.status {
+                101 => Kind::Tunnel,
+                _ if is_stream(response) => Kind::Stream,
+                _ => Kind::Usual,
+            };
+            if kind != Kind::Usual || response.status >= 400 || call.is_trial() {
                 call.tell(TryResult::Status(response.status), exchange.worker.clock.now());
             }
-            Ok(Answer { lease, call, length, is_stream })
+            Ok(Answer { lease, call, length, kind })
         }
         Err(failed) => {
             if let Some(result) = failed.result {

@@ -41,7 +41,8 @@ pub(crate) async fn act(
         copy(exchange, mirror, &heads.request, &mut upload);
     }
     let settings = &target.service.forward;
-    let mut answered = forward::ask(exchange, (settings, upgrade), connection, heads, &mut upload).await;
+    let answered = forward::ask(exchange, (settings, upgrade), connection, heads, &mut upload).await;
+    let mut answered = answered.map(|answer| answer.into_body(settings, upload.take()));
     if let Some(degrade) = &traffic.degrade {
         if has_failed(&target.service, &answered, heads.response.status) {
             let mut standing_in = StandingIn { degrade, target, upgrade, upload };
@@ -196,7 +197,8 @@ impl StandingIn<'_> {
         }
         let attempts = std::mem::take(&mut exchange.record.attempts);
         let settings = (&service.forward, self.upgrade);
-        let mut answered = forward::ask(exchange, settings, connection, heads, &mut self.upload).await;
+        let answered = forward::ask(exchange, settings, connection, heads, &mut self.upload).await;
+        let mut answered = answered.map(|answer| answer.into_body(&service.forward, self.upload.take()));
         exchange.record.attempts += attempts;
         if !has_failed(service, &answered, heads.response.status) {
             return answered.map(Some);

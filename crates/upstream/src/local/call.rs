@@ -54,6 +54,11 @@ impl Call {
         Self { cluster, endpoint, permit, began: now, answered: None, has_told: false, _under_way: under_way }
     }
 
+    /// The upstream that is tried.
+    pub fn cluster(&self) -> &Rc<LocalCluster> {
+        &self.cluster
+    }
+
     fn times_answers(&self) -> bool {
         self.cluster.cluster.settings().balance.times_answers()
     }

@@ -96,13 +96,13 @@ impl Forwarding<'_, '_> {
         let now = self.exchange.worker.clock.now();
         self.choice.now = now;
         let may_repeat_one = retries.backoff.is_some();
-        let (endpoint, is_untried) = choose(self.cluster, &mut self.tried, &self.choice, may_repeat_one)?;
+        let (endpoint, is_untried) = choose(&self.cluster, &mut self.tried, &self.choice, may_repeat_one)?;
         let random = u64::from_le_bytes(self.exchange.worker.random());
         let wish = if failed.is_none() { self.wish(&heads.response, now) } else { None };
         let wait = retries.wait(self.tried.times, random, (reason, is_untried), wish)?;
         let until = now.checked_add(wait)?;
         let is_too_late = self.exchange.deadline.is_some_and(|end| until >= end);
-        if is_too_late || !may_spend(self.cluster, retries, now) {
+        if is_too_late || !may_spend(&self.cluster, retries, now) {
             return None;
         }
         // The client is not to blame for the pause.

@@ -62,9 +62,9 @@ impl Upload {
         }
     }
 
-    /// In the place of one that was handed on: nothing more comes of it.
-    pub(super) fn gone() -> Self {
-        Self {
+    /// What there is of it; nothing more comes of what is left behind.
+    pub(crate) fn take(&mut self) -> Self {
+        let gone = Self {
             pump: Pump { state: PumpState::Abandoned, ..Pump::default() },
             guard: RateGuard::new(0, Duration::ZERO),
             changed: None,
@@ -72,7 +72,8 @@ impl Upload {
             kept: None,
             copying: None,
             is_sent: true,
-        }
+        };
+        std::mem::replace(self, gone)
     }
 
     /// The same body for a try beside this one: nothing of it comes from the client. None where some does, and for a whole one of more
