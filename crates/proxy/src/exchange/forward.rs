@@ -193,7 +193,7 @@ impl Answer {
 }
 
 impl<'f, 'e> Forwarding<'f, 'e> {
-    #[inline(always)]
+    #[inline]
     fn begin(
         exchange: &'f mut Exchange<'e>,
         (settings, upgrade): (&'f ForwardSettings, Option<&'f [u8]>),
