@@ -39,7 +39,7 @@ pub(crate) async fn send(
         Body::Own(bytes) | Body::Kept(bytes) => send_own(exchange, connection, head, bytes).await,
         Body::Stream(forwarded) => {
             let filtering = (!filters.is_empty()).then(|| Box::new(Filtering::new(filters)));
-            send_stream(exchange, connection, head, *forwarded, filtering).await
+            send_stream(exchange, connection, head, forwarded, filtering).await
         }
         Body::Tunnel(forwarded) => switch(exchange, connection, head, *forwarded).await,
     }
@@ -131,7 +131,7 @@ async fn send_stream(
     exchange: &mut Exchange<'_>,
     connection: &mut Connection,
     head: &mut ResponseHead,
-    mut forwarded: Forwarded,
+    mut forwarded: Box<Forwarded>,
     mut filtering: Option<Box<Filtering>>,
 ) -> Sent {
     let may_keep_alive =
@@ -147,7 +147,7 @@ async fn send_stream(
     exchange.record.upstream_ended = Some(now);
     match ended {
         Ok(()) => {
-            let Forwarded { lease, mut call, cluster, keeping, .. } = forwarded;
+            let Forwarded { lease, mut call, cluster, keeping, .. } = *forwarded;
             call.tell(TryResult::Status(head.status), now);
             if let Some(keeping) = keeping {
                 keeping.end(now);

@@ -20,23 +20,16 @@ pub struct Call {
     /// How long the head of the answer took, where that matters and is known.
     answered: Option<Duration>,
     has_told: bool,
-    _under_way: Option<UnderWay>,
+    /// Whether it is among the requests under way at the endpoint, where balancing goes by them.
+    is_counted: bool,
 }
 
-/// Counts a request under way at an endpoint, where balancing goes by them.
-#[derive(Debug)]
-struct UnderWay(Rc<LocalEndpoint>);
-
-impl UnderWay {
-    fn begin(endpoint: &Rc<LocalEndpoint>) -> Self {
-        endpoint.known.begin_request();
-        Self(Rc::clone(endpoint))
-    }
-}
-
-impl Drop for UnderWay {
+impl Drop for Call {
+    #[inline]
     fn drop(&mut self) {
-        self.0.known.end_request();
+        if self.is_counted {
+            self.endpoint.known.end_request();
+        }
     }
 }
 
@@ -49,9 +42,11 @@ impl Call {
         now: Instant,
     ) -> Self {
         let is_counted = cluster.cluster.settings().balance.counts_requests();
-        let under_way = is_counted.then(|| UnderWay::begin(endpoint));
+        if is_counted {
+            endpoint.known.begin_request();
+        }
         let (cluster, endpoint) = (Rc::clone(cluster), Rc::clone(endpoint));
-        Self { cluster, endpoint, permit, began: now, answered: None, has_told: false, _under_way: under_way }
+        Self { cluster, endpoint, permit, began: now, answered: None, has_told: false, is_counted }
     }
 
     /// The upstream that is tried.
