@@ -1,7 +1,7 @@
 //! The circuit breaker of an upstream (Nygard, "Release It!"): a service that fails is sent nothing for a while, and then one request
 //! at a time. Exact for the process: its workers share one number, and exchange it without a lock.
 //!
-//! How it moves is in `state`, the shares of failed and slow calls in `window`. What asks and tells it is `Permit`.
+//! How it moves is in `state`, the shares of failed and slow calls in `window`. What asks and tells it is `Call`.
 
 mod state;
 #[cfg(test)]
@@ -9,8 +9,8 @@ mod tests;
 mod why;
 mod window;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use maitred_telemetry::{CircuitSeries, CircuitState};
@@ -20,6 +20,7 @@ use self::state::{Admission, Circuit, State, Thresholds};
 use self::why::Why;
 use self::window::{Counts, WindowShared};
 use crate::result::{ResultSet, TryResult};
+use crate::since::{SinceFirst, millis};
 
 /// When a circuit opens and closes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,8 +67,7 @@ pub struct Breaker {
 struct BreakerShared {
     /// A [`Circuit`], packed.
     circuit: AtomicU64,
-    /// What times are counted from: set by the first who comes.
-    first: OnceLock<Instant>,
+    since: SinceFirst,
     name: Arc<str>,
     series: Arc<CircuitSeries>,
 }
@@ -131,7 +131,7 @@ impl Breaker {
     /// Asks for leave for a call. Without a pass nothing is counted.
     #[inline]
     pub(crate) fn admit(&self, now: Instant) -> Result<Option<Pass>, CircuitOpen> {
-        let now = self.shared.millis_at(now);
+        let now = self.shared.since.millis(now);
         let mut seen = self.shared.circuit.load(Ordering::Acquire);
         loop {
             let circuit = Circuit::unpack(seen);
@@ -158,7 +158,7 @@ impl Breaker {
     /// Tells how a call ended that `took` so long until the head of its answer.
     #[inline]
     pub(crate) fn settle(&self, pass: Pass, result: TryResult, took: Duration, now: Instant) {
-        let now = self.shared.millis_at(now);
+        let now = self.shared.since.millis(now);
         let shares = self.settings.shares.as_ref();
         let is_slow = shares.and_then(|shares| shares.slow).is_some_and(|(slow, _)| took >= slow);
         let is_failure = self.settings.failure_on.has(result);
@@ -201,7 +201,7 @@ impl Breaker {
     /// Where it stands at `now`.
     pub fn status(&self, now: Instant) -> BreakerStatus {
         let circuit = self.shared.load();
-        let now = self.shared.millis_at(now);
+        let now = self.shared.since.millis(now);
         let mut status = BreakerStatus {
             state: circuit.shown(),
             is_forced: circuit.is_forced(),
@@ -239,8 +239,12 @@ impl Shares {
 
 impl BreakerShared {
     fn new(name: Arc<str>, series: Arc<CircuitSeries>) -> Self {
-        let this =
-            Self { circuit: AtomicU64::new(Circuit::CLOSED.pack()), first: OnceLock::new(), name, series };
+        let this = Self {
+            circuit: AtomicU64::new(Circuit::CLOSED.pack()),
+            since: SinceFirst::default(),
+            name,
+            series,
+        };
         this.show();
         this
     }
@@ -309,16 +313,4 @@ impl BreakerShared {
             shown = now;
         }
     }
-
-    /// Milliseconds since the first instant that anybody came with.
-    #[inline]
-    fn millis_at(&self, now: Instant) -> u64 {
-        millis(now.saturating_duration_since(*self.first.get_or_init(|| now)))
-    }
-}
-
-/// Whole milliseconds.
-#[inline]
-fn millis(duration: Duration) -> u64 {
-    duration.as_secs().saturating_mul(1000).saturating_add(u64::from(duration.subsec_millis()))
 }

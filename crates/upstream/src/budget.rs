@@ -1,9 +1,10 @@
 //! How much of an upstream's requests may be tried again: retries must not become the larger part of what a service in trouble gets.
 //! A share of the requests of the last ten seconds, and beside it three for each second, so that seldom requests are tried again too.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
+
+use crate::since::SinceFirst;
 
 /// Seconds that count.
 const SECONDS: usize = 10;
@@ -15,8 +16,7 @@ const FREE: u128 = 3 * SECONDS as u128;
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub struct RetryBudgetShared {
-    /// The first second.
-    start: OnceLock<Instant>,
+    since: SinceFirst,
     requests: Window,
     retries: Window,
 }
@@ -42,7 +42,7 @@ impl RetryBudgetShared {
     }
 
     fn second(&self, now: Instant) -> u64 {
-        now.saturating_duration_since(*self.start.get_or_init(|| now)).as_secs()
+        self.since.time(now).as_secs()
     }
 }
 

@@ -5,7 +5,7 @@ mod health;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -20,6 +20,7 @@ use crate::budget::RetryBudgetShared;
 use crate::ejection::OutlierDetection;
 use crate::endpoint::{Endpoint, EndpointAddress, Endpoints, Protocol, tier};
 use crate::health::{HealthCheck, HealthShared};
+use crate::padded::Padded;
 
 /// What users wrote of an upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,10 +194,6 @@ pub struct ClusterShared {
     pub(crate) health: Arc<HealthShared>,
     retry_budget: Arc<RetryBudgetShared>,
 }
-
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct Padded(AtomicUsize);
 
 impl Cluster {
     /// Compiles an upstream. What `previous` knows of the same endpoints is taken over: addresses that were found, the count of

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use self::standing::Standing;
 use crate::health::HealthShared;
 use crate::result::{ResultSet, TryResult};
+use crate::since::SinceFirst;
 
 /// When endpoints are ejected, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,8 +70,8 @@ pub(crate) struct Owner {
 pub(crate) struct Ejection {
     /// A [`Standing`]: 0 while nothing is wrong.
     standing: AtomicU64,
-    /// What times count from: the first failure.
-    first: OnceLock<Instant>,
+    /// Counts from the first failure.
+    since: SinceFirst,
     /// Known from the first failure on.
     owner: OnceLock<Owner>,
 }
@@ -94,7 +95,7 @@ impl Ejection {
     #[cold]
     fn mend(&self, mut seen: u64, now: Instant, rules: &OutlierDetection) {
         loop {
-            let next = Standing::unpack(seen).succeeded(self.millis(now), rules).pack();
+            let next = Standing::unpack(seen).succeeded(self.since.millis(now), rules).pack();
             if next == seen {
                 return;
             }
@@ -115,7 +116,7 @@ impl Ejection {
         may_eject: impl Fn() -> bool,
     ) {
         let owner = self.owner.get_or_init(owner);
-        let at = self.millis(now);
+        let at = self.since.millis(now);
         loop {
             self.end_if_over(now);
             let seen = self.standing.load(Ordering::Acquire);
@@ -145,7 +146,7 @@ impl Ejection {
             return false;
         }
         let standing = Standing::unpack(seen);
-        let is_over = standing.left(self.millis(now)).is_none();
+        let is_over = standing.left(self.since.millis(now)).is_none();
         let next = standing.returned().pack();
         let ends = is_over
             && self.standing.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Acquire).is_ok();
@@ -178,18 +179,13 @@ impl Ejection {
     /// How much longer it is ejected.
     pub(crate) fn left(&self, now: Instant) -> Option<Duration> {
         let standing = Standing::unpack(self.standing.load(Ordering::Acquire));
-        standing.left(self.millis(now)).map(Duration::from_millis)
+        standing.left(self.since.millis(now)).map(Duration::from_millis)
     }
 
     fn tell_returned(&self) {
         if let Some(Owner { upstream, endpoint }) = self.owner.get() {
             tracing::info!(upstream = %upstream.name, endpoint, "the endpoint is back after its ejection");
         }
-    }
-
-    fn millis(&self, now: Instant) -> u64 {
-        let since = now.saturating_duration_since(*self.first.get_or_init(|| now));
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 }
 

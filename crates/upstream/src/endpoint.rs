@@ -1,18 +1,22 @@
 //! One address of an upstream, and the list of them at one moment.
 //! Lists are published whole and never changed.
 
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use maitred_net::ConnectTo;
+
 use crate::balance::Balance;
 use crate::balance::ewma::Latency;
 use crate::balance::maglev::Maglev;
 use crate::balance::ring::Ring;
 use crate::ejection::Ejection;
 use crate::health::{EndpointHealth, Health};
-use maitred_net::ConnectTo;
-use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use crate::padded::Padded;
+use crate::since::SinceFirst;
 
 /// One endpoint of an upstream: usually one address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -87,9 +91,8 @@ impl std::fmt::Display for Endpoint {
 pub struct EndpointShared {
     pub(crate) health: EndpointHealth,
     pub(crate) ejection: Ejection,
-    /// From here on instants are counted.
-    first: OnceLock<Instant>,
-    /// Since when it serves, for slow start: nanoseconds after `first`, or one of [`EVER`] and [`UNSEEN`].
+    since: SinceFirst,
+    /// Since when it serves, for slow start: nanoseconds after the first instant, or one of [`EVER`] and [`UNSEEN`].
     serves_since: AtomicU64,
     /// How long its answers take, where balancing goes by that.
     latency: Latency,
@@ -101,11 +104,6 @@ pub struct EndpointShared {
 const EVER: u64 = 0;
 /// It is new, and no worker has seen it yet.
 const UNSEEN: u64 = 1;
-
-/// A count on a line of its own: it changes with every request, what lies beside it does not.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct Padded(AtomicUsize);
 
 impl EndpointShared {
     /// Of an endpoint that joins others that serve already.
@@ -136,27 +134,17 @@ impl EndpointShared {
 
     /// An instant as a number above those with a meaning.
     fn stamp(&self, now: Instant) -> u64 {
-        self.nanos(now).saturating_add(UNSEEN + 1)
-    }
-
-    /// Nanoseconds from the first instant that anybody told to `now`.
-    fn nanos(&self, now: Instant) -> u64 {
-        let first = *self.first.get_or_init(|| now);
-        u64::try_from(now.saturating_duration_since(first).as_nanos()).unwrap_or(u64::MAX)
-    }
-
-    fn millis(&self, now: Instant) -> u64 {
-        self.nanos(now) / 1_000_000
+        self.since.nanos(now).saturating_add(UNSEEN + 1)
     }
 
     /// Takes in how long an answer took.
     pub(crate) fn observe(&self, latency: Duration, now: Instant) {
-        self.latency.observe(latency, self.millis(now));
+        self.latency.observe(latency, self.since.millis(now));
     }
 
     /// How long its answers take, in seconds; 0 where nothing is known.
     pub(crate) fn latency(&self, now: Instant) -> f64 {
-        self.latency.at(self.millis(now))
+        self.latency.at(self.since.millis(now))
     }
 
     /// Requests under way, as far as they are counted.

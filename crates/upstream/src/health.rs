@@ -182,7 +182,7 @@ pub(crate) struct HealthShared {
     /// The name of the upstream.
     pub(crate) name: Arc<str>,
     /// How many of its endpoints are ejected.
-    ejected: Padded,
+    ejected: AtomicUsize,
     /// How often one was.
     pub(crate) ejections: SharedCounter,
     /// Checks that passed.
@@ -191,15 +191,11 @@ pub(crate) struct HealthShared {
     pub(crate) failed: SharedCounter,
 }
 
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct Padded(AtomicUsize);
-
 impl HealthShared {
     pub(crate) fn new(name: &Arc<str>) -> Self {
         Self {
             name: Arc::clone(name),
-            ejected: Padded::default(),
+            ejected: AtomicUsize::new(0),
             ejections: SharedCounter::new(),
             passed: SharedCounter::new(),
             failed: SharedCounter::new(),
@@ -209,16 +205,16 @@ impl HealthShared {
     /// Takes a place among the ejected, of which there may be `most`.
     pub(crate) fn take_place(&self, most: usize) -> bool {
         let more = |ejected: usize| (ejected < most).then_some(ejected + 1);
-        self.ejected.0.try_update(Ordering::AcqRel, Ordering::Acquire, more).is_ok()
+        self.ejected.try_update(Ordering::AcqRel, Ordering::Acquire, more).is_ok()
     }
 
     pub(crate) fn give_place_back(&self) {
-        self.ejected.0.fetch_sub(1, Ordering::AcqRel);
+        self.ejected.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// How many are ejected.
     pub(crate) fn ejected(&self) -> usize {
-        self.ejected.0.load(Ordering::Acquire)
+        self.ejected.load(Ordering::Acquire)
     }
 }
 

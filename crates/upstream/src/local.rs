@@ -4,7 +4,6 @@
 mod call;
 mod choose;
 mod open;
-mod permit;
 mod pool;
 
 use std::cell::{Cell, RefCell};
@@ -19,7 +18,6 @@ pub use self::call::Call;
 pub use self::choose::Choice;
 use self::choose::Chooser;
 pub(crate) use self::open::{Opened, open, reach};
-pub use self::permit::Permit;
 pub use self::pool::{AcquireError, Lease};
 use self::pool::{Idle, SharedConnection};
 use crate::cluster::{Cluster, ClusterShared};

@@ -131,7 +131,7 @@ async fn read_response(
     let now = exchange.worker.clock.now();
     exchange.record.bytes_in += forwarded.upload.received();
     exchange.record.upstream_ended = Some(now);
-    let Forwarded { lease, mut call, cluster, upload, timeouts, keeping, .. } = *forwarded;
+    let Forwarded { lease, mut call, upload, timeouts, keeping, .. } = *forwarded;
     let (kind, fault) = match read {
         Ok(()) => {
             call.tell(TryResult::Status(status), now);
@@ -140,7 +140,7 @@ async fn read_response(
                 keeping.end(now);
             }
             if upload.pump.state == PumpState::Done {
-                cluster.release(lease, now);
+                call.cluster().release(lease, now);
             }
             return Ok(whole);
         }
@@ -150,7 +150,7 @@ async fn read_response(
             (UpstreamFailure::Reset, Fault::bad_gateway("upstream_reset").source(error))
         }
     };
-    cluster.counts().failures(kind).inc();
+    call.cluster().counts().failures(kind).inc();
     match kind {
         UpstreamFailure::Timeout if exchange.is_hurried(&timeouts, now) => {}
         UpstreamFailure::Timeout => call.tell(TryResult::Timeout, now),

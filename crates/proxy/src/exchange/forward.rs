@@ -39,7 +39,6 @@ use crate::local::Heads;
 pub(crate) struct Forwarded {
     pub(crate) lease: Lease,
     pub(crate) call: Call,
-    pub(crate) cluster: Rc<LocalCluster>,
     pub(crate) length: BodyLength,
     /// The request's body, which may still be on its way.
     pub(crate) upload: Upload,
@@ -145,7 +144,7 @@ pub(crate) async fn ask(
     // Beside `answer`, what the client gets if there is no other try after all.
     let mut failed: Option<Failed> = None;
     loop {
-        let call = match begin(&forwarding.cluster, &turn.endpoint, now) {
+        let call = match Call::begin(&forwarding.cluster, &turn.endpoint, now) {
             Ok(call) => call,
             Err(open) => {
                 // What came before it tells more than that the circuit is open by now.
@@ -183,11 +182,9 @@ impl Answer {
     #[inline]
     pub(crate) fn into_body(self, settings: &ForwardSettings, upload: Upload) -> Body {
         let Self { lease, call, length, kind } = self;
-        let cluster = Rc::clone(call.cluster());
         let timeouts = settings.timeouts;
         let idle = if kind == Kind::Usual { timeouts.idle } else { timeouts.stream_idle };
-        let forwarded =
-            Box::new(Forwarded { lease, call, cluster, length, upload, timeouts, idle, keeping: None });
+        let forwarded = Box::new(Forwarded { lease, call, length, upload, timeouts, idle, keeping: None });
         if kind == Kind::Tunnel { Body::Tunnel(forwarded) } else { Body::Stream(forwarded) }
     }
 }
@@ -283,16 +280,6 @@ fn choose(
             _ => drop(tried.endpoints.drain(..kept - 1)),
         }
     }
-}
-
-/// Begins a try, if the upstream may be tried.
-fn begin(
-    cluster: &Rc<LocalCluster>,
-    endpoint: &Rc<LocalEndpoint>,
-    now: Instant,
-) -> Result<Call, CircuitOpen> {
-    let permit = cluster.permit(now)?;
-    Ok(Call::begin(cluster, endpoint, permit, now))
 }
 
 /// Tells how a try ended, as far as that is known when its answer begins.

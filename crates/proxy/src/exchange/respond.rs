@@ -147,12 +147,12 @@ async fn send_stream(
     exchange.record.upstream_ended = Some(now);
     match ended {
         Ok(()) => {
-            let Forwarded { lease, mut call, cluster, keeping, .. } = *forwarded;
+            let Forwarded { lease, mut call, keeping, .. } = *forwarded;
             call.tell(TryResult::Status(head.status), now);
             if let Some(keeping) = keeping {
                 keeping.end(now);
             }
-            cluster.release(lease, now);
+            call.cluster().release(lease, now);
             Sent::Whole { keep_alive: connection.client.end_exchange() && keep_alive }
         }
         Err(Cut::Client(error)) => {
@@ -165,7 +165,7 @@ async fn send_stream(
             Sent::Broken
         }
         Err(Cut::Service(cause, kind, error)) => {
-            forwarded.cluster.counts().failures(kind).inc();
+            forwarded.call.cluster().counts().failures(kind).inc();
             if kind != UpstreamFailure::Timeout {
                 forwarded.call.tell(TryResult::Reset, now);
             } else if !exchange.is_hurried(&forwarded.timeouts, now) {

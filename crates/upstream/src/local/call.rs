@@ -4,9 +4,9 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::permit::Permit;
 use super::{LocalCluster, LocalEndpoint};
 use crate::balance::ewma::FAILED;
+use crate::breaker::{Breaker, CircuitOpen, Pass};
 use crate::result::TryResult;
 
 /// A try under way. Dropped without having [told](Self::tell) how it ended, it says nothing of the service: the client went away,
@@ -15,7 +15,8 @@ use crate::result::TryResult;
 pub struct Call {
     cluster: Rc<LocalCluster>,
     endpoint: Rc<LocalEndpoint>,
-    permit: Permit,
+    /// What its circuit breaker goes by, until it was told how the try ended; none where it counts nothing.
+    pass: Option<Pass>,
     began: Instant,
     /// How long the head of the answer took, where that matters and is known.
     answered: Option<Duration>,
@@ -30,28 +31,46 @@ impl Drop for Call {
         if self.is_counted {
             self.endpoint.known.end_request();
         }
+        if let Some(pass) = self.pass.take()
+            && let Some(breaker) = self.breaker()
+        {
+            // A trial that told nothing is given to the next who comes.
+            breaker.give_back(pass);
+        }
     }
 }
 
 impl Call {
-    /// Begins a try at this endpoint.
+    /// Begins a try at this endpoint, unless the circuit of the upstream is open.
     pub fn begin(
         cluster: &Rc<LocalCluster>,
         endpoint: &Rc<LocalEndpoint>,
-        permit: Permit,
         now: Instant,
-    ) -> Self {
+    ) -> Result<Self, CircuitOpen> {
+        let pass = match cluster.cluster.breaker() {
+            Some(breaker) => breaker.admit(now)?,
+            None => None,
+        };
         let is_counted = cluster.cluster.settings().balance.counts_requests();
         if is_counted {
             endpoint.known.begin_request();
         }
         let (cluster, endpoint) = (Rc::clone(cluster), Rc::clone(endpoint));
-        Self { cluster, endpoint, permit, began: now, answered: None, has_told: false, is_counted }
+        Ok(Self { cluster, endpoint, pass, began: now, answered: None, has_told: false, is_counted })
     }
 
     /// The upstream that is tried.
     pub fn cluster(&self) -> &Rc<LocalCluster> {
         &self.cluster
+    }
+
+    fn breaker(&self) -> Option<&Breaker> {
+        self.cluster.cluster.breaker()
+    }
+
+    /// Whether its breaker wants to know how long it takes.
+    fn is_timed(&self) -> bool {
+        self.pass.is_some() && self.breaker().is_some_and(Breaker::is_timed)
     }
 
     fn times_answers(&self) -> bool {
@@ -76,22 +95,25 @@ impl Call {
                 known.ejection.succeed(now, rules);
             }
         }
-        let (answered, began) = (self.answered, self.began);
-        let took = || answered.unwrap_or_else(|| now.saturating_duration_since(began));
-        self.permit.tell(result, took, now);
+        if let Some(pass) = self.pass.take()
+            && let Some(breaker) = self.breaker()
+        {
+            let took = self.answered.unwrap_or_else(|| now.saturating_duration_since(self.began));
+            breaker.settle(pass, result, took, now);
+        }
     }
 
     /// Whether it is to be told as soon as the head of its answer is there: others wait for what this try tells, and must not wait for
     /// a slow client to take the rest.
     pub fn is_trial(&self) -> bool {
-        self.permit.is_trial()
+        self.pass.is_some_and(|pass| pass.is_trial)
     }
 
     /// Tells that the head of the answer is there, to a request whose last byte was sent at `asked`. What follows takes the time that
     /// the client takes to read it, and says nothing of how fast the service is.
     #[inline]
     pub fn heard(&mut self, asked: Instant, now: impl FnOnce() -> Instant) {
-        let (times_answers, is_timed) = (self.times_answers(), self.permit.is_timed());
+        let (times_answers, is_timed) = (self.times_answers(), self.is_timed());
         if times_answers || is_timed {
             let now = now();
             if times_answers {

@@ -45,7 +45,7 @@ impl From<Fault> for Failed {
 /// What the wait for an answer ended with.
 enum Waited {
     Head(BodyLength),
-    /// The service broke before its answer; `sent` tells whether any of the request had left.
+    /// The service broke before its answer.
     Service(Broken),
     Client(Broken),
     TooLarge,

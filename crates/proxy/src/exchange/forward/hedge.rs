@@ -18,7 +18,7 @@ use super::attempt::{Attempt, Failed};
 use super::client::Client;
 use super::pump::PumpError;
 use super::upload::Upload;
-use super::{Answer, Forwarding, Tried, Turn, begin, choose, ended, may_repeat};
+use super::{Answer, Forwarding, Tried, Turn, choose, ended, may_repeat};
 use crate::connection::Connection;
 use crate::local::Heads;
 use crate::retries::Retries;
@@ -155,7 +155,7 @@ fn begin_second(
     let chosen = choose(cluster, tried, choice, false);
     tried.endpoints.pop();
     let (endpoint, _) = chosen?;
-    let call = begin(cluster, &endpoint, now).ok()?;
+    let call = Call::begin(cluster, &endpoint, now).ok()?;
     if !may_spend(cluster, retries, now) {
         return None;
     }

@@ -179,14 +179,13 @@ impl Sending {
             drop(no_endpoint(cluster));
             return Tried::Failed;
         };
-        let permit = match cluster.permit(now) {
-            Ok(permit) => permit,
+        let mut call = match Call::begin(cluster, &endpoint, now) {
+            Ok(call) => call,
             Err(open) => {
                 drop(circuit_open(cluster, open));
                 return Tried::Failed;
             }
         };
-        let mut call = Call::begin(cluster, &endpoint, permit, now);
         let mut lease = match self.acquire(&endpoint, fresh, now).await {
             Ok(lease) => lease,
             Err(result) => {

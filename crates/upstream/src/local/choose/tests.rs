@@ -56,8 +56,7 @@ impl Sample {
     }
 
     fn begin(&self, endpoint: &Rc<LocalEndpoint>, choice: &Choice<'_>) -> Call {
-        let permit = self.local.permit(choice.now).unwrap();
-        Call::begin(&self.local, endpoint, permit, choice.now)
+        Call::begin(&self.local, endpoint, choice.now).unwrap()
     }
 }
 
