@@ -4,12 +4,14 @@
 use std::net::Ipv6Addr;
 
 /// A checked authority: the host in lower case, and the port where one was given.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Authority {
-    /// `host` or `host:port`; IPv6 addresses keep their brackets.
+    /// `host` or `host:port`; IPv6 addresses keep their brackets. It outlives [`clear`](Authority::clear), for the next
+    /// request is likely to name the same.
     text: String,
     host_len: usize,
     port: Option<u16>,
+    is_set: bool,
 }
 
 /// Why a text is no authority.
@@ -27,55 +29,69 @@ impl Authority {
     /// Reads `host[:port]`, in place of what was there before. User information is refused: RFC 9110
     /// section 4.2.4 warns of it in requests. A dot at the end of a name is dropped, since it names the same host.
     pub fn parse(&mut self, text: &[u8]) -> Result<(), AuthorityError> {
-        self.clear();
+        // What was written here is in its normal form, which reads as itself.
+        self.is_set = !text.is_empty() && text == self.text.as_bytes();
+        if self.is_set {
+            return Ok(());
+        }
+        self.text.clear();
         let (host, port) = split_port(text)?;
         if host.is_empty() {
             return Err(AuthorityError::Empty);
         }
         match host.strip_prefix(b"[") {
             Some(rest) => check_ipv6(rest)?,
+            None if host.ends_with(b"..") => return Err(AuthorityError::Host),
             None if host.iter().all(|&byte| HOST_BYTES[usize::from(byte)]) => {}
             None => return Err(AuthorityError::Host),
         }
+        let port = port.map(|digits| parse_port(digits).map(|port| (digits, port))).transpose()?;
         let host = host.strip_suffix(b".").filter(|rest| !rest.is_empty()).unwrap_or(host);
         self.text.push_str(std::str::from_utf8(host).map_err(|_| AuthorityError::Host)?);
         self.text.make_ascii_lowercase();
         self.host_len = self.text.len();
-        if let Some(digits) = port {
-            self.port = Some(parse_port(digits)?);
+        if let Some((digits, _)) = port {
             self.text.push(':');
-            self.text.push_str(std::str::from_utf8(digits).map_err(|_| AuthorityError::Port)?);
+            self.text.extend(digits.iter().map(|&digit| char::from(digit)));
         }
+        self.port = port.map(|(_, port)| port);
+        self.is_set = true;
         Ok(())
     }
 
     /// Forgets the host and keeps the memory.
     pub fn clear(&mut self) {
-        self.text.clear();
-        self.host_len = 0;
-        self.port = None;
+        self.is_set = false;
     }
 
     /// Whether there is none, as in a request of HTTP/1.0 without `Host`.
     pub fn is_empty(&self) -> bool {
-        self.text.is_empty()
+        !self.is_set
     }
 
     /// Host and port as given, the host in lower case.
     pub fn as_str(&self) -> &str {
-        &self.text
+        if self.is_set { &self.text } else { "" }
     }
 
     /// The host in lower case, without the port; an IPv6 address keeps its brackets.
     pub fn host(&self) -> &str {
-        &self.text[..self.host_len]
+        if self.is_set { &self.text[..self.host_len] } else { "" }
     }
 
     /// The port, where one was given.
     pub fn port(&self) -> Option<u16> {
-        self.port
+        self.port.filter(|_| self.is_set)
     }
 }
+
+impl PartialEq for Authority {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Authority {}
 
 fn split_port(text: &[u8]) -> Result<(&[u8], Option<&[u8]>), AuthorityError> {
     let after_host = match text.first() {
@@ -142,6 +158,30 @@ mod tests {
         }
     }
 
+    /// What was read before, or tried to be, changes nothing of what is read next.
+    #[test]
+    fn reads_the_same_whatever_came_before() {
+        let texts =
+            ["", "a", "A", "a.", "a..", "a:", "a:80", "a:080", "a.:80", "a:x", "b", "[::1]", "[::1]:1", "."];
+        for before in texts {
+            for text in texts {
+                let mut authority = Authority::default();
+                let first = authority.parse(before.as_bytes());
+                assert_eq!(authority.is_empty(), first.is_err(), "{before}");
+                if text.len() % 2 == 0 {
+                    authority.clear();
+                }
+                let told = authority.parse(text.as_bytes()).map(|()| authority);
+                assert_eq!(told, parse(text), "{text:?} after {before:?}");
+                let parts = |read: Authority| (read.host().to_owned(), read.port(), read.is_empty());
+                assert_eq!(told.map(parts), parse(text).map(parts), "{text:?} after {before:?}");
+            }
+        }
+        let mut cleared = parse("a:80").unwrap();
+        cleared.clear();
+        assert_eq!((cleared.host(), cleared.port(), cleared.as_str()), ("", None, ""));
+    }
+
     #[test]
     fn refuses_what_is_no_host() {
         for (text, error) in [
@@ -151,6 +191,7 @@ mod tests {
             ("a b", AuthorityError::Host),
             ("a/b", AuthorityError::Host),
             ("a,b", AuthorityError::Host),
+            ("a..", AuthorityError::Host),
             ("[::1", AuthorityError::Host),
             ("[zz]", AuthorityError::Host),
             ("[::1]x", AuthorityError::Host),

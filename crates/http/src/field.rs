@@ -51,7 +51,7 @@ known! {
 
 impl Known {
     /// The bit of this name in a set of known names.
-    pub(crate) const fn bit(self) -> u128 {
+    pub(crate) const fn bit(self) -> u64 {
         1 << self as u8
     }
 
@@ -105,7 +105,7 @@ fn is_same_token(known: &[u8], name: &[u8]) -> bool {
 
 /// A set of known names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct KnownSet(u128);
+pub struct KnownSet(u64);
 
 impl KnownSet {
     /// No name.
@@ -159,7 +159,7 @@ const CHAINS: ([u8; SLOTS], [u8; Known::ALL.len()]) = {
             panic!("a known name has 2 to 32 bytes")
         };
         next[i] = table[slot];
-        #[expect(clippy::cast_possible_truncation, reason = "there are fewer than 128 known names")]
+        #[expect(clippy::cast_possible_truncation, reason = "there are at most 64 known names")]
         {
             table[slot] = i as u8;
         }
@@ -169,7 +169,7 @@ const CHAINS: ([u8; SLOTS], [u8; Known::ALL.len()]) = {
 };
 static TABLE: [u8; SLOTS] = CHAINS.0;
 static NEXT: [u8; Known::ALL.len()] = CHAINS.1;
-const _: () = assert!(Known::ALL.len() <= 128, "a set of known names has 128 bits");
+const _: () = assert!(Known::ALL.len() <= 64, "a set of known names has 64 bits");
 
 /// A field name, checked and ready to be looked for: made when the configuration is compiled.
 #[derive(Clone, Debug)]

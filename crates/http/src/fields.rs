@@ -13,7 +13,7 @@ pub struct Fields {
     bytes: Vec<u8>,
     list: Vec<Field>,
     /// Which known names occur, so that most look-ups end without a search.
-    present: u128,
+    present: u64,
     live: usize,
 }
 
@@ -27,6 +27,23 @@ struct Field {
     live: bool,
     /// In the buffer it stands as `Name: value CRLF`, ready to be written.
     is_line: bool,
+}
+
+impl Field {
+    /// One whose name and value stand in the buffer, each at its place and as long as told.
+    #[inline]
+    fn new(name: (usize, usize), value: (usize, usize), known: Option<Known>, is_line: bool) -> Self {
+        let number = |n: usize| u32::try_from(n).expect("a head is far shorter than 4 GiB");
+        Self {
+            name_at: number(name.0),
+            value_at: number(value.0),
+            value_len: number(value.1),
+            name_len: u16::try_from(name.1).expect("a field name is shorter than the head limit"),
+            known,
+            live: true,
+            is_line,
+        }
+    }
 }
 
 impl Fields {
@@ -55,17 +72,26 @@ impl Fields {
 
     /// Takes over a parsed head: `bytes` is copied once, and `fields` yields the offsets of each name and value
     /// in it as `(name_at, name_len, value_at, value_len)`. Names must be tokens.
-    pub fn load(&mut self, bytes: &[u8], fields: impl Iterator<Item = (usize, usize, usize, usize)>) {
+    pub fn load(
+        &mut self,
+        bytes: &[u8],
+        fields: impl ExactSizeIterator<Item = (usize, usize, usize, usize)>,
+    ) {
         let base = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
-        for (name_at, name_len, value_at, value_len) in fields {
+        let before = self.list.len();
+        let mut present = self.present;
+        self.list.extend(fields.map(|(name_at, name_len, value_at, value_len)| {
             let known = Known::find(&bytes[name_at..name_at + name_len]);
+            present |= known.map_or(0, Known::bit);
             let end = value_at + value_len;
             let is_line = value_at == name_at + name_len + 2
                 && bytes[name_at + name_len..value_at] == *b": "
                 && bytes.get(end..end + 2) == Some(b"\r\n");
-            self.push(base + name_at, name_len, base + value_at, value_len, known, is_line);
-        }
+            Field::new((base + name_at, name_len), (base + value_at, value_len), known, is_line)
+        }));
+        self.live += self.list.len() - before;
+        self.present = present;
     }
 
     /// The first value of a known field, without the white space around it.
@@ -258,29 +284,7 @@ impl Fields {
         write(&mut self.bytes);
         let value_len = self.bytes.len() - value_at;
         self.bytes.extend_from_slice(b"\r\n");
-        self.push(name_at, name.len(), value_at, value_len, known, true);
-    }
-
-    #[inline]
-    fn push(
-        &mut self,
-        name_at: usize,
-        name_len: usize,
-        value_at: usize,
-        value_len: usize,
-        known: Option<Known>,
-        is_line: bool,
-    ) {
-        let number = |n: usize| u32::try_from(n).expect("a head is far shorter than 4 GiB");
-        self.list.push(Field {
-            name_at: number(name_at),
-            value_at: number(value_at),
-            value_len: number(value_len),
-            name_len: u16::try_from(name_len).expect("a field name is shorter than the head limit"),
-            known,
-            live: true,
-            is_line,
-        });
+        self.list.push(Field::new((name_at, name.len()), (value_at, value_len), known, true));
         self.live += 1;
         self.present |= known.map_or(0, Known::bit);
     }

@@ -74,7 +74,7 @@ impl Drop for Busy {
 impl Idle {
     /// Whether it can still be used: not idle for too long, not closed by the service, and silent.
     pub(crate) fn is_usable(&mut self, now: Instant, limit: Duration) -> bool {
-        now.saturating_duration_since(self.since) < limit
+        self.since.checked_add(limit).is_none_or(|end| now < end)
             && self.connection.client.as_http1().is_some_and(|(_, stream)| stream.is_quiet())
     }
 }
