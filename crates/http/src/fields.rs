@@ -166,7 +166,12 @@ impl Fields {
 
     /// Adds a field whose name is known only at run time. The name must be a token.
     pub fn append_bytes(&mut self, name: &[u8], value: &[u8]) {
-        self.append_raw(name, Known::find(name), |out| out.extend_from_slice(value));
+        self.append_found(name, Known::find(name), value);
+    }
+
+    /// The same for a name that was looked for already: `known` is what [`Known::find`] found.
+    pub fn append_found(&mut self, name: &[u8], known: Option<Known>, value: &[u8]) {
+        self.append_raw(name, known, |out| out.extend_from_slice(value));
     }
 
     /// Replaces every `name` by one field with this value.

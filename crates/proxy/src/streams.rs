@@ -54,18 +54,31 @@ pub(crate) enum Streams {
     Http3(Box<h3::ServerConnection>, Option<Greeting>),
 }
 
+/// A stream that a client opened. Smaller than [`ServerSide`], because it moves through many hands until its task begins.
+enum Opened {
+    Http2(Box<h2::ServerStream>),
+    Http3(Box<h3::ServerStream>),
+}
+
+impl From<Opened> for ServerSide<Stream> {
+    fn from(opened: Opened) -> Self {
+        match opened {
+            Opened::Http2(stream) => Self::Http2(stream),
+            Opened::Http3(stream) => Self::Http3(stream),
+        }
+    }
+}
+
 impl Streams {
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<ServerSide<Stream>>, Broken>> {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Opened>, Broken>> {
         match self {
-            Self::Http2(http2) => {
-                http2.poll_accept(cx).map_ok(|came| came.map(|stream| ServerSide::Http2(Box::new(stream))))
-            }
+            Self::Http2(http2) => http2.poll_accept(cx).map_ok(|came| came.map(Opened::Http2)),
             Self::Http3(http3, greeting) => {
                 let came = http3.poll_accept(cx);
                 if greeting.is_some() && http3.is_handshaken() {
                     *greeting = None;
                 }
-                came.map_ok(|came| came.map(|stream| ServerSide::Http3(Box::new(stream))))
+                came.map_ok(|came| came.map(|stream| Opened::Http3(Box::new(stream))))
             }
         }
     }
@@ -159,7 +172,7 @@ pub(crate) async fn serve(worker: &Rc<Worker>, streams: Streams, client: Client,
         match watched.next(worker).await {
             Came::Stream(stream) => {
                 // Whom the handshake was done with: where packets come from later, anybody may write on them.
-                spawn_local(one_stream(Rc::clone(worker), watched.client.clone(), *stream));
+                spawn_local(one_stream(Rc::clone(worker), watched.client.clone(), stream));
             }
             Came::Time => watched.look(worker),
             Came::End => return,
@@ -169,7 +182,7 @@ pub(crate) async fn serve(worker: &Rc<Worker>, streams: Streams, client: Client,
 
 /// What came of waiting.
 enum Came {
-    Stream(Box<ServerSide<Stream>>),
+    Stream(Opened),
     Time,
     End,
 }
@@ -181,7 +194,7 @@ impl Watched {
                 self.streams.drain();
             }
             match self.streams.poll_accept(cx) {
-                Poll::Ready(Ok(Some(stream))) => Poll::Ready(Came::Stream(Box::new(stream))),
+                Poll::Ready(Ok(Some(stream))) => Poll::Ready(Came::Stream(stream)),
                 Poll::Ready(Ok(None)) => Poll::Ready(Came::End),
                 Poll::Ready(Err(broken)) => {
                     tracing::debug!(client = %self.client.peer, "the connection ended: {broken}");
@@ -229,9 +242,9 @@ impl Watched {
 }
 
 /// Serves one stream to its end.
-async fn one_stream(worker: Rc<Worker>, client: Client, stream: ServerSide<Stream>) {
+async fn one_stream(worker: Rc<Worker>, client: Client, stream: Opened) {
     let mut connection = Box::new(Connection {
-        client: stream,
+        client: stream.into(),
         timer: worker.timers.timer(),
         peer: client.peer,
         since: worker.clock.now(),

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use ::http::header::{COOKIE, HOST, HeaderMap, HeaderName, HeaderValue};
+use ::http::header::{COOKIE, HeaderMap, HeaderName, HeaderValue};
 use maitred_http::{Fields, Known, KnownSet, is_token};
 
 use crate::error::Refusal;
@@ -26,18 +26,23 @@ pub(crate) fn take_fields(map: &HeaderMap, most: usize, fields: &mut Fields) -> 
     if map.len() > most {
         return Err(Refusal::TooManyFields);
     }
+    let mut has_cookies = false;
     for (name, value) in map {
-        check(name, value)?;
-        if name != COOKIE && name != HOST {
-            fields.append_bytes(name.as_str().as_bytes(), value.as_bytes());
+        let (name, value) = (name.as_str().as_bytes(), value.as_bytes());
+        let known = Known::find(name);
+        check(name, known, value)?;
+        match known {
+            Some(Known::Cookie) => has_cookies = true,
+            Some(Known::Host) => {}
+            _ => fields.append_found(name, known, value),
         }
     }
-    let mut cookies = map.get_all(COOKIE).iter();
-    if let Some(first) = cookies.next() {
+    if has_cookies {
         fields.append_known_with(Known::Cookie, |out| {
-            out.extend_from_slice(first.as_bytes());
-            for cookie in cookies {
-                out.extend_from_slice(b"; ");
+            for (i, cookie) in map.get_all(COOKIE).iter().enumerate() {
+                if i > 0 {
+                    out.extend_from_slice(b"; ");
+                }
                 out.extend_from_slice(cookie.as_bytes());
             }
         });
@@ -45,13 +50,12 @@ pub(crate) fn take_fields(map: &HeaderMap, most: usize, fields: &mut Fields) -> 
     Ok(())
 }
 
-/// What the library lets pass and HTTP does not.
-fn check(name: &HeaderName, value: &HeaderValue) -> Result<(), Refusal> {
-    let (name, value) = (name.as_str().as_bytes(), value.as_bytes());
-    if !is_token(name) {
+/// What the library lets pass and HTTP does not. A known name is neither malformed nor like one that it is not.
+fn check(name: &[u8], known: Option<Known>, value: &[u8]) -> Result<(), Refusal> {
+    if known.is_none() && !is_token(name) {
         return Err(Refusal::Bad("a field name is malformed"));
     }
-    if is_lookalike(name) {
+    if known.is_none() && is_lookalike(name) {
         return Err(Refusal::Bad("a field name looks like one that frames the body"));
     }
     let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));

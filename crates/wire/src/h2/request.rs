@@ -22,7 +22,7 @@ const WEBSOCKET: &str = "websocket";
 /// Reads a request of this version, HTTP/2 or HTTP/3, into `head`, which must have been cleared. `is_whole` says that the
 /// stream ended with its head.
 pub(crate) fn read_request(
-    parts: Parts,
+    parts: &Parts,
     version: Version,
     is_whole: bool,
     limits: &Limits,
@@ -44,28 +44,24 @@ pub(crate) fn read_request(
     if wants_upgrade {
         head.method = Method::Get;
     }
-    let uri = uri.into_parts();
-    read_target(&uri, limits, paths, head)?;
-    read_authority(uri.authority.as_ref(), &headers, head)?;
-    take_fields(&headers, limits.fields, &mut head.fields)?;
+    read_target(uri, limits, paths, head)?;
+    read_authority(uri.authority(), headers, head)?;
+    take_fields(headers, limits.fields, &mut head.fields)?;
     if wants_upgrade {
         as_upgrade(head)?;
     }
     framing_of(head, is_whole, wants_upgrade)
 }
 
-fn read_target(
-    uri: &uri::Parts,
-    limits: &Limits,
-    paths: PathRules,
-    head: &mut RequestHead,
-) -> Result<(), Refusal> {
-    let path = uri.path_and_query.as_ref().ok_or(Refusal::Bad(":path is missing"))?.as_str().as_bytes();
+fn read_target(uri: &Uri, limits: &Limits, paths: PathRules, head: &mut RequestHead) -> Result<(), Refusal> {
+    // Where there is none the library tells `/` of one and nothing of the other.
+    let path = uri.path_and_query().filter(|_| !uri.path().is_empty());
+    let path = path.ok_or(Refusal::Bad(":path is missing"))?.as_str().as_bytes();
     if path.len() > limits.uri {
         return Err(Refusal::UriTooLong);
     }
     // The library drops the scheme of a request without an authority.
-    if uri.scheme.as_ref().is_some_and(|scheme| !matches!(scheme.as_str(), "http" | "https")) {
+    if uri.scheme().is_some_and(|scheme| !matches!(scheme.as_str(), "http" | "https")) {
         return Err(Refusal::Bad(":scheme is neither http nor https"));
     }
     match path {

@@ -57,7 +57,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ServerConnection<S> {
     /// Moves the connection and all its streams on, and waits for the next request; none once the connection has ended as
     /// it should. After an error there is nothing to poll any more: what had to be said to the client was said. To be polled for as long as the connection lives, also after [`drain`](Self::drain) and
     /// [`abort`](Self::abort), which take effect only here.
-    pub fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<ServerStream>, Broken>> {
+    pub fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Box<ServerStream>>, Broken>> {
         self.vitals.set_driver(cx.waker());
         loop {
             match &mut self.state {
@@ -101,8 +101,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ServerConnection<S> {
 
     fn over(
         &mut self,
-        how: Result<Option<ServerStream>, Broken>,
-    ) -> Poll<Result<Option<ServerStream>, Broken>> {
+        how: Result<Option<Box<ServerStream>>, Broken>,
+    ) -> Poll<Result<Option<Box<ServerStream>>, Broken>> {
         self.state = State::Over;
         Poll::Ready(how)
     }

@@ -135,7 +135,7 @@ impl ServerStream {
         let Progress::Open(open) = &mut self.progress else { return Err(NONE) };
         let parts = open.request.take().ok_or(NONE)?;
         check_fields(&parts.headers)?;
-        let announced = read_request(parts, Version::H3, open.incoming.is_at_end(), limits, paths, head)?;
+        let announced = read_request(&parts, Version::H3, open.incoming.is_at_end(), limits, paths, head)?;
         open.incoming.announce(announced.length)?;
         self.method = head.method;
         if self.arrived.is_early && !self.handshake.is_done() {

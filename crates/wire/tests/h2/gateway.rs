@@ -102,7 +102,7 @@ where
         .await;
         match accepted {
             Ok(Some(stream)) => {
-                tokio::task::spawn_local(serve(stream));
+                tokio::task::spawn_local(serve(*stream));
             }
             Ok(None) => break Ok(()),
             Err(broken) => break Err(broken),

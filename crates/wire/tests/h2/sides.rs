@@ -131,7 +131,7 @@ async fn serve_http2(stream: DuplexStream, service: Version) {
     let mut connection = ServerConnection::new(stream, Vec::new(), &Limits::default());
     while let Ok(Some(stream)) = poll_fn(|cx| connection.poll_accept(cx)).await {
         tokio::task::spawn_local(async move {
-            let mut client: Client = ServerSide::Http2(Box::new(stream));
+            let mut client: Client = ServerSide::Http2(stream);
             let mut head = RequestHead::default();
             let announced = client.read_head(&Limits::default(), PathRules::Strict, &mut head).unwrap();
             assert!(client.as_http1().is_none() && !client.has_unread());

@@ -14,7 +14,7 @@ fn read_with(
 ) -> Result<(RequestHead, RequestFraming), Refusal> {
     let parts = request.body(()).unwrap().into_parts().0;
     let mut head = RequestHead::default();
-    let framing = read_request(parts, Version::H2, is_whole, limits, PathRules::Strict, &mut head)?;
+    let framing = read_request(&parts, Version::H2, is_whole, limits, PathRules::Strict, &mut head)?;
     Ok((head, framing))
 }
 

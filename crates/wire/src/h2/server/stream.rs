@@ -53,10 +53,10 @@ impl ServerStream {
         respond: SendResponse<Chunk>,
         most_fields: usize,
         vitals: &Rc<Vitals>,
-    ) -> Self {
+    ) -> Box<Self> {
         let (parts, body) = request.into_parts();
         vitals.begin();
-        Self {
+        Box::new(Self {
             request: Some(Box::new(parts)),
             respond,
             incoming: Incoming::new(body, most_fields, Rc::clone(vitals)),
@@ -66,7 +66,7 @@ impl ServerStream {
             wants_upgrade: false,
             is_tunnel: false,
             vitals: Rc::clone(vitals),
-        }
+        })
     }
 
     /// Reads the request's head into `head`, which must have been cleared; to be called once.
@@ -86,7 +86,7 @@ impl ServerStream {
         head: &mut RequestHead,
     ) -> Result<RequestFraming, Refusal> {
         let parts = self.request.take().ok_or(Refusal::Bad("the head was read already"))?;
-        let announced = read_request(*parts, Version::H2, self.incoming.is_at_end(), limits, paths, head)?;
+        let announced = read_request(&parts, Version::H2, self.incoming.is_at_end(), limits, paths, head)?;
         self.method = head.method;
         self.wants_upgrade = announced.wants_upgrade;
         Ok(announced)
