@@ -53,6 +53,11 @@ impl Session {
         &self.tls
     }
 
+    /// Tells a peer that does not speak TLS what there is to say, in the clear, if the socket takes that at once.
+    pub(crate) fn tell_in_the_clear(&mut self, text: &[u8]) {
+        tell(&mut self.socket, text);
+    }
+
     /// The peer, as messages call it.
     fn peer(&self) -> TlsPeer {
         match self.tls {
@@ -274,6 +279,12 @@ impl Session {
 /// Whether a peer's first byte begins a record that TLS can begin with: handshake, or an alert.
 fn begins_tls(first: u8) -> bool {
     matches!(first, 0x15 | 0x16)
+}
+
+/// Sends a few last bytes, if the socket takes them at once.
+fn tell(socket: &mut Socket, bytes: &[u8]) {
+    let mut cx = Context::from_waker(Waker::noop());
+    let _ = io::Write::write(&mut Outlet { socket, cx: &mut cx }, bytes);
 }
 
 /// The socket as rustls writes to it.

@@ -20,6 +20,10 @@ use crate::listener::ListenerSettings;
 use crate::worker::Worker;
 use crate::{client, streams};
 
+/// What a client is told that speaks HTTP in the clear where TLS is spoken.
+const IN_THE_CLEAR: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 61\r\n\
+    Connection: close\r\n\r\nThis port speaks HTTPS, and the request came in plain HTTP.\r\n";
+
 /// Greets a connection that was just accepted, and serves it to its end.
 pub(crate) async fn greet(worker: Rc<Worker>, settings: Arc<ListenerSettings>, connection: Box<Connection>) {
     let is_proxied = settings.proxied.iter().any(|net| net.contains(&connection.peer));
@@ -123,7 +127,7 @@ async fn steps(
         return Ok(Begun { stream, peer, arrival, agreed: None });
     };
     step.set(ConnectionRefusal::Tls);
-    let mut done = tls.accept(stream).await.map_err(failed)?;
+    let mut done = tls.accept(stream, IN_THE_CLEAR).await.map_err(failed)?;
     if done.protocol == Some(Alpn::AcmeTls1) {
         // The handshake was all (RFC 8737 section 3).
         done.stream.shutdown().await.map_err(failed)?;

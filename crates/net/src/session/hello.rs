@@ -10,14 +10,16 @@ use rustls::ServerConfig;
 use rustls::server::{AcceptedAlert, Acceptor, ClientHello};
 use tokio::io::ReadBuf;
 
-use super::{Outlet, READ, Session, TlsCause, TlsFailure, TlsPeer, begins_tls};
+use super::{Outlet, READ, Session, TlsCause, TlsFailure, TlsPeer, begins_tls, tell};
 use crate::socket::Socket;
 
 impl Session {
     /// Reads a client's first message and begins to answer it with what `choose` takes. The handshake goes on with
     /// [`poll_handshake`](Self::poll_handshake).
+    /// `in_the_clear` is what a client is told that does not speak TLS.
     pub(crate) async fn after_hello(
         mut socket: Socket,
+        in_the_clear: &[u8],
         choose: impl FnOnce(&Socket, &ClientHello<'_>) -> Arc<ServerConfig>,
     ) -> io::Result<Self> {
         let mut acceptor = Acceptor::default();
@@ -34,6 +36,7 @@ impl Session {
             match unread.first() {
                 None => return Err(TlsFailure::new(TlsPeer::Client, TlsCause::Closed).into()),
                 Some(first) if !is_begun && !begins_tls(*first) => {
+                    tell(&mut socket, in_the_clear);
                     return Err(TlsFailure::new(TlsPeer::Client, TlsCause::NotTls).into());
                 }
                 Some(_) => is_begun = true,

@@ -184,15 +184,16 @@ impl ServerTls {
 
     /// Does the handshake with a client that has just connected. Dropping the future closes the connection. An error
     /// says what failed in words for a log ([`TlsFailure`] is within, unless the socket failed). Where
-    /// [`Alpn::AcmeTls1`] was agreed on, all is done and the connection is to be closed.
-    pub async fn accept(&self, stream: Stream) -> io::Result<Handshaken> {
+    /// [`Alpn::AcmeTls1`] was agreed on, all is done and the connection is to be closed. A client that does not speak TLS
+    /// is told `in_the_clear`, since it would understand nothing else.
+    pub async fn accept(&self, stream: Stream, in_the_clear: &[u8]) -> io::Result<Handshaken> {
         let socket = stream.into_socket()?;
         let mut session = match &self.compiled.issued {
             Some((issued, proving)) if issued.proofs.is_any() => {
                 let choose = |socket: &Socket, hello: &ClientHello<'_>| {
                     Arc::clone(if proofs::is_wanted(hello) { proving } else { self.config_for(socket) })
                 };
-                Box::new(self.explain(Session::after_hello(socket, choose).await)?)
+                Box::new(self.explain(Session::after_hello(socket, in_the_clear, choose).await)?)
             }
             _ => {
                 let config = Arc::clone(self.config_for(&socket));
@@ -201,7 +202,12 @@ impl ServerTls {
                 Box::new(Session::new(socket, connection.into()))
             }
         };
-        self.explain(poll_fn(|cx| session.poll_handshake(cx)).await)?;
+        let done = poll_fn(|cx| session.poll_handshake(cx)).await;
+        let failure = done.as_ref().err().and_then(TlsFailure::in_error);
+        if failure.is_some_and(|failure| *failure.cause() == TlsCause::NotTls) {
+            session.tell_in_the_clear(in_the_clear);
+        }
+        self.explain(done)?;
         let tls = session.tls();
         let server_name = match tls {
             Connection::Server(server) => server.server_name().map(Into::into),

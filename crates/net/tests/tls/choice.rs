@@ -261,7 +261,7 @@ pub mod raw {
             let _ = tls.complete_io(&mut ours);
             ours
         });
-        let accepted = server.accept(theirs.into()).await;
+        let accepted = server.accept(theirs.into(), b"").await;
         let version = accepted.map(|accepted| accepted.version);
         let _ = client.await.unwrap();
         let shown = keeps.shown.get().cloned().unwrap_or_default();

@@ -52,7 +52,7 @@ async fn prove(server: &ServerTls, name: &'static str) -> (String, io::Result<Ha
         String::from_utf8_lossy(&shown.stdout).into_owned() + &String::from_utf8_lossy(&text)
     });
     let serve = async {
-        let mut accepted = server.accept(listener.accept().await.unwrap().stream).await?;
+        let mut accepted = server.accept(listener.accept().await.unwrap().stream, b"").await?;
         accepted.stream.shutdown().await?;
         Ok(accepted)
     };
@@ -216,7 +216,7 @@ fn what_is_no_tls_is_told_while_a_name_is_being_proved() {
             let (mut connected, accepted) = sockets().await;
             send(&mut connected, sent).await;
             connected.shutdown().await.unwrap();
-            let told_now = said(server.accept(accepted).await);
+            let told_now = said(server.accept(accepted, b"").await);
             assert!(told_now.starts_with(told), "{told_now}");
         }
     });

@@ -52,7 +52,7 @@ pub async fn meet_over(
     server: &ServerTls,
     name: &str,
 ) -> Met {
-    tokio::join!(client.connect(connected, name), server.accept(accepted))
+    tokio::join!(client.connect(connected, name), server.accept(accepted, b""))
 }
 
 /// Both ends of a connection whose handshake succeeded: the client's, and what the server knows of it.

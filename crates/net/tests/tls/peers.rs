@@ -87,7 +87,7 @@ async fn visited(
     });
     let serve = async {
         let accepted = listener.accept().await.unwrap();
-        let known = server.accept(accepted.stream).await?;
+        let known = server.accept(accepted.stream, b"").await?;
         answer(known).await;
         Ok(())
     };

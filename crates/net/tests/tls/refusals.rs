@@ -18,8 +18,11 @@ fn who_does_not_speak_tls_is_told_apart() {
         ] {
             let (mut raw, accepted) = sockets().await;
             send(&mut raw, begin).await;
-            let error = server.accept(accepted).await.unwrap_err();
+            let error = server.accept(accepted, b"TLS, please").await.unwrap_err();
             assert_eq!(error.to_string(), "the client does not speak TLS");
+            let mut told = String::new();
+            raw.read_to_string(&mut told).await.unwrap();
+            assert_eq!(told, "TLS, please");
             let failure = TlsFailure::in_error(&error).unwrap();
             assert_eq!((failure.peer(), failure.cause().as_str()), (TlsPeer::Client, "not_tls"));
         }
@@ -43,7 +46,7 @@ fn broken_and_unfinished_handshakes_are_errors() {
             let (mut raw, accepted) = sockets().await;
             send(&mut raw, begin).await;
             shut(&mut raw).await;
-            let error = server.accept(accepted).await.unwrap_err();
+            let error = server.accept(accepted, b"").await.unwrap_err();
             assert_eq!(TlsFailure::in_error(&error).unwrap().cause().as_str(), kind, "{error}");
         }
         let (connected, raw) = sockets().await;
@@ -67,7 +70,7 @@ proptest! {
                 let (ours, mut raw) = sockets().await;
                 let shaking = async {
                     if is_server {
-                        server.accept(ours).await.map(|known| known.stream)
+                        server.accept(ours, b"").await.map(|known| known.stream)
                     } else {
                         client.connect(ours, "shop.example").await.map(|(stream, _)| stream)
                     }
@@ -112,7 +115,7 @@ async fn beginning(is_client: bool, client: &ClientTls, server: &ServerTls) -> V
     let n = tokio::select! {
         n = relay => n,
         _ = client.connect(client_end, "shop.example") => unreachable!("nobody answers it"),
-        _ = server.accept(server_end) => unreachable!("nobody finishes with it"),
+        _ = server.accept(server_end, b"") => unreachable!("nobody finishes with it"),
     };
     bytes.truncate(n);
     bytes
@@ -124,7 +127,7 @@ fn a_handshake_can_be_given_up() {
     let (server, _) = both();
     run(async {
         let (mut raw, accepted) = sockets().await;
-        let mut accepting = Box::pin(server.accept(accepted));
+        let mut accepting = Box::pin(server.accept(accepted, b""));
         let polled =
             std::future::poll_fn(|cx| std::task::Poll::Ready(accepting.as_mut().poll(cx).is_pending()));
         assert!(polled.await);
@@ -139,8 +142,9 @@ fn bytes_that_were_changed_on_their_way_break_the_session() {
     run(async {
         let (client_end, mut front) = sockets().await;
         let (mut back, server_end) = sockets().await;
-        let shaking =
-            async { tokio::join!(client.connect(client_end, "shop.example"), server.accept(server_end)) };
+        let shaking = async {
+            tokio::join!(client.connect(client_end, "shop.example"), server.accept(server_end, b""))
+        };
         let relay = tokio::io::copy_bidirectional(&mut front, &mut back);
         let (connected, accepted) = tokio::select! {
             met = shaking => met,
