@@ -174,7 +174,8 @@ fn after(sent: Sent) -> After {
     }
 }
 
-/// Runs the request hooks, and reads the body in between where one of them needs it.
+/// Runs the request hooks, and reads the body in between where one of them needs it. A client that ends its side of the connection
+/// while one of them waits has gone.
 async fn go_down(
     run: &mut Run<'_>,
     exchange: &mut Exchange<'_>,
@@ -184,7 +185,7 @@ async fn go_down(
 ) -> Verdict {
     loop {
         let gone = |cx: &mut Context<'_>| {
-            connection.client.poll_reset(cx).map(|gone| Verdict::Fail(client_fault(gone)))
+            connection.client.poll_gone(cx).map(|gone| Verdict::Fail(client_fault(gone)))
         };
         let down = run.down(&mut heads.request, &mut exchange.facts, body, gone).await;
         match down {
