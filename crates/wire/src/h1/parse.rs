@@ -41,13 +41,8 @@ pub(super) fn take_fields(
     if parsed.len() > most {
         return Err(Refusal::TooManyFields);
     }
-    for header in parsed {
-        if is_lookalike(header.name.as_bytes()) {
-            return Err(Refusal::Bad("a field name looks like one that frames the body"));
-        }
-        if header.name.len() > usize::from(u16::MAX) {
-            return Err(Refusal::HeadTooLarge);
-        }
+    if parsed.iter().any(|header| header.name.len() > usize::from(u16::MAX)) {
+        return Err(Refusal::HeadTooLarge);
     }
     let start = bytes.as_ptr().addr();
     let offset = |part: &[u8]| part.as_ptr().addr() - start;
@@ -58,6 +53,10 @@ pub(super) fn take_fields(
         (offset(name), name.len(), value_at, value.len())
     });
     fields.load(bytes, places);
+    // A known name is not like one that it is not.
+    if fields.iter_known().any(|(known, name, _)| known.is_none() && is_lookalike(name)) {
+        return Err(Refusal::Bad("a field name looks like one that frames the body"));
+    }
     if fields.has(Known::Connection) {
         remove_nominated(fields, most)?;
     }
