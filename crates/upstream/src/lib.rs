@@ -30,7 +30,7 @@ pub use cluster::{
 };
 pub use discovery::discover;
 pub use ejection::OutlierDetection;
-pub use endpoint::{Endpoint, EndpointShared, Endpoints, Member, Protocol};
+pub use endpoint::{Endpoint, EndpointShared, Endpoints, Member, Protocol, Service};
 pub use health::{BodyMatch, CheckFields, CheckKind, Health, HealthCheck, HttpCheck};
 pub use local::{AcquireError, Call, Choice, Lease, LocalCluster, LocalEndpoint};
 pub use resolver::{Addresses, DnsResolver, Resolve, ResolveError, Resolving, ServiceRecord, Services};
