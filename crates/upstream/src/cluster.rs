@@ -188,6 +188,8 @@ pub struct ClusterShared {
     inherited: Arc<Endpoints>,
     /// Whether no list was found yet, and none was there before.
     is_first: AtomicBool,
+    /// Whether another upstream took its place, which looks for endpoints itself.
+    is_replaced: AtomicBool,
     /// Counts the lists that were published, for workers to see that there is another without touching it.
     generation: AtomicU64,
     busy: Padded,
@@ -211,6 +213,7 @@ impl Cluster {
                     endpoints: ArcSwap::from_pointee(endpoints),
                     inherited,
                     is_first: AtomicBool::new(previous.is_none()),
+                    is_replaced: AtomicBool::new(false),
                     generation: AtomicU64::new(0),
                     busy: Padded::default(),
                     health: previous.map_or_else(
@@ -290,7 +293,7 @@ impl ClusterShared {
     /// Puts another list in place, if it is another. What is known of those that stay goes on.
     pub(crate) fn publish(&self, found: Vec<Endpoint>) {
         let before = self.endpoints();
-        if !before.is_of(&found) {
+        if !before.is_of(&found) && !self.is_replaced.load(Ordering::Relaxed) {
             tracing::debug!(upstream = %self.name, endpoints = found.len(), "endpoints changed");
             let is_first = self.is_first.swap(false, Ordering::Relaxed);
             let known = [&*before, &*self.inherited];

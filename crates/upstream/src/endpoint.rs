@@ -127,19 +127,20 @@ impl EndpointShared {
         self.serves_since.store(self.stamp(now), Ordering::Relaxed);
     }
 
+    /// Notes that a worker has it in its list at `now`: one that is new serves from then on.
+    #[inline]
+    pub(crate) fn see(&self, now: Instant) {
+        if self.serves_since.load(Ordering::Relaxed) == UNSEEN {
+            let (stamp, begun) = (self.stamp(now), &self.serves_since);
+            // Where another was faster, it was just now.
+            let _ = begun.compare_exchange(UNSEEN, stamp, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+
     /// For how long it has served at `now`; none for as long as anybody knows.
     pub(crate) fn served_for(&self, now: Instant) -> Option<Duration> {
-        let since = match self.serves_since.load(Ordering::Relaxed) {
-            EVER => return None,
-            UNSEEN => {
-                // The first who sees it begins. Where another was faster, it was just now.
-                let stamp = self.stamp(now);
-                let begun = &self.serves_since;
-                let _ = begun.compare_exchange(UNSEEN, stamp, Ordering::Relaxed, Ordering::Relaxed);
-                stamp
-            }
-            since => since,
-        };
+        self.see(now);
+        let since = Some(self.serves_since.load(Ordering::Relaxed)).filter(|since| *since != EVER)?;
         Some(Duration::from_nanos(self.stamp(now).saturating_sub(since)))
     }
 
@@ -148,14 +149,19 @@ impl EndpointShared {
         self.since.nanos(now).saturating_add(UNSEEN + 1)
     }
 
+    /// Milliseconds at `now`, as the ejection counts them.
+    pub(crate) fn millis(&self, now: Instant) -> u64 {
+        self.since.millis(now)
+    }
+
     /// Takes in how long an answer took.
     pub(crate) fn observe(&self, latency: Duration, now: Instant) {
-        self.latency.observe(latency, self.since.millis(now));
+        self.latency.observe(latency, self.millis(now));
     }
 
     /// How long its answers take, in seconds; 0 where nothing is known.
     pub(crate) fn latency(&self, now: Instant) -> f64 {
-        self.latency.at(self.since.millis(now))
+        self.latency.at(self.millis(now))
     }
 
     /// Requests under way, as far as they are counted.
@@ -206,7 +212,10 @@ impl EndpointShared {
 
     /// Ends an ejection whose time is over.
     pub(crate) fn settle(&self, now: Instant) {
-        if self.ejection.end_if_over(now) && !self.health.is_unhealthy() {
+        if self.ejection.is_ejected()
+            && self.ejection.end_if_over(self.millis(now))
+            && !self.health.is_unhealthy()
+        {
             self.began_serving(now);
         }
     }
@@ -251,10 +260,16 @@ impl Endpoints {
             let mut before = known.iter().flat_map(|known| &known.list);
             let before = before.find(|member| member.endpoint.is_same_place(&endpoint));
             let shared = before.map_or_else(|| Arc::new(fresh()), |member| Arc::clone(&member.shared));
+            shared.ejection.join();
             Member { endpoint, shared }
         };
         let list = found.into_iter().map(member).collect();
         Self { list, ..Self::default() }
+    }
+
+    /// How many of them requests are sent to, as far as their weights say.
+    pub(crate) fn weighty(&self) -> usize {
+        self.list.iter().filter(|member| member.endpoint.weight > 0).count()
     }
 
     /// The ring of these endpoints.

@@ -49,9 +49,10 @@ impl Cluster {
     /// How it is doing at `now`.
     pub fn status(&self, now: Instant) -> ClusterStatus {
         let (settings, health) = (self.settings(), &self.shared().health);
-        let endpoints: Vec<_> = self.endpoints().list.iter().map(|member| status_of(member, now)).collect();
-        let can_eject =
-            settings.outlier_detection.as_ref().is_some_and(|rules| rules.most_ejected(endpoints.len()) > 0);
+        let list = self.endpoints();
+        let endpoints: Vec<_> = list.list.iter().map(|member| status_of(member, now)).collect();
+        let rules = settings.outlier_detection.as_ref();
+        let can_eject = rules.is_some_and(|rules| rules.most_ejected(list.weighty()) > 0);
         ClusterStatus {
             name: Arc::clone(&settings.name),
             endpoints,
@@ -71,7 +72,7 @@ fn status_of(member: &Member, now: Instant) -> EndpointStatus {
         weight: endpoint.weight,
         health: shared.health.now(),
         failure: shared.health.failure(),
-        ejected_for: shared.ejection.left(now),
+        ejected_for: shared.ejection.left(shared.millis(now)),
     }
 }
 
@@ -97,9 +98,11 @@ mod tests {
 
     /// Fails so many requests at an endpoint.
     fn fail(cluster: &Cluster, at: usize, times: usize, now: Instant) {
-        let (endpoints, rules) =
-            (cluster.endpoints(), cluster.settings().outlier_detection.as_ref().unwrap());
-        let Member { endpoint, shared } = &endpoints.list[at];
+        fail_at(cluster, &cluster.endpoints().list[at], times, now);
+    }
+
+    fn fail_at(cluster: &Cluster, Member { endpoint, shared }: &Member, times: usize, now: Instant) {
+        let rules = cluster.settings().outlier_detection.as_ref().unwrap();
         (0..times).for_each(|_| cluster.shared().fail((endpoint, shared), rules, now));
     }
 
@@ -123,12 +126,14 @@ mod tests {
         assert!(!first.endpoints().list[0].shared.is_available(now));
         // Another list of endpoints: the ejected one is in it.
         let second = cluster(&[2, 1, 4], Some(&first));
-        first.shared().leave_to(&second.endpoints());
+        first.shared().give_way_to(second.shared());
         fail(&second, 0, 5, now);
         assert_eq!(ejected(&second, now), ["127.0.0.1:1"]);
         // And one without it. Somebody still has to do with the old one.
         let third = cluster(&[2, 4, 5], Some(&second));
-        second.shared().leave_to(&third.endpoints());
+        second.shared().give_way_to(third.shared());
+        fail(&first, 0, 5, now);
+        assert_eq!(first.shared().health.ejected(), 0, "what is gone takes no place");
         fail(&third, 0, 1, now);
         assert_eq!(
             (ejected(&third, now), ejected(&second, now)),
@@ -145,6 +150,47 @@ mod tests {
         fail(&cluster, 1, 5, later);
         assert_eq!(ejected(&cluster, later), ["127.0.0.1:2"]);
         assert!(cluster.endpoints().list[0].shared.is_available(later));
+    }
+
+    #[test]
+    fn an_endpoint_that_was_gone_and_is_back_can_be_ejected() {
+        let (first, now) = (cluster(&[1, 2], None), start());
+        let gone = first.endpoints().list[0].clone();
+        let second = cluster(&[2, 3], Some(&first));
+        first.shared().give_way_to(second.shared());
+        fail_at(&first, &gone, 5, now);
+        assert!(ejected(&first, now).is_empty());
+        // The old upstream leads to it again, and looks for its endpoints no more: that is the other's to do.
+        first.shared().publish(vec![]);
+        assert_eq!(first.endpoints().list.len(), 2);
+        second
+            .shared()
+            .publish(first.endpoints().list.iter().map(|member| member.endpoint.clone()).collect());
+        assert!(Arc::ptr_eq(&second.endpoints().list[0].shared, &gone.shared));
+        fail(&second, 0, 5, now);
+        assert_eq!(ejected(&second, now), ["127.0.0.1:1"]);
+    }
+
+    #[test]
+    fn nobody_is_ejected_where_all_others_have_no_weight() {
+        let now = start();
+        let upstream = cluster(&[1, 2, 3], None);
+        let mut settings = upstream.settings().clone();
+        settings.endpoints[1..].iter_mut().for_each(|endpoint| endpoint.weight = 0);
+        settings.outlier_detection.as_mut().unwrap().max_ejected = 1_000_000;
+        let upstream = Cluster::new(settings, upstream.transport().clone(), None);
+        fail(&upstream, 0, 9, now);
+        assert!(ejected(&upstream, now).is_empty());
+        assert_eq!(upstream.status(now).ejections, None);
+    }
+
+    #[test]
+    fn one_whose_ejection_a_failure_ends_starts_slowly_too() {
+        let (cluster, now) = (cluster(&[1, 2], None), start());
+        fail(&cluster, 0, 5, now);
+        let later = now + Duration::from_secs(31);
+        fail(&cluster, 0, 1, later);
+        assert_eq!(cluster.endpoints().list[0].shared.served_for(later), Some(Duration::ZERO));
     }
 
     #[test]

@@ -91,8 +91,8 @@ impl Call {
             let LocalEndpoint { endpoint, known, .. } = &*self.endpoint;
             if rules.failure_on.has(result) {
                 cluster.shared().fail((endpoint, known), rules, now);
-            } else {
-                known.ejection.succeed(now, rules);
+            } else if !known.ejection.is_clear() {
+                known.ejection.succeed(known.millis(now), rules);
             }
         }
         if let Some(pass) = self.pass.take()
