@@ -123,6 +123,8 @@ impl LocalCluster {
         self.refresh();
         let limit = self.cluster.settings().idle_timeout;
         for endpoint in &self.turns.borrow().endpoints {
+            // Also where nothing starts slowly: a reload may change that.
+            endpoint.known.see(now);
             endpoint.leave_unhealthy();
             endpoint.idle.borrow_mut().retain_mut(|idle| idle.is_usable(now, limit));
             endpoint.shared.borrow_mut().retain_mut(|shared| shared.is_usable(now, limit));

@@ -247,6 +247,16 @@ fn one_that_joins_starts_slowly_and_those_of_the_beginning_do_not() {
 }
 
 #[test]
+fn one_that_joined_before_slow_start_was_written_has_its_share() {
+    let mut sample = Sample::new(Balance::RoundRobin, &[1]);
+    sample.reload(|settings| settings.endpoints = endpoints(&[1, 1]));
+    sample.local.reap(sample.at(10).now);
+    sample.reload(|settings| settings.slow_start = Some(Duration::from_secs(30)));
+    assert_close(&sample.shares(2, &sample.at(100)), &[0.5, 0.5], 0.01);
+    assert_close(&sample.shares(2, &sample.at(10)), &[1.0 / 1.1, 0.1 / 1.1], 0.01);
+}
+
+#[test]
 fn ewma_lets_one_that_joins_take_part_in_few_choices() {
     let slow = |settings: &mut ClusterSettings| settings.slow_start = Some(Duration::from_secs(30));
     let mut sample = Sample::with(Balance::Ewma, &[1, 1], slow);
