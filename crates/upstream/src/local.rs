@@ -1,5 +1,5 @@
 //! An upstream on one worker: its endpoints with the connections that this worker keeps to them.
-//! Nothing here is shared with other workers but the count of open connections.
+//! Nothing here is shared with other workers but what is known of each endpoint, and the count of busy connections.
 
 mod call;
 mod choose;
@@ -15,6 +15,7 @@ use maitred_telemetry::UpstreamSeries;
 use tokio::sync::Semaphore;
 
 pub use self::call::Call;
+use self::call::Duties;
 pub use self::choose::Choice;
 use self::choose::Chooser;
 pub(crate) use self::open::{Opened, open, reach};
@@ -31,6 +32,7 @@ pub struct LocalCluster {
     worker: usize,
     /// Idle connections that this worker may keep to each endpoint.
     idle_share: usize,
+    duties: Duties,
     turns: RefCell<Turns>,
 }
 
@@ -81,7 +83,8 @@ impl LocalCluster {
         if let Some(other) = previous.filter(|old| !fits(old)) {
             other.retire();
         }
-        Self { cluster, series, worker, idle_share, turns: RefCell::new(turns) }
+        let duties = Duties::of(&cluster);
+        Self { cluster, series, worker, idle_share, duties, turns: RefCell::new(turns) }
     }
 
     /// What the configuration says of it.

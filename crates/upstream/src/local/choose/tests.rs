@@ -211,6 +211,19 @@ fn ewma_goes_by_the_time_to_the_head_and_shuns_who_fails() {
 }
 
 #[test]
+fn ewma_takes_no_time_that_is_the_clients() {
+    let sample = Sample::new(Balance::Ewma, &[1]);
+    let (start, later) = (sample.at(0), sample.at(60).now);
+    let endpoint = sample.local.next(&[], &start).unwrap();
+    let mut call = sample.begin(&endpoint, &start);
+    // The request was sent slowly, and the answer is read slowly, until it breaks off.
+    call.heard(later, || later + Duration::from_millis(10));
+    assert!((endpoint.known.latency(later) - 0.01).abs() < 1e-6);
+    call.tell(TryResult::Reset, sample.at(120).now);
+    assert!((endpoint.known.latency(sample.at(120).now) - 1.0).abs() < 1e-6, "as any failure");
+}
+
+#[test]
 fn backups_wait_until_nobody_else_is_left() {
     for balance in [Balance::RoundRobin, Balance::LeastRequests, Balance::RingHash, sticky()] {
         let sample = Sample::with(balance, &[1, 1, 1], |settings| settings.endpoints[0].is_backup = true);
