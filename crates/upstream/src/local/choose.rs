@@ -67,14 +67,14 @@ impl Chooser {
         let weights: Box<[u32]> = list.iter().map(|member| member.endpoint.weight).collect();
         let among = Among::new(cluster, found).map(Box::new);
         let kept: Vec<_> = list.iter().map(|member| credit(&member.shared)).collect();
-        let robin = if kept.iter().any(Option::is_some) {
-            let scale = scale(among.is_some());
-            RoundRobin::with_credit(
-                kept.into_iter().map(|credit| credit.unwrap_or_default() * scale).collect(),
-            )
+        let begun = if kept.iter().any(Option::is_some) {
+            RoundRobin::with_credit(kept.into_iter().map(Option::unwrap_or_default).collect())
         } else {
             RoundRobin::new(&weights, offset)
         };
+        let scale = scale(among.is_some());
+        let credits = (0..list.len()).map(|index| begun.credit(index) * scale);
+        let robin = RoundRobin::with_credit(credits.collect());
         Self { weights, robin, among }
     }
 

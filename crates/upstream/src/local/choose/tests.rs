@@ -71,12 +71,16 @@ fn endpoints(weights: &[u32]) -> Vec<EndpointSettings> {
 }
 
 fn local(settings: ClusterSettings, previous: Option<&LocalCluster>) -> Rc<LocalCluster> {
+    local_at(settings, 0, previous)
+}
+
+fn local_at(settings: ClusterSettings, offset: u32, previous: Option<&LocalCluster>) -> Rc<LocalCluster> {
     let options = MetricsOptions { workers: 1, max_series: 100, version: "", revision: "", started: 0 };
     let metrics = Metrics::new(options);
     let series = metrics.upstream(&settings.name);
     let transport = Transport { tls: None, limits: Limits::default() };
     let cluster = Cluster::new(settings, transport, previous.map(LocalCluster::cluster));
-    Rc::new(LocalCluster::new(Arc::new(cluster), series, (0, 1), 0, previous))
+    Rc::new(LocalCluster::new(Arc::new(cluster), series, (0, 1), offset, previous))
 }
 
 /// The last number of its address.
@@ -237,6 +241,16 @@ fn backups_wait_until_nobody_else_is_left() {
         }
         assert_eq!(tried.last().map(|last| number(last)), Some(0));
         assert_eq!(tried.len(), 3);
+    }
+}
+
+#[test]
+fn workers_begin_apart_whatever_a_turn_goes_by() {
+    for slow_start in [None, Some(Duration::from_secs(30))] {
+        let sample = Sample::with(Balance::RoundRobin, &[5, 1, 1], |settings| settings.slow_start = slow_start);
+        let worker = local_at(sample.settings.clone(), 2, None);
+        let turns = [(); 6].map(|()| worker.next(&[], &sample.at(0)).map(|endpoint| number(&endpoint)));
+        assert_eq!(turns, [1, 0, 2, 0, 0, 0].map(Some));
     }
 }
 
