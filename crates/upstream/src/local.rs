@@ -6,7 +6,7 @@ mod choose;
 mod open;
 mod pool;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -113,19 +113,20 @@ impl LocalCluster {
         self.idle_share
     }
 
-    /// Takes over a list of endpoints that was published since.
-    fn refresh(&self) {
+    /// Its turns, with the list of endpoints that is in place.
+    #[inline]
+    fn current_turns(&self) -> RefMut<'_, Turns> {
         let mut turns = self.turns.borrow_mut();
         if turns.seen != self.shared().generation() {
-            *turns = Turns::new(&self.cluster, Some(&turns), &turns.endpoints, turns.offset);
+            turns.renew(&self.cluster);
         }
+        turns
     }
 
     /// Closes connections that have been idle for too long at `now`, that the service closed, or whose endpoint was found unhealthy.
     pub fn reap(&self, now: Instant) {
-        self.refresh();
         let limit = self.cluster.settings().idle_timeout;
-        for endpoint in &self.turns.borrow().endpoints {
+        for endpoint in &self.current_turns().endpoints {
             // Also where nothing starts slowly: a reload may change that.
             endpoint.known.see(now);
             endpoint.leave_unhealthy();
@@ -169,6 +170,12 @@ impl Turns {
         };
         let chooser = Chooser::new(cluster, &found, offset, credit);
         Self { seen, endpoints, chooser, offset }
+    }
+
+    /// Takes over a list of endpoints that was published since.
+    #[cold]
+    fn renew(&mut self, cluster: &Cluster) {
+        *self = Self::new(cluster, Some(self), &self.endpoints, self.offset);
     }
 }
 
