@@ -18,7 +18,7 @@ pub use self::call::Call;
 use self::call::Duties;
 pub use self::choose::Choice;
 use self::choose::Chooser;
-pub(crate) use self::open::{Opened, open, reach};
+pub(crate) use self::open::{Opened, open, reach, without_port};
 pub use self::pool::{AcquireError, Lease};
 use self::pool::{Idle, SharedConnection};
 use crate::cluster::{Cluster, ClusterShared};
