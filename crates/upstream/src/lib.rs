@@ -24,7 +24,7 @@ mod visit;
 pub use balance::{Balance, CookieSecret, StickySettings, StickyValue, hash_key};
 pub use breaker::{Breaker, BreakerSettings, BreakerStatus, CircuitOpen, Force, Shares};
 pub use budget::RetryBudgetShared;
-pub use check::keep_checking;
+pub use check::{first_wait, keep_checking};
 pub use cluster::{
     Cluster, ClusterSettings, EndpointHost, EndpointSettings, HostHeader, Timeouts, Transport,
 };

@@ -247,7 +247,8 @@ fn backups_wait_until_nobody_else_is_left() {
 #[test]
 fn workers_begin_apart_whatever_a_turn_goes_by() {
     for slow_start in [None, Some(Duration::from_secs(30))] {
-        let sample = Sample::with(Balance::RoundRobin, &[5, 1, 1], |settings| settings.slow_start = slow_start);
+        let sample =
+            Sample::with(Balance::RoundRobin, &[5, 1, 1], |settings| settings.slow_start = slow_start);
         let worker = local_at(sample.settings.clone(), 2, None);
         let turns = [(); 6].map(|()| worker.next(&[], &sample.at(0)).map(|endpoint| number(&endpoint)));
         assert_eq!(turns, [1, 0, 2, 0, 0, 0].map(Some));
