@@ -97,6 +97,11 @@ impl LocalCluster {
         self.series.at(self.worker)
     }
 
+    /// Counts a request at `now` of which a share may be tried again.
+    pub fn count_for_retries(&self, now: Instant) {
+        self.shared().retry_budget().count(self.worker, now);
+    }
+
     pub(crate) fn shared(&self) -> &Arc<ClusterShared> {
         self.cluster.shared()
     }
