@@ -40,7 +40,8 @@ pub struct ClusterSettings {
     /// Requests after which a connection is closed.
     pub max_requests: u64,
     /// Connections that may be busy at once, in the whole process; none for no limit. Idle ones do not count: they may be
-    /// another worker's, which cannot be taken, and must not keep a request from a service that has nothing to do.
+    /// another worker's, which cannot be taken, and must not keep a request from a service that has nothing to do. Of HTTP/2 each
+    /// request counts as one.
     pub max_connections: Option<usize>,
     /// Whether each connection begins by telling for which client it is, in this version of the PROXY protocol. Then it serves
     /// that client's request and no other.
