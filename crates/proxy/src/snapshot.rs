@@ -185,7 +185,7 @@ impl Snapshot {
         for Upstream { cluster: old, .. } in &self.upstreams {
             let is_same = |new: &&Upstream| new.cluster.settings().name == old.settings().name;
             if let Some(new) = next.upstreams.iter().find(is_same) {
-                old.shared().give_way_to(new.cluster.shared());
+                new.cluster.take_over(old);
             }
         }
     }

@@ -187,6 +187,8 @@ pub struct ClusterShared {
     /// The list of the upstream that was here before, with other endpoints: what it knows of places goes on when their names
     /// are resolved.
     inherited: Arc<Endpoints>,
+    /// How the next endpoint is chosen where it is in force, so that what is looked up for that is made with each list.
+    balance: ArcSwap<Balance>,
     /// Whether no list was found yet, and none was there before.
     is_first: AtomicBool,
     /// Whether another upstream took its place, which looks for endpoints itself.
@@ -205,14 +207,15 @@ impl Cluster {
         let same = previous.filter(|old| old.shared.wanted == settings.endpoints);
         let shared = same.map_or_else(
             || {
-                let inherited = previous.map(Self::endpoints).unwrap_or_default();
+                let inherited = previous.map(|old| old.endpoints().without_lookups()).unwrap_or_default();
                 let at_once = known_at_once(&settings.endpoints);
                 let endpoints = Endpoints::new(at_once, &[&inherited], previous.is_none());
                 Arc::new(ClusterShared {
                     name: Arc::clone(&settings.name),
                     wanted: settings.endpoints.clone(),
                     endpoints: ArcSwap::from_pointee(endpoints),
-                    inherited,
+                    inherited: Arc::new(inherited),
+                    balance: ArcSwap::from_pointee(settings.balance.clone()),
                     is_first: AtomicBool::new(previous.is_none()),
                     is_replaced: AtomicBool::new(false),
                     generation: AtomicU64::new(0),
@@ -299,7 +302,7 @@ impl ClusterShared {
             let is_first = self.is_first.swap(false, Ordering::Relaxed);
             let known = [&*before, &*self.inherited];
             let next = Endpoints::new(found, &known, is_first);
-            next.prepare_as(&before);
+            next.prepare(&self.balance.load());
             let after = Arc::new(next);
             self.leave_to(&after);
             self.endpoints.store(after);

@@ -296,14 +296,9 @@ impl Endpoints {
         }
     }
 
-    /// Makes what was looked up in the list that this one takes the place of.
-    pub(crate) fn prepare_as(&self, before: &Self) {
-        if before.ring.get().is_some() {
-            self.ring();
-        }
-        if before.maglev.get().is_some() {
-            self.maglev();
-        }
+    /// The same list, without what was made to be looked up in it.
+    pub(crate) fn without_lookups(&self) -> Self {
+        Self { list: self.list.clone(), ..Self::default() }
     }
 
     /// Whether these are the endpoints that it lists, with these weights.

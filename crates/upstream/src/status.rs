@@ -126,12 +126,12 @@ mod tests {
         assert!(!first.endpoints().list[0].shared.is_available(now));
         // Another list of endpoints: the ejected one is in it.
         let second = cluster(&[2, 1, 4], Some(&first));
-        first.shared().give_way_to(second.shared());
+        second.take_over(&first);
         fail(&second, 0, 5, now);
         assert_eq!(ejected(&second, now), ["127.0.0.1:1"]);
         // And one without it. Somebody still has to do with the old one.
         let third = cluster(&[2, 4, 5], Some(&second));
-        second.shared().give_way_to(third.shared());
+        third.take_over(&second);
         fail(&first, 0, 5, now);
         assert_eq!(first.shared().health.ejected(), 0, "what is gone takes no place");
         fail(&third, 0, 1, now);
@@ -157,7 +157,7 @@ mod tests {
         let (first, now) = (cluster(&[1, 2], None), start());
         let gone = first.endpoints().list[0].clone();
         let second = cluster(&[2, 3], Some(&first));
-        first.shared().give_way_to(second.shared());
+        second.take_over(&first);
         fail_at(&first, &gone, 5, now);
         assert!(ejected(&first, now).is_empty());
         // The old upstream leads to it again, and looks for its endpoints no more: that is the other's to do.

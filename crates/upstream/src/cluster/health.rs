@@ -5,21 +5,23 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::ClusterShared;
+use super::{Cluster, ClusterShared};
 use crate::ejection::{OutlierDetection, Owner};
 use crate::endpoint::{Endpoint, EndpointShared, Endpoints};
 use crate::health::Health;
 
-impl ClusterShared {
-    /// Lets the upstream that took its place be what is told of from now on: what that one has no more is gone, and here nothing
-    /// is found any more.
-    pub fn give_way_to(&self, next: &Arc<Self>) {
-        if !std::ptr::eq(self, &raw const **next) {
-            self.is_replaced.store(true, Ordering::Relaxed);
-            self.leave_to(&next.endpoints());
+impl Cluster {
+    /// Takes the place of `old` in the snapshot in force: of its endpoints those that are not here are gone, and it finds no more.
+    pub fn take_over(&self, old: &Self) {
+        self.shared.balance.store(Arc::new(self.settings.balance.clone()));
+        if !Arc::ptr_eq(&self.shared, &old.shared) {
+            old.shared.is_replaced.store(true, Ordering::Relaxed);
+            old.shared.leave_to(&self.endpoints());
         }
     }
+}
 
+impl ClusterShared {
     /// Takes endpoints that are not in this list out of the count of ejected ones.
     pub(super) fn leave_to(&self, next: &Endpoints) {
         let stays = |known| next.list.iter().any(|member| Arc::ptr_eq(&member.shared, known));
