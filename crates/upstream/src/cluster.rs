@@ -284,6 +284,11 @@ impl ClusterShared {
         self.wanted.iter().any(|endpoint| at_once(endpoint).is_none())
     }
 
+    /// Whether another upstream took its place.
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.is_replaced.load(Ordering::Relaxed)
+    }
+
     /// Its endpoints now.
     pub fn endpoints(&self) -> Arc<Endpoints> {
         self.endpoints.load_full()
@@ -297,7 +302,7 @@ impl ClusterShared {
     /// Puts another list in place, if it is another. What is known of those that stay goes on.
     pub(crate) fn publish(&self, found: Vec<Endpoint>) {
         let before = self.endpoints();
-        if !before.is_of(&found) && !self.is_replaced.load(Ordering::Relaxed) {
+        if !before.is_of(&found) {
             tracing::debug!(upstream = %self.name, endpoints = found.len(), "endpoints changed");
             let is_first = self.is_first.swap(false, Ordering::Relaxed);
             let known = [&*before, &*self.inherited];

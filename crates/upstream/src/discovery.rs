@@ -21,7 +21,8 @@ const LONGEST: Duration = Duration::from_mins(5);
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
-/// Starts looking for the endpoints of `cluster` on the current runtime, for as long as a snapshot holds it. The answer
+/// Starts looking for the endpoints of `cluster` on the current runtime, for as long as a snapshot holds it and no other upstream
+/// took its place. The answer
 /// comes once every name was asked for the first time, whatever came of it; at once where there is no name.
 pub fn discover(cluster: &Arc<ClusterShared>, resolver: Arc<dyn Resolve>) -> oneshot::Receiver<()> {
     let (first, asked) = oneshot::channel();
@@ -40,6 +41,10 @@ async fn keep_current(cluster: Weak<ClusterShared>, resolver: Arc<dyn Resolve>, 
     loop {
         let Some(alive) = cluster.upgrade() else { return };
         let round = resolve_all(&alive, &*resolver).await;
+        // What it would let go of now may be among the endpoints of the other.
+        if alive.is_replaced() {
+            return;
+        }
         let wait = if round.failed {
             let wait = retry;
             retry = (retry * 2).min(LONGEST_RETRY);

@@ -161,6 +161,23 @@ fn a_ttl_of_nothing_is_no_flood_and_a_cluster_that_is_gone_asks_no_more() {
 }
 
 #[test]
+fn a_cluster_that_was_replaced_finds_nothing_more() {
+    run(async {
+        let (script, questions) = script(&[("a.example", &["10.0.0.1"], 10)]);
+        let before = cluster(&["a.example"]);
+        discover(before.shared(), script.clone()).await.unwrap();
+        let after = cluster_after(&["a.example", "10.9.9.9"], Some(&before));
+        discover(after.shared(), script.clone()).await.unwrap();
+        after.take_over(&before);
+        script.answers.store(Arc::new(table(&[("a.example", &["10.0.0.2"], 300)])));
+        pass(Duration::from_mins(1)).await;
+        assert_eq!(addresses(&before), ["10.0.0.1:80"]);
+        assert_eq!(addresses(&after), ["10.0.0.2:80", "10.9.9.9:80"]);
+        assert_eq!(questions.try_iter().count(), 4, "both once more");
+    });
+}
+
+#[test]
 fn a_name_that_was_never_found_leaves_no_endpoint_and_stops_nobody() {
     run(async {
         let (script, _questions) = script(&[]);
