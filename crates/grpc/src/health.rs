@@ -125,6 +125,17 @@ mod tests {
     }
 
     #[test]
+    fn a_status_in_the_head_is_the_whole_answer() {
+        let head = ResponseHead { fields: trailers("5", "unknown service"), ..ResponseHead::default() };
+        let why = read_health(&head, b"", None).unwrap_err().to_string();
+        assert_eq!(why, "the call ended with NOT_FOUND: unknown service");
+        // What comes last counts.
+        let mut body = Vec::new();
+        push_frame(&mut body, b"\x08\x01").unwrap();
+        assert_eq!(read_health(&head, &body, Some(&trailers("0", ""))), Ok(()));
+    }
+
+    #[test]
     fn what_is_no_answer_says_why() {
         assert_eq!(
             read(b"", &trailers("5", "unknown service")).unwrap_err(),

@@ -6,15 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use maitred_telemetry::SharedCounter;
-use maitred_upstream::{Cluster, HealthCheck, keep_checking};
+use maitred_upstream::{Cluster, HealthCheck, first_wait, keep_checking};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use crate::snapshot::Snapshot;
-
-/// Upstreams whose first checks are made at once; those of more are spread over an interval, or over this time.
-const AT_ONCE: usize = 16;
-const SPREAD: Duration = Duration::from_secs(5);
 
 /// The tasks of the snapshot in force.
 #[derive(Debug)]
@@ -70,7 +66,7 @@ impl HealthChecks {
         drop(before);
         let many = new.len();
         for (number, (name, rules, cluster)) in new.into_iter().enumerate() {
-            let delay = delay(number, many, rules.interval);
+            let delay = first_wait(number, many, rules.interval);
             let kept = start(rules.clone(), Arc::clone(cluster), delay, Arc::clone(&self.panics));
             self.kept.insert(Arc::clone(name), kept);
         }
@@ -89,22 +85,4 @@ fn start(rules: HealthCheck, cluster: Arc<Cluster>, delay: Duration, panics: Arc
     let (cluster, clusters) = watch::channel(cluster);
     let task = tokio::task::spawn_local(keep_checking(rules, clusters, delay, panics));
     Kept { cluster, task: task.abort_handle() }
-}
-
-/// How long the first checks of an upstream wait: the `number`th of so many that are new.
-fn delay(number: usize, many: usize, interval: Duration) -> Duration {
-    if many <= AT_ONCE { Duration::ZERO } else { interval.min(SPREAD).mul_f64(number as f64 / many as f64) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn first_checks_of_many_upstreams_do_not_come_at_once() {
-        let second = Duration::from_secs(1);
-        assert!((0..16).all(|number| delay(number, 16, second).is_zero()));
-        assert_eq!([0, 50, 99].map(|number| delay(number, 100, second).as_millis()), [0, 500, 990]);
-        assert_eq!(delay(50, 100, 3600 * second).as_millis(), 2500, "nobody waits long for the first ones");
-    }
 }

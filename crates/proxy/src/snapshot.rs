@@ -182,11 +182,10 @@ impl Snapshot {
 
     /// Lets go of the endpoints of its upstreams that those of `next` have no more.
     pub(crate) fn leave_to(&self, next: &Self) {
-        let ejects = |old: &&Upstream| old.cluster.shared().has_ejected();
-        for Upstream { cluster: old, .. } in self.upstreams.iter().filter(ejects) {
+        for Upstream { cluster: old, .. } in &self.upstreams {
             let is_same = |new: &&Upstream| new.cluster.settings().name == old.settings().name;
             if let Some(new) = next.upstreams.iter().find(is_same) {
-                old.shared().leave_to(&new.cluster.endpoints());
+                new.cluster.take_over(old);
             }
         }
     }

@@ -11,20 +11,24 @@ const SECONDS: usize = 10;
 /// Retries that need no share: three for each of these seconds.
 const FREE: u128 = 3 * SECONDS as u128;
 
+/// How many windows requests are counted in, so that workers do not wait for each other: every request is counted, and the sum is
+/// wanted only where one is tried again.
+const SHARDS: usize = 8;
+
 /// The budget of one upstream, exact for the process: never more retries than it allows, and where threads ask at the same
 /// moment perhaps one less.
 #[derive(Debug, Default)]
-#[repr(align(128))]
 pub struct RetryBudgetShared {
     since: SinceFirst,
-    requests: Window,
+    /// By workers.
+    requests: [Window; SHARDS],
     retries: Window,
 }
 
 impl RetryBudgetShared {
-    /// Counts a request at `now`.
-    pub fn count(&self, now: Instant) {
-        self.requests.add(self.second(now));
+    /// Counts a request at `now`, on the worker of this number.
+    pub(crate) fn count(&self, worker: usize, now: Instant) {
+        self.requests[worker % SHARDS].add(self.second(now));
     }
 
     /// Takes leave for a retry at `now`, where such a share of the requests, in millionths, may be tried again. What was taken counts,
@@ -33,7 +37,8 @@ impl RetryBudgetShared {
         let second = self.second(now);
         // First taken, then looked at: two threads at once may both find too many, but never both too few.
         self.retries.add(second);
-        let shared = u128::from(self.requests.sum(second)) * u128::from(share) / 1_000_000;
+        let requests: u64 = self.requests.iter().map(|window| window.sum(second)).sum();
+        let shared = u128::from(requests) * u128::from(share) / 1_000_000;
         if u128::from(self.retries.sum(second)) <= shared + FREE {
             return true;
         }
@@ -47,8 +52,9 @@ impl RetryBudgetShared {
 }
 
 /// A count for each of the last seconds. A slot has the second that it counts in its upper half, and the count in its lower
-/// one, so that both change at once.
+/// one, so that both change at once. 128 bytes, since neighbouring lines are fetched in pairs.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 struct Window([AtomicU64; SECONDS]);
 
 const COUNT: u64 = u32::MAX as u64;

@@ -19,10 +19,8 @@ use crate::cluster::Cluster;
 use crate::endpoint::Member;
 use crate::health::{Health, HealthCheck};
 
-/// How many endpoints of an upstream are asked at once.
+/// How many endpoints of an upstream are asked at once, and how many first checks are not spread.
 const AT_ONCE: usize = 16;
-/// Over how long the first checks of many are spread, where an interval is longer.
-const SPREAD: Duration = Duration::from_secs(5);
 /// How often is looked for endpoints that were found since.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -31,6 +29,13 @@ const MOST_TOLD: usize = 300;
 
 /// What came of a check, by the number of its task.
 type Ended = Result<(Id, Result<(), CheckFailure>), JoinError>;
+
+/// How long the first check of number `number` of `many` waits: those of many are spread over an `interval`, or over five seconds
+/// where that is shorter.
+pub fn first_wait(number: usize, many: usize, interval: Duration) -> Duration {
+    const SPREAD: Duration = Duration::from_secs(5);
+    if many <= AT_ONCE { Duration::ZERO } else { interval.min(SPREAD).mul_f64(number as f64 / many as f64) }
+}
 
 /// Checks the endpoints of an upstream as `rules` say, for as long as `clusters` tells of it; begins after `delay`. Of another
 /// configuration of the upstream only the endpoints, and how they are connected to, are taken over. To be run where tasks stay on

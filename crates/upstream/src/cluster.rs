@@ -40,7 +40,8 @@ pub struct ClusterSettings {
     /// Requests after which a connection is closed.
     pub max_requests: u64,
     /// Connections that may be busy at once, in the whole process; none for no limit. Idle ones do not count: they may be
-    /// another worker's, which cannot be taken, and must not keep a request from a service that has nothing to do.
+    /// another worker's, which cannot be taken, and must not keep a request from a service that has nothing to do. Of HTTP/2 each
+    /// request counts as one.
     pub max_connections: Option<usize>,
     /// Whether each connection begins by telling for which client it is, in this version of the PROXY protocol. Then it serves
     /// that client's request and no other.
@@ -186,8 +187,12 @@ pub struct ClusterShared {
     /// The list of the upstream that was here before, with other endpoints: what it knows of places goes on when their names
     /// are resolved.
     inherited: Arc<Endpoints>,
+    /// How the next endpoint is chosen where it is in force, so that what is looked up for that is made with each list.
+    balance: ArcSwap<Balance>,
     /// Whether no list was found yet, and none was there before.
     is_first: AtomicBool,
+    /// Whether another upstream took its place, which looks for endpoints itself.
+    is_replaced: AtomicBool,
     /// Counts the lists that were published, for workers to see that there is another without touching it.
     generation: AtomicU64,
     busy: Padded,
@@ -202,15 +207,17 @@ impl Cluster {
         let same = previous.filter(|old| old.shared.wanted == settings.endpoints);
         let shared = same.map_or_else(
             || {
-                let inherited = previous.map(Self::endpoints).unwrap_or_default();
+                let inherited = previous.map(|old| old.endpoints().without_lookups()).unwrap_or_default();
                 let at_once = known_at_once(&settings.endpoints);
                 let endpoints = Endpoints::new(at_once, &[&inherited], previous.is_none());
                 Arc::new(ClusterShared {
                     name: Arc::clone(&settings.name),
                     wanted: settings.endpoints.clone(),
                     endpoints: ArcSwap::from_pointee(endpoints),
-                    inherited,
+                    inherited: Arc::new(inherited),
+                    balance: ArcSwap::from_pointee(settings.balance.clone()),
                     is_first: AtomicBool::new(previous.is_none()),
+                    is_replaced: AtomicBool::new(false),
                     generation: AtomicU64::new(0),
                     busy: Padded::default(),
                     health: previous.map_or_else(
@@ -277,6 +284,11 @@ impl ClusterShared {
         self.wanted.iter().any(|endpoint| at_once(endpoint).is_none())
     }
 
+    /// Whether another upstream took its place.
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.is_replaced.load(Ordering::Relaxed)
+    }
+
     /// Its endpoints now.
     pub fn endpoints(&self) -> Arc<Endpoints> {
         self.endpoints.load_full()
@@ -295,7 +307,7 @@ impl ClusterShared {
             let is_first = self.is_first.swap(false, Ordering::Relaxed);
             let known = [&*before, &*self.inherited];
             let next = Endpoints::new(found, &known, is_first);
-            next.prepare_as(&before);
+            next.prepare(&self.balance.load());
             let after = Arc::new(next);
             self.leave_to(&after);
             self.endpoints.store(after);

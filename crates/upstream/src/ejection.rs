@@ -5,12 +5,12 @@ mod standing;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use self::standing::Standing;
 use crate::health::HealthShared;
 use crate::result::{ResultSet, TryResult};
-use crate::since::SinceFirst;
+use crate::since::millis;
 
 /// When endpoints are ejected, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,16 +43,15 @@ impl Default for OutlierDetection {
 }
 
 impl OutlierDetection {
-    /// How many of so many endpoints may be ejected at once.
+    /// How many of so many endpoints may be ejected at once: never all.
     pub fn most_ejected(&self, endpoints: usize) -> usize {
         let most = endpoints as u128 * u128::from(self.max_ejected) / 1_000_000;
-        usize::try_from(most).unwrap_or(endpoints)
+        usize::try_from(most).unwrap_or(endpoints).min(endpoints.saturating_sub(1))
     }
 
     /// The times of the first and of the longest ejection, in milliseconds.
     fn times(&self) -> (u64, u64) {
-        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1);
-        let first = millis(self.eject_for);
+        let first = millis(self.eject_for).max(1);
         (first, millis(self.max_eject_for).max(first))
     }
 }
@@ -65,13 +64,11 @@ pub(crate) struct Owner {
     pub(crate) endpoint: String,
 }
 
-/// How an endpoint stands, as the process knows it.
+/// How an endpoint stands, as the process knows it. Times are milliseconds since a first instant.
 #[derive(Debug, Default)]
 pub(crate) struct Ejection {
     /// A [`Standing`]: 0 while nothing is wrong.
     standing: AtomicU64,
-    /// Counts from the first failure.
-    since: SinceFirst,
     /// Known from the first failure on.
     owner: OnceLock<Owner>,
 }
@@ -83,19 +80,18 @@ impl Ejection {
         Standing::is_ejected_in(self.standing.load(Ordering::Acquire))
     }
 
-    /// Notes a try that was no failure. Where nothing is wrong, that is one load.
+    /// Whether nothing is wrong: then a try that was no failure changes nothing.
     #[inline]
-    pub(crate) fn succeed(&self, now: Instant, rules: &OutlierDetection) {
-        let seen = self.standing.load(Ordering::Relaxed);
-        if seen != 0 {
-            self.mend(seen, now, rules);
-        }
+    pub(crate) fn is_clear(&self) -> bool {
+        self.standing.load(Ordering::Relaxed) == 0
     }
 
+    /// Notes a try that was no failure.
     #[cold]
-    fn mend(&self, mut seen: u64, now: Instant, rules: &OutlierDetection) {
+    pub(crate) fn succeed(&self, now: u64, rules: &OutlierDetection) {
+        let mut seen = self.standing.load(Ordering::Relaxed);
         loop {
-            let next = Standing::unpack(seen).succeeded(self.since.millis(now), rules).pack();
+            let next = Standing::unpack(seen).succeeded(now, rules).pack();
             if next == seen {
                 return;
             }
@@ -110,18 +106,16 @@ impl Ejection {
     #[cold]
     pub(crate) fn fail(
         &self,
-        now: Instant,
+        now: u64,
         rules: &OutlierDetection,
         owner: impl FnOnce() -> Owner,
         may_eject: impl Fn() -> bool,
     ) {
         let owner = self.owner.get_or_init(owner);
-        let at = self.since.millis(now);
+        let mut seen = self.standing.load(Ordering::Acquire);
         loop {
-            self.end_if_over(now);
-            let seen = self.standing.load(Ordering::Acquire);
-            let (failed, is_too_many) = Standing::unpack(seen).failed(at, rules);
-            let lasts = (is_too_many && may_eject()).then(|| failed.ejected(at, rules));
+            let (failed, is_too_many) = Standing::unpack(seen).failed(now, rules);
+            let lasts = (is_too_many && may_eject()).then(|| failed.ejected(now, rules));
             let next = lasts.map_or(failed, |(ejected, _)| ejected).pack();
             if next == seen {
                 return;
@@ -133,20 +127,24 @@ impl Ejection {
                     }
                     return;
                 }
-                Err(_) if lasts.is_some() => owner.upstream.give_place_back(),
-                Err(_) => {}
+                Err(other) => {
+                    if lasts.is_some() {
+                        owner.upstream.give_place_back();
+                    }
+                    seen = other;
+                }
             }
         }
     }
 
     /// Ends an ejection whose time is over. Answers whether this call did.
-    pub(crate) fn end_if_over(&self, now: Instant) -> bool {
+    pub(crate) fn end_if_over(&self, now: u64) -> bool {
         let seen = self.standing.load(Ordering::Acquire);
         if !Standing::is_ejected_in(seen) {
             return false;
         }
         let standing = Standing::unpack(seen);
-        let is_over = standing.left(self.since.millis(now)).is_none();
+        let is_over = standing.left(now).is_none();
         let next = standing.returned().pack();
         let ends = is_over
             && self.standing.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Acquire).is_ok();
@@ -159,17 +157,29 @@ impl Ejection {
 
     /// Forgets all failures. Answers whether that ended an ejection.
     pub(crate) fn forgive(&self) -> bool {
-        let was_ejected = self.leave();
+        let was_ejected = self.end(self.standing.fetch_and(Standing::GONE, Ordering::AcqRel));
         if was_ejected {
             self.tell_returned();
         }
         was_ejected
     }
 
-    /// The same without a word, for an endpoint that is gone: requests that are still under way there must not keep its place.
-    pub(crate) fn leave(&self) -> bool {
-        let was_ejected = self.standing.load(Ordering::Relaxed) != 0
-            && Standing::is_ejected_in(self.standing.swap(0, Ordering::AcqRel));
+    /// The same without a word, for an endpoint that is gone: requests that are still under way there must not take a place for it,
+    /// which nobody would give back.
+    pub(crate) fn leave(&self) {
+        self.end(self.standing.swap(Standing::GONE, Ordering::AcqRel));
+    }
+
+    /// The endpoint is one of the upstream's, also if it was gone.
+    pub(crate) fn join(&self) {
+        if !self.is_clear() {
+            self.standing.fetch_and(!Standing::GONE, Ordering::AcqRel);
+        }
+    }
+
+    /// Gives its place back, if it was ejected.
+    fn end(&self, before: u64) -> bool {
+        let was_ejected = Standing::is_ejected_in(before);
         if was_ejected && let Some(owner) = self.owner.get() {
             owner.upstream.give_place_back();
         }
@@ -177,9 +187,9 @@ impl Ejection {
     }
 
     /// How much longer it is ejected.
-    pub(crate) fn left(&self, now: Instant) -> Option<Duration> {
+    pub(crate) fn left(&self, now: u64) -> Option<Duration> {
         let standing = Standing::unpack(self.standing.load(Ordering::Acquire));
-        standing.left(self.since.millis(now)).map(Duration::from_millis)
+        standing.left(now).map(Duration::from_millis)
     }
 
     fn tell_returned(&self) {

@@ -32,8 +32,19 @@ pub struct Endpoint {
     pub protocol: Protocol,
     /// Its tier: it is used only while nobody with a lower number is available. See [`tier`].
     pub tier: u32,
-    /// The name of the service by whose records it was found (SRV).
-    pub service: Option<Arc<str>>,
+    /// The service by whose records it was found (SRV).
+    pub service: Option<Service>,
+}
+
+/// A service that is named by records of SRV, and what the record of an endpoint says of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Service {
+    /// The name that the records are of.
+    pub name: Arc<str>,
+    /// The share that the record gives it, relative to those of the other records.
+    pub weight: u32,
+    /// How many priorities there are that come before the record's.
+    pub rank: u32,
 }
 
 /// The tier of an endpoint: backups come behind all others, and among both the records of SRV in the order of their priorities,
@@ -116,19 +127,20 @@ impl EndpointShared {
         self.serves_since.store(self.stamp(now), Ordering::Relaxed);
     }
 
+    /// Notes that a worker has it in its list at `now`: one that is new serves from then on.
+    #[inline]
+    pub(crate) fn see(&self, now: Instant) {
+        if self.serves_since.load(Ordering::Relaxed) == UNSEEN {
+            let (stamp, begun) = (self.stamp(now), &self.serves_since);
+            // Where another was faster, it was just now.
+            let _ = begun.compare_exchange(UNSEEN, stamp, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+
     /// For how long it has served at `now`; none for as long as anybody knows.
     pub(crate) fn served_for(&self, now: Instant) -> Option<Duration> {
-        let since = match self.serves_since.load(Ordering::Relaxed) {
-            EVER => return None,
-            UNSEEN => {
-                // The first who sees it begins. Where another was faster, it was just now.
-                let stamp = self.stamp(now);
-                let begun = &self.serves_since;
-                let _ = begun.compare_exchange(UNSEEN, stamp, Ordering::Relaxed, Ordering::Relaxed);
-                stamp
-            }
-            since => since,
-        };
+        self.see(now);
+        let since = Some(self.serves_since.load(Ordering::Relaxed)).filter(|since| *since != EVER)?;
         Some(Duration::from_nanos(self.stamp(now).saturating_sub(since)))
     }
 
@@ -137,14 +149,19 @@ impl EndpointShared {
         self.since.nanos(now).saturating_add(UNSEEN + 1)
     }
 
+    /// Milliseconds at `now`, as the ejection counts them.
+    pub(crate) fn millis(&self, now: Instant) -> u64 {
+        self.since.millis(now)
+    }
+
     /// Takes in how long an answer took.
     pub(crate) fn observe(&self, latency: Duration, now: Instant) {
-        self.latency.observe(latency, self.since.millis(now));
+        self.latency.observe(latency, self.millis(now));
     }
 
     /// How long its answers take, in seconds; 0 where nothing is known.
     pub(crate) fn latency(&self, now: Instant) -> f64 {
-        self.latency.at(self.since.millis(now))
+        self.latency.at(self.millis(now))
     }
 
     /// Requests under way, as far as they are counted.
@@ -195,7 +212,10 @@ impl EndpointShared {
 
     /// Ends an ejection whose time is over.
     pub(crate) fn settle(&self, now: Instant) {
-        if self.ejection.end_if_over(now) && !self.health.is_unhealthy() {
+        if self.ejection.is_ejected()
+            && self.ejection.end_if_over(self.millis(now))
+            && !self.health.is_unhealthy()
+        {
             self.began_serving(now);
         }
     }
@@ -240,10 +260,16 @@ impl Endpoints {
             let mut before = known.iter().flat_map(|known| &known.list);
             let before = before.find(|member| member.endpoint.is_same_place(&endpoint));
             let shared = before.map_or_else(|| Arc::new(fresh()), |member| Arc::clone(&member.shared));
+            shared.ejection.join();
             Member { endpoint, shared }
         };
         let list = found.into_iter().map(member).collect();
         Self { list, ..Self::default() }
+    }
+
+    /// How many of them requests are sent to, as far as their weights say.
+    pub(crate) fn weighty(&self) -> usize {
+        self.list.iter().filter(|member| member.endpoint.weight > 0).count()
     }
 
     /// The ring of these endpoints.
@@ -270,14 +296,9 @@ impl Endpoints {
         }
     }
 
-    /// Makes what was looked up in the list that this one takes the place of.
-    pub(crate) fn prepare_as(&self, before: &Self) {
-        if before.ring.get().is_some() {
-            self.ring();
-        }
-        if before.maglev.get().is_some() {
-            self.maglev();
-        }
+    /// The same list, without what was made to be looked up in it.
+    pub(crate) fn without_lookups(&self) -> Self {
+        Self { list: self.list.clone(), ..Self::default() }
     }
 
     /// Whether these are the endpoints that it lists, with these weights.
@@ -287,45 +308,4 @@ impl Endpoints {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn endpoint(address: &str) -> Endpoint {
-        Endpoint {
-            addresses: [EndpointAddress::Tcp(address.parse().unwrap())].into(),
-            authority: "a".into(),
-            weight: 1,
-            protocol: Protocol::Http1,
-            tier: 0,
-            service: None,
-        }
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "any instant: what is tested is told times after it")]
-    fn instant() -> Instant {
-        Instant::now()
-    }
-
-    #[test]
-    fn those_of_the_first_list_have_served_for_ever_and_later_ones_from_when_they_are_seen() {
-        let at = |seconds| Duration::from_secs(seconds);
-        let now = instant();
-        let first = Endpoints::new(vec![endpoint("10.0.0.1:80")], &[], true);
-        let second = Endpoints::new(vec![endpoint("10.0.0.1:80"), endpoint("10.0.0.2:80")], &[&first], false);
-        let [old, new] = &second.list[..] else { panic!("two") };
-        assert!(Arc::ptr_eq(&old.shared, &first.list[0].shared));
-        assert_eq!(old.shared.served_for(now + at(5)), None);
-        assert_eq!(new.shared.served_for(now + at(5)), Some(Duration::ZERO));
-        assert_eq!(new.shared.served_for(now + at(9)), Some(at(4)));
-        old.shared.began_serving(now + at(10));
-        assert_eq!(old.shared.served_for(now + at(10)), Some(Duration::ZERO));
-        assert_eq!(old.shared.served_for(now + at(12)), Some(at(2)));
-        // Another worker's clock may be behind.
-        assert_eq!(old.shared.served_for(now + at(9)), Some(Duration::ZERO));
-    }
-
-    #[test]
-    fn backups_come_behind_every_priority() {
-        assert!(tier(false, 0) < tier(false, 65_535) && tier(false, 65_535) < tier(true, 0));
-    }
-}
+mod tests;

@@ -24,13 +24,13 @@ mod visit;
 pub use balance::{Balance, CookieSecret, StickySettings, StickyValue, hash_key};
 pub use breaker::{Breaker, BreakerSettings, BreakerStatus, CircuitOpen, Force, Shares};
 pub use budget::RetryBudgetShared;
-pub use check::keep_checking;
+pub use check::{first_wait, keep_checking};
 pub use cluster::{
     Cluster, ClusterSettings, EndpointHost, EndpointSettings, HostHeader, Timeouts, Transport,
 };
 pub use discovery::discover;
 pub use ejection::OutlierDetection;
-pub use endpoint::{Endpoint, EndpointShared, Endpoints, Member, Protocol};
+pub use endpoint::{Endpoint, EndpointShared, Endpoints, Member, Protocol, Service};
 pub use health::{BodyMatch, CheckFields, CheckKind, Health, HealthCheck, HttpCheck};
 pub use local::{AcquireError, Call, Choice, Lease, LocalCluster, LocalEndpoint};
 pub use resolver::{Addresses, DnsResolver, Resolve, ResolveError, Resolving, ServiceRecord, Services};

@@ -1,12 +1,12 @@
 //! An upstream on one worker: its endpoints with the connections that this worker keeps to them.
-//! Nothing here is shared with other workers but the count of open connections.
+//! Nothing here is shared with other workers but what is known of each endpoint, and the count of busy connections.
 
 mod call;
 mod choose;
 mod open;
 mod pool;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,9 +15,10 @@ use maitred_telemetry::UpstreamSeries;
 use tokio::sync::Semaphore;
 
 pub use self::call::Call;
+use self::call::Duties;
 pub use self::choose::Choice;
 use self::choose::Chooser;
-pub(crate) use self::open::{Opened, open, reach};
+pub(crate) use self::open::{Opened, open, reach, without_port};
 pub use self::pool::{AcquireError, Lease};
 use self::pool::{Idle, SharedConnection};
 use crate::cluster::{Cluster, ClusterShared};
@@ -31,6 +32,7 @@ pub struct LocalCluster {
     worker: usize,
     /// Idle connections that this worker may keep to each endpoint.
     idle_share: usize,
+    duties: Duties,
     turns: RefCell<Turns>,
 }
 
@@ -81,7 +83,8 @@ impl LocalCluster {
         if let Some(other) = previous.filter(|old| !fits(old)) {
             other.retire();
         }
-        Self { cluster, series, worker, idle_share, turns: RefCell::new(turns) }
+        let duties = Duties::of(&cluster);
+        Self { cluster, series, worker, idle_share, duties, turns: RefCell::new(turns) }
     }
 
     /// What the configuration says of it.
@@ -92,6 +95,11 @@ impl LocalCluster {
     /// What this worker counts for it.
     pub fn counts(&self) -> &maitred_telemetry::UpstreamShard {
         self.series.at(self.worker)
+    }
+
+    /// Counts a request at `now` of which a share may be tried again.
+    pub fn count_for_retries(&self, now: Instant) {
+        self.shared().retry_budget().count(self.worker, now);
     }
 
     pub(crate) fn shared(&self) -> &Arc<ClusterShared> {
@@ -110,19 +118,22 @@ impl LocalCluster {
         self.idle_share
     }
 
-    /// Takes over a list of endpoints that was published since.
-    fn refresh(&self) {
+    /// Its turns, with the list of endpoints that is in place.
+    #[inline]
+    fn current_turns(&self) -> RefMut<'_, Turns> {
         let mut turns = self.turns.borrow_mut();
         if turns.seen != self.shared().generation() {
-            *turns = Turns::new(&self.cluster, Some(&turns), &turns.endpoints, turns.offset);
+            turns.renew(&self.cluster);
         }
+        turns
     }
 
     /// Closes connections that have been idle for too long at `now`, that the service closed, or whose endpoint was found unhealthy.
     pub fn reap(&self, now: Instant) {
-        self.refresh();
         let limit = self.cluster.settings().idle_timeout;
-        for endpoint in &self.turns.borrow().endpoints {
+        for endpoint in &self.current_turns().endpoints {
+            // Also where nothing starts slowly: a reload may change that.
+            endpoint.known.see(now);
             endpoint.leave_unhealthy();
             endpoint.idle.borrow_mut().retain_mut(|idle| idle.is_usable(now, limit));
             endpoint.shared.borrow_mut().retain_mut(|shared| shared.is_usable(now, limit));
@@ -164,6 +175,12 @@ impl Turns {
         };
         let chooser = Chooser::new(cluster, &found, offset, credit);
         Self { seen, endpoints, chooser, offset }
+    }
+
+    /// Takes over a list of endpoints that was published since.
+    #[cold]
+    fn renew(&mut self, cluster: &Cluster) {
+        *self = Self::new(cluster, Some(self), &self.endpoints, self.offset);
     }
 }
 

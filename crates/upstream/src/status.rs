@@ -49,9 +49,10 @@ impl Cluster {
     /// How it is doing at `now`.
     pub fn status(&self, now: Instant) -> ClusterStatus {
         let (settings, health) = (self.settings(), &self.shared().health);
-        let endpoints: Vec<_> = self.endpoints().list.iter().map(|member| status_of(member, now)).collect();
-        let can_eject =
-            settings.outlier_detection.as_ref().is_some_and(|rules| rules.most_ejected(endpoints.len()) > 0);
+        let list = self.endpoints();
+        let endpoints: Vec<_> = list.list.iter().map(|member| status_of(member, now)).collect();
+        let rules = settings.outlier_detection.as_ref();
+        let can_eject = rules.is_some_and(|rules| rules.most_ejected(list.weighty()) > 0);
         ClusterStatus {
             name: Arc::clone(&settings.name),
             endpoints,
@@ -71,97 +72,9 @@ fn status_of(member: &Member, now: Instant) -> EndpointStatus {
         weight: endpoint.weight,
         health: shared.health.now(),
         failure: shared.health.failure(),
-        ejected_for: shared.ejection.left(now),
+        ejected_for: shared.ejection.left(shared.millis(now)),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use maitred_wire::Limits;
-
-    use super::*;
-    use crate::cluster::{ClusterSettings, EndpointHost, EndpointSettings, Transport};
-    use crate::endpoint::Protocol;
-
-    /// An upstream at these ports.
-    fn cluster(ports: &[u16], previous: Option<&Cluster>) -> Cluster {
-        let endpoint = |&port: &u16| EndpointSettings {
-            is_backup: false,
-            host: EndpointHost::Tcp { host: "127.0.0.1".into(), port },
-            weight: 1,
-            protocol: Protocol::Http1,
-        };
-        let settings = ClusterSettings::new("app".into(), ports.iter().map(endpoint).collect());
-        Cluster::new(settings, Transport { tls: None, limits: Limits::default() }, previous)
-    }
-
-    /// Fails so many requests at an endpoint.
-    fn fail(cluster: &Cluster, at: usize, times: usize, now: Instant) {
-        let (endpoints, rules) =
-            (cluster.endpoints(), cluster.settings().outlier_detection.as_ref().unwrap());
-        let Member { endpoint, shared } = &endpoints.list[at];
-        (0..times).for_each(|_| cluster.shared().fail((endpoint, shared), rules, now));
-    }
-
-    fn ejected(cluster: &Cluster, now: Instant) -> Vec<String> {
-        let endpoints = cluster.status(now).endpoints.into_iter();
-        endpoints.filter(|endpoint| endpoint.ejected_for.is_some()).map(|endpoint| endpoint.address).collect()
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "any instant will do")]
-    fn start() -> Instant {
-        Instant::now()
-    }
-
-    #[test]
-    fn an_ejection_goes_on_with_its_endpoint_and_its_place_with_the_upstream() {
-        let (first, now) = (cluster(&[1, 2, 3], None), start());
-        fail(&first, 0, 5, now);
-        fail(&first, 1, 5, now);
-        assert_eq!(ejected(&first, now), ["127.0.0.1:1"], "one of three, and no more");
-        assert_eq!(first.status(now).ejections, Some(1));
-        assert!(!first.endpoints().list[0].shared.is_available(now));
-        // Another list of endpoints: the ejected one is in it.
-        let second = cluster(&[2, 1, 4], Some(&first));
-        first.shared().leave_to(&second.endpoints());
-        fail(&second, 0, 5, now);
-        assert_eq!(ejected(&second, now), ["127.0.0.1:1"]);
-        // And one without it. Somebody still has to do with the old one.
-        let third = cluster(&[2, 4, 5], Some(&second));
-        second.shared().leave_to(&third.endpoints());
-        fail(&third, 0, 1, now);
-        assert_eq!(
-            (ejected(&third, now), ejected(&second, now)),
-            (vec!["127.0.0.1:2".to_owned()], vec!["127.0.0.1:2".to_owned()])
-        );
-        assert_eq!(third.status(now).ejections, Some(2), "counts go on");
-    }
-
-    #[test]
-    fn a_place_whose_time_is_over_is_free() {
-        let (cluster, now) = (cluster(&[1, 2], None), start());
-        fail(&cluster, 0, 5, now);
-        let later = now + Duration::from_secs(30);
-        fail(&cluster, 1, 5, later);
-        assert_eq!(ejected(&cluster, later), ["127.0.0.1:2"]);
-        assert!(cluster.endpoints().list[0].shared.is_available(later));
-    }
-
-    #[test]
-    fn health_by_checks_and_ejection_are_two_things() {
-        let (cluster, now) = (cluster(&[1, 2], None), start());
-        let endpoint = Arc::clone(&cluster.endpoints().list[0].shared);
-        fail(&cluster, 0, 5, now);
-        endpoint.find(Health::Unhealthy, Some("gone".to_owned()), now);
-        cluster.shared().forgive(now);
-        assert!(!endpoint.is_available(now) && ejected(&cluster, now).is_empty());
-        let status = cluster.status(now).endpoints.swap_remove(0);
-        assert_eq!((status.health, status.failure.as_deref()), (Health::Unhealthy, Some(&"gone".to_owned())));
-        cluster.shared().forget_checks(now);
-        assert!(endpoint.is_available(now));
-        assert_eq!(
-            (cluster.status(now).checks, cluster.status(now).endpoints[0].failure.clone()),
-            (None, None)
-        );
-    }
-}
+mod tests;

@@ -61,7 +61,8 @@ config_map! {
         /// When a request is tried again; `false`: never. Without it, what could not be sent to one endpoint is sent to another, of which
         /// two more are tried.
         retries: Option<Toggle<Retries>>,
-        /// How many connections may be open at once, over all endpoints. More requests answer 503.
+        /// How many connections may be in use at once, over all endpoints: idle ones do not count, and of HTTP/2 each request counts as
+        /// one. More requests answer 503.
         max_connections: Option<NonZeroU32>,
         /// Whether each endpoint is asked now and then if it can serve: how, or the path that is asked for.
         health_check: Option<HealthCheck>,

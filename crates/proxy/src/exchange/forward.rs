@@ -205,7 +205,7 @@ impl<'f, 'e> Forwarding<'f, 'e> {
             return Err(Fault::timeout("upstream_timeout"));
         }
         if settings.retries.budget.is_some() {
-            cluster.cluster().shared().retry_budget().count(now);
+            cluster.count_for_retries(now);
         }
         let choice = affinity::choice(exchange, settings.upstream, &cluster, request, now);
         let tried = Tried::default();

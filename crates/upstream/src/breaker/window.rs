@@ -6,6 +6,8 @@
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::time::Duration;
 
+use crate::since::millis;
+
 /// In how many parts the window moves on.
 const PARTS: u64 = MARKS as u64;
 /// A mark for the beginning of each.
@@ -55,10 +57,9 @@ struct Moment {
 
 impl WindowShared {
     pub(super) fn new(length: Duration) -> Self {
-        let millis = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
         Self {
             length,
-            part: millis.div_ceil(PARTS).max(1),
+            part: millis(length).div_ceil(PARTS).max(1),
             at: AtomicU64::default(),
             calls: AtomicU64::default(),
             failures: AtomicU64::default(),

@@ -50,7 +50,7 @@ proptest! {
             if kind == 0 {
                 prop_assert_eq!(budget.take(now, share), model.take(millis / 1000, share.into()));
             } else {
-                budget.count(now);
+                budget.count(kind.into(), now);
                 model.requests.push(millis / 1000);
             }
         }
@@ -65,7 +65,7 @@ fn a_share_of_the_last_ten_seconds_may_be_tried_again_and_three_for_each() {
         (0..1000).filter(|_| budget.take(now, 200_000)).count()
     };
     assert_eq!(taken(0), 30);
-    (0..100).for_each(|_| budget.count(start));
+    (0..100).for_each(|n| budget.count(n, start));
     assert_eq!(taken(9), 20, "what was taken counts for as long as the requests do");
     assert_eq!(taken(10), 10, "now the requests count no more, and neither do the first retries");
     assert_eq!(taken(18), 0);
@@ -76,8 +76,8 @@ fn a_share_of_the_last_ten_seconds_may_be_tried_again_and_three_for_each() {
 #[test]
 fn threads_together_take_no_more_than_there_is() {
     let (start, budget) = (start(), Arc::new(RetryBudgetShared::default()));
-    for _ in 0..1000 {
-        budget.count(start);
+    for n in 0..1000 {
+        budget.count(n, start);
     }
     let taken = AtomicUsize::new(0);
     std::thread::scope(|scope| {

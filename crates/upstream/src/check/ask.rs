@@ -12,14 +12,11 @@ use regex::bytes::{Regex, RegexBuilder};
 use crate::cluster::Cluster;
 use crate::endpoint::{Endpoint, EndpointAddress};
 use crate::health::{BodyMatch, CheckFields, CheckKind, HealthCheck, HttpCheck};
-use crate::local::{AcquireError, reach};
+use crate::local::{AcquireError, reach, without_port};
 use crate::visit::{VisitError, Visited, ask_once};
 
 /// How much of a body is looked at, in bytes.
 const MAX_BODY: usize = 64 << 10;
-/// What an expression may take when compiled, in bytes: twice what the configuration allows, since it may be larger for bytes
-/// than for texts.
-const MAX_REGEX: usize = 2 << 20;
 /// How checks name themselves, unless the configuration says otherwise.
 const USER_AGENT: &[u8] = b"maitred-health-check";
 
@@ -38,8 +35,6 @@ pub(super) enum CheckFailure {
     Body,
     /// The service takes no calls.
     Grpc(NotServing),
-    /// The expression for bodies is none.
-    Regex(Box<str>),
     /// The gateway made a mistake.
     Mistake,
 }
@@ -53,7 +48,6 @@ impl fmt::Display for CheckFailure {
             Self::Status(status) => write!(f, "it answered with status {status}"),
             Self::Body => f.write_str("its body has not in it what is expected"),
             Self::Grpc(why) => why.fmt(f),
-            Self::Regex(why) => write!(f, "`expect_body` cannot be used: {why}"),
             Self::Mistake => f.write_str("the gateway made a mistake"),
         }
     }
@@ -62,16 +56,16 @@ impl fmt::Display for CheckFailure {
 /// A check as it can be made again and again.
 pub(super) struct Check {
     rules: HealthCheck,
-    /// Compiled once.
-    body: Option<Result<Regex, Box<str>>>,
+    /// What finds what must be in bodies, where that is an expression.
+    body: Option<Regex>,
 }
 
 impl Check {
     pub(super) fn new(rules: &HealthCheck) -> Self {
         let body = match &rules.kind {
             CheckKind::Http(HttpCheck { body: Some(BodyMatch::Regex(pattern)), .. }) => {
-                let regex = RegexBuilder::new(pattern).size_limit(MAX_REGEX).build();
-                Some(regex.map_err(|error| error.to_string().into()))
+                // The configuration has been read: it is one, and how large it may be was judged there.
+                RegexBuilder::new(pattern).size_limit(usize::MAX).build().ok()
             }
             _ => None,
         };
@@ -115,11 +109,10 @@ impl Check {
         if !check.statuses.iter().any(|passing| passing.contains(&status)) {
             return Err(CheckFailure::Status(status));
         }
-        let is_there = match (&check.body, &self.body) {
-            (Some(BodyMatch::Text(text)), _) => has_text(&visited.body, text.as_bytes()),
-            (Some(BodyMatch::Regex(_)), Some(Ok(regex))) => regex.is_match(&visited.body),
-            (_, Some(Err(why))) => return Err(CheckFailure::Regex(why.clone())),
-            _ => true,
+        let is_there = match &check.body {
+            Some(BodyMatch::Text(text)) => has_text(&visited.body, text.as_bytes()),
+            Some(BodyMatch::Regex(_)) => self.body.as_ref().is_none_or(|regex| regex.is_match(&visited.body)),
+            None => true,
         };
         if is_there { Ok(()) } else { Err(CheckFailure::Body) }
     }
@@ -167,11 +160,7 @@ fn at_port(endpoint: &Endpoint, port: u16) -> Endpoint {
         // The configuration refuses it.
         EndpointAddress::Unix(path) => EndpointAddress::Unix(Arc::clone(path)),
     };
-    let authority = &*endpoint.authority;
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
-    };
+    let host = without_port(&endpoint.authority);
     Endpoint {
         addresses: endpoint.addresses.iter().map(moved).collect(),
         authority: format!("{host}:{port}").into(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::Id;
 use tokio::time::Instant;
 
-use super::{AT_ONCE, SPREAD};
+use super::first_wait;
 use crate::endpoint::{Endpoints, Member};
 use crate::health::{Health, HealthCheck, Row};
 
@@ -44,7 +44,6 @@ impl Rounds {
         }
         self.seen = Some(Arc::clone(endpoints));
         let mut before = std::mem::take(&mut self.turns);
-        let many = u32::try_from(endpoints.list.len()).unwrap_or(u32::MAX);
         for member in &endpoints.list {
             let known = before.iter().position(|turn| Arc::ptr_eq(&turn.member.shared, &member.shared));
             if let Some(at) = known {
@@ -52,12 +51,7 @@ impl Rounds {
                 self.turns.push(Turn { member, ..before.swap_remove(at) });
                 continue;
             }
-            let behind = u32::try_from(self.turns.len()).unwrap_or(u32::MAX);
-            let wait = if endpoints.list.len() <= AT_ONCE {
-                Duration::ZERO
-            } else {
-                self.rules.interval.min(SPREAD).mul_f64(f64::from(behind) / f64::from(many))
-            };
+            let wait = first_wait(self.turns.len(), endpoints.list.len(), self.rules.interval);
             self.turns.push(Turn {
                 member: member.clone(),
                 row: Row::default(),
@@ -192,8 +186,8 @@ mod tests {
         let (mut rounds, now) = (Rounds::new(rules(100_000), fastrand::Rng::with_seed(7)), Instant::now());
         rounds.adopt(&endpoints(0..100, &Endpoints::default()), now);
         assert_eq!(due(&mut rounds, now).len(), 1);
-        assert_eq!(due(&mut rounds, now + SPREAD / 2).len(), 50);
-        assert_eq!(due(&mut rounds, now + SPREAD).len(), 49);
+        assert_eq!(due(&mut rounds, now + 5 * SECOND / 2).len(), 50);
+        assert_eq!(due(&mut rounds, now + 5 * SECOND).len(), 49);
         let waits: Vec<_> = (0..1000).map(|_| rounds.wait()).collect();
         let (least, most) = (waits.iter().min().unwrap(), waits.iter().max().unwrap());
         assert!(*least >= 9 * SECOND && *most <= 11 * SECOND, "{least:?} {most:?}");

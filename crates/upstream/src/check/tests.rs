@@ -143,6 +143,14 @@ fn a_request_is_the_one_that_is_wanted() {
 }
 
 #[test]
+fn first_checks_of_many_do_not_come_at_once() {
+    let second = Duration::from_secs(1);
+    assert!((0..16).all(|number| first_wait(number, 16, second).is_zero()));
+    assert_eq!([0, 50, 99].map(|number| first_wait(number, 100, second).as_millis()), [0, 500, 990]);
+    assert_eq!(first_wait(50, 100, 3600 * second).as_millis(), 2500, "nobody waits long for the first ones");
+}
+
+#[test]
 fn of_a_failure_no_more_is_told_than_helps() {
     assert_eq!(cut("é".repeat(300)), "é".repeat(300));
     assert_eq!(cut("é".repeat(301)), format!("{}…", "é".repeat(300)));

@@ -2,24 +2,28 @@
 //! The state of a single one is in `ejection`.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::ClusterShared;
+use super::{Cluster, ClusterShared};
 use crate::ejection::{OutlierDetection, Owner};
 use crate::endpoint::{Endpoint, EndpointShared, Endpoints};
 use crate::health::Health;
 
-impl ClusterShared {
-    /// Whether some endpoint is ejected.
-    pub fn has_ejected(&self) -> bool {
-        self.health.ejected() > 0
-    }
-
-    /// Takes endpoints that are not in this list out of the count of ejected ones.
-    pub fn leave_to(&self, next: &Endpoints) {
-        if !self.has_ejected() {
-            return;
+impl Cluster {
+    /// Takes the place of `old` in the snapshot in force: of its endpoints those that are not here are gone, and it finds no more.
+    pub fn take_over(&self, old: &Self) {
+        self.shared.balance.store(Arc::new(self.settings.balance.clone()));
+        if !Arc::ptr_eq(&self.shared, &old.shared) {
+            old.shared.is_replaced.store(true, Ordering::Relaxed);
+            old.shared.leave_to(&self.endpoints());
         }
+    }
+}
+
+impl ClusterShared {
+    /// Takes endpoints that are not in this list out of the count of ejected ones.
+    pub(super) fn leave_to(&self, next: &Endpoints) {
         let stays = |known| next.list.iter().any(|member| Arc::ptr_eq(&member.shared, known));
         for member in self.endpoints.load().list.iter().filter(|member| !stays(&member.shared)) {
             member.shared.ejection.leave();
@@ -34,10 +38,11 @@ impl ClusterShared {
         rules: &OutlierDetection,
         now: Instant,
     ) {
+        known.settle(now);
         let owner = || Owner { upstream: Arc::clone(&self.health), endpoint: endpoint.to_string() };
         let may_eject = || {
             let endpoints = self.endpoints.load();
-            let most = rules.most_ejected(endpoints.list.len());
+            let most = rules.most_ejected(endpoints.weighty());
             most > 0
                 && (self.health.take_place(most) || {
                     // Those whose time is over leave their places when somebody looks.
@@ -45,12 +50,14 @@ impl ClusterShared {
                     self.health.take_place(most)
                 })
         };
-        known.ejection.fail(now, rules, owner, may_eject);
+        known.ejection.fail(known.millis(now), rules, owner, may_eject);
     }
 
     /// Ends the ejections whose time is over. To be called now and then, for those that nobody sends requests to.
     pub fn settle(&self, now: Instant) {
-        self.endpoints.load().list.iter().for_each(|member| member.shared.settle(now));
+        if self.health.ejected() > 0 {
+            self.endpoints.load().list.iter().for_each(|member| member.shared.settle(now));
+        }
     }
 
     /// Forgets what requests told of the endpoints: nobody is ejected.

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use super::{EMPTY, Place, Round};
+use super::{EMPTY, Place, Round, address_of, last_found};
 use crate::cluster::{ClusterShared, EndpointSettings, host_and_port};
-use crate::endpoint::tier;
+use crate::endpoint::{Endpoint, Service};
 use crate::resolver::{Resolve, ServiceRecord};
 
 /// How many records are followed: each is a question to the name server.
@@ -23,7 +23,7 @@ pub(super) async fn resolve(
         Ok(found) if !found.list.is_empty() => (in_order(found.list, cluster, name), found.ttl),
         answer => {
             let why = answer.err().map_or_else(|| EMPTY.to_owned(), |error| error.to_string());
-            let kept = round.keep_last(cluster, |last| last.service.as_ref() == Some(name));
+            let kept = keep_last(round, cluster, name, wanted);
             tracing::warn!(upstream = %cluster.name, service = %name, kept, "cannot resolve: {why}");
             round.failed = true;
             return;
@@ -36,17 +36,30 @@ pub(super) async fn resolve(
         if priority.replace(record.priority).is_some_and(|last| last != record.priority) {
             rank += 1;
         }
-        let place = Place {
-            authority: host_and_port(&record.target, record.port, wanted.protocol),
-            port: record.port,
-            // 0 is a small share, and not none.
-            weight: wanted.weight.saturating_mul(u32::from(record.weight).max(1)),
-            tier: tier(wanted.is_backup, rank),
-            protocol: wanted.protocol,
-            service: Some(Arc::clone(name)),
-        };
+        // A weight of 0 is a small share, and not none.
+        let service = Service { name: Arc::clone(name), weight: u32::from(record.weight).max(1), rank };
+        let authority = host_and_port(&record.target, record.port, wanted.protocol);
+        let place = Place::new(authority, record.port, wanted, Some(service));
         round.resolve(cluster, resolver, &record.target, &place).await;
     }
+}
+
+/// Keeps the places that were found last, as users want them now. Answers how many that is.
+fn keep_last(
+    round: &mut Round,
+    cluster: &ClusterShared,
+    name: &Arc<str>,
+    wanted: &EndpointSettings,
+) -> usize {
+    let is_of = |last: &Endpoint| last.service.as_ref().is_some_and(|service| service.name == *name);
+    let last = last_found(cluster, is_of);
+    for found in &last {
+        if let Some(address) = address_of(found) {
+            let (authority, service) = (Arc::clone(&found.authority), found.service.clone());
+            round.add(Place::new(authority, address.port(), wanted, service).endpoint(address));
+        }
+    }
+    last.len()
 }
 
 /// The records that name a place, those with the lowest priority first. One without a target says that there is none.

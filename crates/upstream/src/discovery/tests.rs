@@ -74,6 +74,15 @@ fn cluster(hosts: &[&str]) -> Cluster {
 }
 
 fn cluster_after(hosts: &[&str], previous: Option<&Cluster>) -> Cluster {
+    cluster_with(hosts, previous, |_| ())
+}
+
+/// The same, where something else is written of every endpoint.
+fn cluster_with(
+    hosts: &[&str],
+    previous: Option<&Cluster>,
+    change: impl Fn(&mut EndpointSettings),
+) -> Cluster {
     let endpoint = |host: &&str| EndpointSettings {
         host: match host.strip_prefix("srv:") {
             Some(name) => EndpointHost::Srv(name.into()),
@@ -83,7 +92,8 @@ fn cluster_after(hosts: &[&str], previous: Option<&Cluster>) -> Cluster {
         protocol: Protocol::Http1,
         is_backup: false,
     };
-    let settings = ClusterSettings::new("users".into(), hosts.iter().map(endpoint).collect());
+    let mut settings = ClusterSettings::new("users".into(), hosts.iter().map(endpoint).collect());
+    settings.endpoints.iter_mut().for_each(change);
     Cluster::new(settings, Transport { tls: None, limits: Limits::default() }, previous)
 }
 
@@ -147,6 +157,23 @@ fn a_ttl_of_nothing_is_no_flood_and_a_cluster_that_is_gone_asks_no_more() {
         drop(cluster);
         pass(Duration::from_mins(10)).await;
         assert!(questions.try_iter().count() <= 1);
+    });
+}
+
+#[test]
+fn a_cluster_that_was_replaced_finds_nothing_more() {
+    run(async {
+        let (script, questions) = script(&[("a.example", &["10.0.0.1"], 10)]);
+        let before = cluster(&["a.example"]);
+        discover(before.shared(), script.clone()).await.unwrap();
+        let after = cluster_after(&["a.example", "10.9.9.9"], Some(&before));
+        discover(after.shared(), script.clone()).await.unwrap();
+        after.take_over(&before);
+        script.answers.store(Arc::new(table(&[("a.example", &["10.0.0.2"], 300)])));
+        pass(Duration::from_mins(1)).await;
+        assert_eq!(addresses(&before), ["10.0.0.1:80"]);
+        assert_eq!(addresses(&after), ["10.0.0.2:80", "10.9.9.9:80"]);
+        assert_eq!(questions.try_iter().count(), 4, "both once more");
     });
 }
 
@@ -269,5 +296,58 @@ fn an_endless_list_of_records_is_cut() {
         let cluster = cluster(&["srv:s.example"]);
         discover(cluster.shared(), script).await.unwrap();
         assert_eq!(addresses(&cluster).len(), 256);
+    });
+}
+
+#[test]
+fn what_is_kept_over_a_reload_is_spoken_to_as_the_configuration_says_now() {
+    run(async {
+        let (script, _questions) = script(&[("a.example", &["10.0.0.1"], 300)]);
+        script.serve("s.example", 300, &[(1, 2, 80, "a.example"), (7, 3, 81, "a.example")]);
+        let before = cluster(&["a.example", "srv:s.example"]);
+        discover(before.shared(), script.clone()).await.unwrap();
+        assert_eq!(
+            places(&before),
+            ["10.0.0.1:80 a.example 1 0", "10.0.0.1:81 a.example:81 3 1"],
+            "the first record names the same place as the endpoint before it"
+        );
+        script.answers.store(Arc::default());
+        script.services.store(Arc::default());
+
+        let secure = |endpoint: &mut EndpointSettings| {
+            let EndpointHost::Tcp { port, .. } = &mut endpoint.host else { panic!("a name") };
+            *port = 443;
+            endpoint.protocol = Protocol::Tls;
+            endpoint.weight = 0;
+        };
+        let after = cluster_with(&["a.example"], Some(&before), secure);
+        discover(after.shared(), script.clone()).await.unwrap();
+        assert_eq!(places(&after), ["10.0.0.1:443 a.example 0 0"]);
+        assert_eq!(after.endpoints().list[0].endpoint.protocol, Protocol::Tls);
+
+        let other = |endpoint: &mut EndpointSettings| {
+            endpoint.protocol = Protocol::Http2;
+            endpoint.weight = 10;
+            endpoint.is_backup = true;
+        };
+        let after = cluster_with(&["srv:s.example"], Some(&before), other);
+        discover(after.shared(), script.clone()).await.unwrap();
+        assert_eq!(places(&after), ["10.0.0.1:81 a.example:81 30 65537"]);
+        assert_eq!(after.endpoints().list[0].endpoint.protocol, Protocol::Http2);
+    });
+}
+
+#[test]
+fn a_place_that_several_name_is_one_endpoint_however_often_names_cannot_be_resolved() {
+    run(async {
+        let (script, _questions) = script(&[("a.example", &["10.0.0.1", "10.0.0.2"], 10)]);
+        script.serve("s.example", 10, &[(1, 1, 80, "a.example"), (2, 5, 80, "a.example")]);
+        let cluster = cluster(&["srv:s.example"]);
+        discover(cluster.shared(), script.clone()).await.unwrap();
+        let wanted = ["10.0.0.1:80 a.example 1 0", "10.0.0.2:80 a.example 1 0"];
+        assert_eq!(places(&cluster), wanted);
+        script.answers.store(Arc::default());
+        pass(Duration::from_mins(2)).await;
+        assert_eq!(places(&cluster), wanted);
     });
 }

@@ -12,22 +12,30 @@ pub(super) struct Standing {
     doublings: u8,
     /// Whether it is ejected.
     pub(super) is_ejected: bool,
+    /// Whether it is no longer one of the upstream's: of those only requests that are under way tell, and nobody would end an
+    /// ejection.
+    is_gone: bool,
     /// If it is ejected, until when; else, where there are doublings, since when none was taken back.
     at: u64,
 }
 
 const DOUBLINGS_AT: u32 = 16;
 const EJECTED_AT: u32 = 24;
-const TIME_AT: u32 = 25;
-/// 17 years.
+const GONE_AT: u32 = 25;
+const TIME_AT: u32 = 26;
+/// 8 years.
 const LATEST: u64 = (1 << (64 - TIME_AT)) - 1;
 
 impl Standing {
+    /// The number of one that is gone.
+    pub(super) const GONE: u64 = 1 << GONE_AT;
+
     /// The number; 0 where nothing is wrong.
     pub(super) fn pack(self) -> u64 {
         u64::from(self.row)
             | u64::from(self.doublings) << DOUBLINGS_AT
             | u64::from(self.is_ejected) << EJECTED_AT
+            | u64::from(self.is_gone) << GONE_AT
             | self.at.min(LATEST) << TIME_AT
     }
 
@@ -38,6 +46,7 @@ impl Standing {
             row: number as u16,
             doublings: (number >> DOUBLINGS_AT) as u8,
             is_ejected: Self::is_ejected_in(number),
+            is_gone: number & Self::GONE != 0,
             at: number >> TIME_AT,
         }
     }
@@ -60,16 +69,21 @@ impl Standing {
 
     /// After a try at `now` that was no failure.
     pub(super) fn succeeded(self, now: u64, rules: &OutlierDetection) -> Self {
-        if self.is_ejected { self } else { Self { row: 0, ..self.served(now, rules) } }
+        if self.learns_nothing() { self } else { Self { row: 0, ..self.served(now, rules) } }
     }
 
-    /// After a try at `now` that was one, and whether it was one too many. Of one that is ejected nothing more is to be learnt.
+    /// After a try at `now` that was one, and whether it was one too many.
     pub(super) fn failed(self, now: u64, rules: &OutlierDetection) -> (Self, bool) {
-        if self.is_ejected {
+        if self.learns_nothing() {
             return (self, false);
         }
         let row = self.row.saturating_add(1).min(rules.consecutive_errors);
         (Self { row, ..self.served(now, rules) }, row >= rules.consecutive_errors)
+    }
+
+    /// Whether tries change nothing: it is out already.
+    fn learns_nothing(self) -> bool {
+        self.is_ejected || self.is_gone
     }
 
     /// Ejected at `now`: for how long, too.
@@ -78,7 +92,7 @@ impl Standing {
         let wanted = first.saturating_mul(1 << self.doublings.min(63));
         let lasts = wanted.min(most);
         let doublings = self.doublings + u8::from(wanted < most);
-        (Self { row: 0, doublings, is_ejected: true, at: now.saturating_add(lasts) }, lasts)
+        (Self { row: 0, doublings, is_ejected: true, at: now.saturating_add(lasts), ..self }, lasts)
     }
 
     /// With the doublings taken back that it has served off until `now`: one for each time of a first ejection.

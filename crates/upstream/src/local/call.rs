@@ -7,7 +7,30 @@ use std::time::{Duration, Instant};
 use super::{LocalCluster, LocalEndpoint};
 use crate::balance::ewma::FAILED;
 use crate::breaker::{Breaker, CircuitOpen, Pass};
+use crate::cluster::Cluster;
 use crate::result::TryResult;
+
+/// What the tries of an upstream have to do for those who learn from them: decided once, since most have to do nothing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Duties {
+    /// To ask its circuit breaker for leave.
+    asks_breaker: bool,
+    /// To be among the requests under way at their endpoint: balancing goes by them.
+    is_counted: bool,
+    /// To take the time to the head of the answer: balancing or the breaker goes by it.
+    is_timed: bool,
+}
+
+impl Duties {
+    pub(super) fn of(cluster: &Cluster) -> Self {
+        let (balance, breaker) = (&cluster.settings().balance, cluster.breaker());
+        Self {
+            asks_breaker: breaker.is_some(),
+            is_counted: balance.counts_requests(),
+            is_timed: balance.times_answers() || breaker.is_some_and(Breaker::is_timed),
+        }
+    }
+}
 
 /// A try under way. Dropped without having [told](Self::tell) how it ended, it says nothing of the service: the client went away,
 /// or another answer came first.
@@ -21,14 +44,12 @@ pub struct Call {
     /// How long the head of the answer took, where that matters and is known.
     answered: Option<Duration>,
     has_told: bool,
-    /// Whether it is among the requests under way at the endpoint, where balancing goes by them.
-    is_counted: bool,
 }
 
 impl Drop for Call {
     #[inline]
     fn drop(&mut self) {
-        if self.is_counted {
+        if self.cluster.duties.is_counted {
             self.endpoint.known.end_request();
         }
         if let Some(pass) = self.pass.take()
@@ -47,16 +68,17 @@ impl Call {
         endpoint: &Rc<LocalEndpoint>,
         now: Instant,
     ) -> Result<Self, CircuitOpen> {
-        let pass = match cluster.cluster.breaker() {
+        let duties = cluster.duties;
+        let breaker = if duties.asks_breaker { cluster.cluster.breaker() } else { None };
+        let pass = match breaker {
             Some(breaker) => breaker.admit(now)?,
             None => None,
         };
-        let is_counted = cluster.cluster.settings().balance.counts_requests();
-        if is_counted {
+        if duties.is_counted {
             endpoint.known.begin_request();
         }
         let (cluster, endpoint) = (Rc::clone(cluster), Rc::clone(endpoint));
-        Ok(Self { cluster, endpoint, pass, began: now, answered: None, has_told: false, is_counted })
+        Ok(Self { cluster, endpoint, pass, began: now, answered: None, has_told: false })
     }
 
     /// The upstream that is tried.
@@ -68,13 +90,8 @@ impl Call {
         self.cluster.cluster.breaker()
     }
 
-    /// Whether its breaker wants to know how long it takes.
-    fn is_timed(&self) -> bool {
-        self.pass.is_some() && self.breaker().is_some_and(Breaker::is_timed)
-    }
-
     fn times_answers(&self) -> bool {
-        self.cluster.cluster.settings().balance.times_answers()
+        self.cluster.duties.is_timed && self.cluster.cluster.settings().balance.times_answers()
     }
 
     /// Tells how it ended; what is told first counts. An answer is told when it is whole. One that goes on as long as somebody has
@@ -83,24 +100,25 @@ impl Call {
         if std::mem::replace(&mut self.has_told, true) {
             return;
         }
+        let took = || self.answered.unwrap_or_else(|| now.saturating_duration_since(self.began));
         if self.times_answers() && !matches!(result, TryResult::Status(..500)) {
-            self.endpoint.known.observe(now.saturating_duration_since(self.began).max(FAILED), now);
+            self.endpoint.known.observe(took().max(FAILED), now);
         }
         let cluster = &self.cluster.cluster;
         if let Some(rules) = &cluster.settings().outlier_detection {
             let LocalEndpoint { endpoint, known, .. } = &*self.endpoint;
             if rules.failure_on.has(result) {
                 cluster.shared().fail((endpoint, known), rules, now);
-            } else {
-                known.ejection.succeed(now, rules);
+            } else if !known.ejection.is_clear() {
+                known.ejection.succeed(known.millis(now), rules);
             }
         }
-        if let Some(pass) = self.pass.take()
+        if let Some(pass) = self.pass
             && let Some(breaker) = self.breaker()
         {
-            let took = self.answered.unwrap_or_else(|| now.saturating_duration_since(self.began));
-            breaker.settle(pass, result, took, now);
+            breaker.settle(pass, result, took(), now);
         }
+        self.pass = None;
     }
 
     /// Whether it is to be told as soon as the head of its answer is there: others wait for what this try tells, and must not wait for
@@ -113,13 +131,13 @@ impl Call {
     /// the client takes to read it, and says nothing of how fast the service is.
     #[inline]
     pub fn heard(&mut self, asked: Instant, now: impl FnOnce() -> Instant) {
-        let (times_answers, is_timed) = (self.times_answers(), self.is_timed());
-        if times_answers || is_timed {
+        if self.cluster.duties.is_timed {
             let now = now();
-            if times_answers {
-                self.endpoint.known.observe(now.saturating_duration_since(self.began), now);
+            let took = now.saturating_duration_since(asked);
+            self.answered = Some(took);
+            if self.times_answers() {
+                self.endpoint.known.observe(took, now);
             }
-            self.answered = is_timed.then(|| now.saturating_duration_since(asked));
         }
     }
 }

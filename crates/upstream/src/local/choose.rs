@@ -31,8 +31,7 @@ pub struct Choice<'a> {
 impl LocalCluster {
     /// The endpoint for the next try, other than those that were `tried` already; none where none is left that is available.
     pub fn next(&self, tried: &[Rc<LocalEndpoint>], choice: &Choice<'_>) -> Option<Rc<LocalEndpoint>> {
-        self.refresh();
-        let turns = &mut *self.turns.borrow_mut();
+        let turns = &mut *self.current_turns();
         let chosen = turns.chooser.next(&turns.endpoints, tried, choice)?;
         Some(Rc::clone(&turns.endpoints[chosen]))
     }
@@ -67,14 +66,14 @@ impl Chooser {
         let weights: Box<[u32]> = list.iter().map(|member| member.endpoint.weight).collect();
         let among = Among::new(cluster, found).map(Box::new);
         let kept: Vec<_> = list.iter().map(|member| credit(&member.shared)).collect();
-        let robin = if kept.iter().any(Option::is_some) {
-            let scale = scale(among.is_some());
-            RoundRobin::with_credit(
-                kept.into_iter().map(|credit| credit.unwrap_or_default() * scale).collect(),
-            )
+        let begun = if kept.iter().any(Option::is_some) {
+            RoundRobin::with_credit(kept.into_iter().map(Option::unwrap_or_default).collect())
         } else {
             RoundRobin::new(&weights, offset)
         };
+        let scale = scale(among.is_some());
+        let credits = (0..list.len()).map(|index| begun.credit(index) * scale);
+        let robin = RoundRobin::with_credit(credits.collect());
         Self { weights, robin, among }
     }
 
@@ -131,6 +130,8 @@ struct Among {
     /// For one choice: where each endpoint stands, and its share; 0 where it may not be chosen.
     standings: Vec<Standing>,
     shares: Vec<f64>,
+    /// And whether it takes part, where one that starts slowly does so in few choices.
+    takes_part: Vec<bool>,
 }
 
 /// The rule, with what is made from the list beforehand.
@@ -175,8 +176,8 @@ impl Among {
             }
         };
         let (slow_start, panic_threshold) = (settings.slow_start, settings.panic_threshold);
-        let (standings, shares) = Default::default();
-        Some(Self { rule, tiers, order, slow_start, panic_threshold, standings, shares })
+        let (standings, shares, takes_part) = Default::default();
+        Some(Self { rule, tiers, order, slow_start, panic_threshold, standings, shares, takes_part })
     }
 
     /// Finds out who may be chosen, and with which share.
@@ -216,10 +217,13 @@ impl Among {
             return;
         }
         // There a share is no part of the requests: who has a part of its weight takes part in as many choices.
-        let mut random = choice.random.borrow_mut();
-        let stays: Vec<bool> = (0..endpoints.len()).map(|index| random.f64() < part(index)).collect();
-        if self.shares.iter().zip(&stays).any(|(&share, &stays)| share > 0.0 && stays) {
-            self.shares.iter_mut().zip(stays).filter(|(_, stays)| !stays).for_each(|(share, _)| *share = 0.0);
+        let draw = |part: f64| part >= 1.0 || choice.random.borrow_mut().f64() < part;
+        self.takes_part.clear();
+        self.takes_part.extend((0..endpoints.len()).map(|index| draw(part(index))));
+        let (shares, takes_part) = (&mut self.shares, &self.takes_part);
+        if shares.iter().zip(takes_part).any(|(&share, &takes_part)| share > 0.0 && takes_part) {
+            let others = shares.iter_mut().zip(takes_part).filter(|(_, takes_part)| !**takes_part);
+            others.for_each(|(share, _)| *share = 0.0);
         }
     }
 

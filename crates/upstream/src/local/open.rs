@@ -85,11 +85,16 @@ async fn greet(
 
 /// The host of `host:port`, IPv6 without its brackets.
 fn host_of(authority: &str) -> &str {
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !host.ends_with(':') => host,
-        _ => authority,
-    };
+    let host = without_port(authority);
     host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host)
+}
+
+/// The same, IPv6 in its brackets.
+pub(crate) fn without_port(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    }
 }
 
 #[cfg(test)]
@@ -100,6 +105,7 @@ mod tests {
     fn the_host_of_an_authority_is_told() {
         for (authority, host) in [
             ("a.example", "a.example"),
+            ("localhost", "localhost"),
             ("a.example:8443", "a.example"),
             ("10.0.0.1:1", "10.0.0.1"),
             ("[2001:db8::1]:8443", "2001:db8::1"),
@@ -107,5 +113,7 @@ mod tests {
         ] {
             assert_eq!(host_of(authority), host);
         }
+        assert_eq!(without_port("[::]:80"), "[::]");
+        assert_eq!(without_port("[::]"), "[::]");
     }
 }

@@ -215,11 +215,13 @@ impl Upstream {
                     .label(socket.url.span, "a socket"),
             );
         }
-        let is_http2 = self.protocols.as_ref().is_some_and(|listed| listed.contains(&UpstreamProtocol::H2));
+        let is_http2 = self.protocols.as_ref().map(|listed| listed.contains(&UpstreamProtocol::H2));
         let speaks_http1 = |endpoint: &&Endpoint| match endpoint.url.scheme {
             Scheme::Http => true,
-            Scheme::Unix => !is_http2,
-            _ => false,
+            Scheme::Unix | Scheme::Srv => is_http2 != Some(true),
+            // Unless the configuration says otherwise, both are offered.
+            Scheme::Https | Scheme::Grpcs => is_http2 == Some(false),
+            Scheme::Grpc | Scheme::H2c => false,
         };
         if check.grpc.is_some()
             && let Some(other) = self.endpoints.iter().find(speaks_http1)
@@ -228,7 +230,10 @@ impl Upstream {
                 Problem::error("an endpoint of HTTP/1.1 cannot be asked by gRPC")
                     .label(place, "this asks by gRPC")
                     .label(other.url.span, "HTTP/1.1")
-                    .help("write `grpc://…` or `h2c://…`, or ask for a `path`"),
+                    .help(match other.url.scheme {
+                        Scheme::Http => "write `grpc://…` or `h2c://…`, or ask for a `path`",
+                        _ => "write `protocols: h2`, or ask for a `path`",
+                    }),
             );
         }
     }

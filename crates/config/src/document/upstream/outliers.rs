@@ -21,7 +21,7 @@ config_map! {
         eject_for: Duration = "30s",
         /// For how long at most.
         max_eject_for: Duration = "5m",
-        /// How many of the endpoints at once, rounded down: one alone is never ejected.
+        /// How many of the endpoints that have a weight at once, rounded down: one always stays.
         max_ejected: Percent = "50%",
         /// What counts as a failure: `connect_failure`, `reset`, `timeout`, a status, or a class of statuses.
         failure_on: OneOrMany<TryEnd> = "[connect_failure, reset, timeout, 502, 503, 504]",

@@ -95,8 +95,14 @@ proptest! {
     }
 
     #[test]
-    fn every_number_that_is_packed_is_unpacked(row: u16, doublings: u8, is_ejected: bool, at in 0..=LATEST) {
-        let standing = Standing { row, doublings, is_ejected, at };
+    fn every_number_that_is_packed_is_unpacked(
+        row: u16,
+        doublings: u8,
+        is_ejected: bool,
+        is_gone: bool,
+        at in 0..=LATEST,
+    ) {
+        let standing = Standing { row, doublings, is_ejected, is_gone, at };
         prop_assert_eq!(Standing::unpack(standing.pack()), standing);
         prop_assert_eq!(Standing::is_ejected_in(standing.pack()), is_ejected);
     }

@@ -71,12 +71,16 @@ fn endpoints(weights: &[u32]) -> Vec<EndpointSettings> {
 }
 
 fn local(settings: ClusterSettings, previous: Option<&LocalCluster>) -> Rc<LocalCluster> {
+    local_at(settings, 0, previous)
+}
+
+fn local_at(settings: ClusterSettings, offset: u32, previous: Option<&LocalCluster>) -> Rc<LocalCluster> {
     let options = MetricsOptions { workers: 1, max_series: 100, version: "", revision: "", started: 0 };
     let metrics = Metrics::new(options);
     let series = metrics.upstream(&settings.name);
     let transport = Transport { tls: None, limits: Limits::default() };
     let cluster = Cluster::new(settings, transport, previous.map(LocalCluster::cluster));
-    Rc::new(LocalCluster::new(Arc::new(cluster), series, (0, 1), 0, previous))
+    Rc::new(LocalCluster::new(Arc::new(cluster), series, (0, 1), offset, previous))
 }
 
 /// The last number of its address.
@@ -211,6 +215,19 @@ fn ewma_goes_by_the_time_to_the_head_and_shuns_who_fails() {
 }
 
 #[test]
+fn ewma_takes_no_time_that_is_the_clients() {
+    let sample = Sample::new(Balance::Ewma, &[1]);
+    let (start, later) = (sample.at(0), sample.at(60).now);
+    let endpoint = sample.local.next(&[], &start).unwrap();
+    let mut call = sample.begin(&endpoint, &start);
+    // The request was sent slowly, and the answer is read slowly, until it breaks off.
+    call.heard(later, || later + Duration::from_millis(10));
+    assert!((endpoint.known.latency(later) - 0.01).abs() < 1e-6);
+    call.tell(TryResult::Reset, sample.at(120).now);
+    assert!((endpoint.known.latency(sample.at(120).now) - 1.0).abs() < 1e-6, "as any failure");
+}
+
+#[test]
 fn backups_wait_until_nobody_else_is_left() {
     for balance in [Balance::RoundRobin, Balance::LeastRequests, Balance::RingHash, sticky()] {
         let sample = Sample::with(balance, &[1, 1, 1], |settings| settings.endpoints[0].is_backup = true);
@@ -224,6 +241,17 @@ fn backups_wait_until_nobody_else_is_left() {
         }
         assert_eq!(tried.last().map(|last| number(last)), Some(0));
         assert_eq!(tried.len(), 3);
+    }
+}
+
+#[test]
+fn workers_begin_apart_whatever_a_turn_goes_by() {
+    for slow_start in [None, Some(Duration::from_secs(30))] {
+        let sample =
+            Sample::with(Balance::RoundRobin, &[5, 1, 1], |settings| settings.slow_start = slow_start);
+        let worker = local_at(sample.settings.clone(), 2, None);
+        let turns = [(); 6].map(|()| worker.next(&[], &sample.at(0)).map(|endpoint| number(&endpoint)));
+        assert_eq!(turns, [1, 0, 2, 0, 0, 0].map(Some));
     }
 }
 
@@ -244,6 +272,16 @@ fn one_that_joins_starts_slowly_and_those_of_the_beginning_do_not() {
         known.began_serving(sample.at(200).now);
         assert_close(&sample.shares(3, &sample.at(200)), &share(0.1), 0.02);
     }
+}
+
+#[test]
+fn one_that_joined_before_slow_start_was_written_has_its_share() {
+    let mut sample = Sample::new(Balance::RoundRobin, &[1]);
+    sample.reload(|settings| settings.endpoints = endpoints(&[1, 1]));
+    sample.local.reap(sample.at(10).now);
+    sample.reload(|settings| settings.slow_start = Some(Duration::from_secs(30)));
+    assert_close(&sample.shares(2, &sample.at(100)), &[0.5, 0.5], 0.01);
+    assert_close(&sample.shares(2, &sample.at(10)), &[1.0 / 1.1, 0.1 / 1.1], 0.01);
 }
 
 #[test]
