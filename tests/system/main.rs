@@ -25,6 +25,7 @@ mod grpc_reflection;
 mod grpc_web;
 mod h2spec;
 mod health;
+mod health_options;
 mod hedging;
 mod http2;
 mod http3;
