@@ -1,39 +1,14 @@
 //! What counts where endpoints come back, or where few are left: `slow_start` and `panic_threshold`.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use maitred_tests::{Echo, Gateway, Origin};
 
-use maitred_tests::{Echo, Fake, Gateway, Origin};
+use crate::health::{Moody, says};
 
-/// A service that says of its health what it is told to, and serves whatever that is.
-struct Moody {
-    service: Fake,
-    is_well: Arc<AtomicBool>,
-}
-
-impl Moody {
-    fn start() -> Self {
-        let is_well = Arc::new(AtomicBool::new(false));
-        let now = Arc::clone(&is_well);
-        let service = Fake::start(move |mut wire, _| {
-            while let Some(request) = wire.request() {
-                let is_check = request.head.start.starts_with("GET /healthz ");
-                let status = if is_check && !now.load(Ordering::SeqCst) { 503 } else { 200 };
-                let answer =
-                    format!("HTTP/1.1 {status} So\r\nContent-Length: 16\r\n\r\n{{\"name\":\"moody\"}}");
-                if wire.try_send(answer).is_err() {
-                    return;
-                }
-            }
-        });
-        Self { service, is_well }
-    }
-
-    /// Waits for the gateway to say this of it.
-    fn is(&self, gateway: &Gateway, what: &str) {
-        let endpoint = format!("127.0.0.1:{}", self.service.port());
-        gateway.log().wait_for(what, |line| line.contains(what) && line.contains(&endpoint));
-    }
+/// A service that fails its checks, and serves whoever asks.
+fn unwell() -> Moody {
+    let moody = Moody::start(false);
+    moody.set_well(false);
+    moody
 }
 
 /// An upstream of these that checks them all the time, with more to it.
@@ -55,15 +30,15 @@ fn shares<const N: usize>(gateway: &Gateway, names: [&str; N], requests: usize) 
 
 #[test]
 fn with_too_few_left_all_are_asked() {
-    let (one, two, origin) = (Moody::start(), Moody::start(), Origin::named("origin"));
+    let (one, two, origin) = (unwell(), unwell(), Origin::named("origin"));
     let with = |threshold: &str| {
         let endpoints = [&*one.service.url(), &two.service.url(), origin.url()];
         document(&endpoints, &format!("panic_threshold: {threshold}"))
     };
-    // A third is available: as many as are enough, and one in a hundred fewer than are.
+    // A third is available: enough for a threshold of 33%, and too few for one of 34%.
     let gateway = Gateway::start(&with("33%"));
-    one.is(&gateway, "the endpoint is unhealthy");
-    two.is(&gateway, "the endpoint is unhealthy");
+    says(&gateway, "the endpoint is unhealthy", &one.address());
+    says(&gateway, "the endpoint is unhealthy", &two.address());
     assert_eq!(shares(&gateway, ["moody", "origin"], 12), [0, 12]);
     gateway.reload(&with("34%"));
     assert_eq!(shares(&gateway, ["moody", "origin"], 12), [8, 4]);
@@ -73,14 +48,14 @@ fn with_too_few_left_all_are_asked() {
 
 #[test]
 fn who_comes_back_begins_with_a_tenth_of_its_share() {
-    let (moody, origin) = (Moody::start(), Origin::named("origin"));
+    let (moody, origin) = (unwell(), Origin::named("origin"));
     let endpoints = [&*moody.service.url(), origin.url()];
     // In a test no time passes of a start that takes so long.
     let gateway = Gateway::start(&document(&endpoints, "slow_start: 10000h"));
-    moody.is(&gateway, "the endpoint is unhealthy");
+    says(&gateway, "the endpoint is unhealthy", &moody.address());
     assert_eq!(shares(&gateway, ["moody", "origin"], 12), [0, 12]);
-    moody.is_well.store(true, Ordering::SeqCst);
-    moody.is(&gateway, "the endpoint is healthy again");
+    moody.set_well(true);
+    says(&gateway, "the endpoint is healthy again", &moody.address());
     let [of_moody, of_origin] = shares(&gateway, ["moody", "origin"], 110);
     assert!((9..=11).contains(&of_moody), "{of_moody} and {of_origin}");
     // So does one that is new, and where there is no such start, each has its share.

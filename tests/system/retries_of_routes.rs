@@ -7,12 +7,12 @@ const REQUESTS: i64 = 200;
 
 /// A gateway in front of these endpoints, with a route for each of the settings: `/name`.
 fn with(endpoints: &[&str], upstream: &str, routes: &[(&str, &str)]) -> Gateway {
-    let routes: String = routes
-        .iter()
-        .map(|(name, retries)| format!("  {name}: {{ match: /{name}, upstream: app, retries: {retries} }}\n"))
-        .collect();
+    let route = |(name, retries): &(&str, &str)| {
+        format!("{name}: {{ match: /{name}, upstream: app, retries: {retries} }}")
+    };
+    let routes = routes.iter().map(route).collect::<Vec<_>>().join(", ");
     Gateway::start(&format!(
-        "upstreams: {{ app: {{ endpoints: {endpoints:?}, outlier_detection: false, {upstream} }} }}\nroutes:\n{routes}"
+        "upstreams: {{ app: {{ endpoints: {endpoints:?}, outlier_detection: false, {upstream} }} }}\nroutes: {{ {routes} }}\n"
     ))
 }
 

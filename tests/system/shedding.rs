@@ -151,7 +151,9 @@ fn a_limit_that_adapts_stays_between_its_bounds() {
         let held = Held::start();
         let gateway = held.limited(&format!("{{ limit: adaptive, {bounds} }}"));
         let mut waiting: Vec<Wire> = (0..limit).map(|_| gateway.connect()).collect();
-        waiting.iter_mut().for_each(|wire| wire.send(GET));
+        for wire in &mut waiting {
+            wire.send(GET);
+        }
         eventually("all are there", || (held.gate.here.load(SeqCst) == limit).then_some(()));
         assert_eq!(gateway.connect().ask(GET).status(), 503, "{bounds}");
         held.open();

@@ -78,7 +78,7 @@ fn compiled(document: &str, metrics: &Metrics, previous: Option<&Snapshot>) -> S
     let catalog = Catalog::default().with::<Hog>();
     let (files, seen) = (Memory::new(), RefCell::default());
     let compiler = Compiler {
-        document: loaded.usable().unwrap(),
+        document: loaded.usable().expect("the document is right"),
         texts: loaded.texts(),
         means: Means { files: &files, seen: &seen },
         now: Clock::default().wall(),
@@ -86,7 +86,7 @@ fn compiled(document: &str, metrics: &Metrics, previous: Option<&Snapshot>) -> S
         metrics,
         previous,
     };
-    compile(compiler, &mut Problems::new()).unwrap()
+    compile(compiler, &mut Problems::new()).expect("it compiles")
 }
 
 /// Far more than it takes, for a test that hangs to end.
@@ -116,7 +116,7 @@ fn ask_until(address: SocketAddr, begins: &str) -> (String, usize) {
 async fn by_two<T: Send + 'static>(run: impl Fn() -> T + Clone + Send + 'static) -> [T; 2] {
     let begin = || tokio::task::spawn_blocking(run.clone());
     let (one, other) = (begin(), begin());
-    [one.await.unwrap(), other.await.unwrap()]
+    [one.await, other.await].map(|ended| ended.expect("it does not panic"))
 }
 
 #[test]

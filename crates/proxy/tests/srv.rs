@@ -43,8 +43,8 @@ routes: { all: { match: /*, upstream: users } }
 
 /// Answers each connection once, with the host that it was asked for and its own port, which it tells.
 fn service() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let port = listener.local_addr().unwrap().port();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    let port = listener.local_addr().expect("it is bound").port();
     std::thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
             let request = head(&mut stream);
@@ -54,7 +54,7 @@ fn service() -> u16 {
                 "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
                 body.len()
             );
-            stream.write_all(answer.as_bytes()).unwrap();
+            stream.write_all(answer.as_bytes()).expect("the gateway reads");
         }
     });
     port
@@ -63,10 +63,10 @@ fn service() -> u16 {
 fn head(stream: &mut TcpStream) -> String {
     let (mut head, mut byte) = (Vec::new(), [0]);
     while !head.ends_with(b"\r\n\r\n") {
-        stream.read_exact(&mut byte).unwrap();
+        stream.read_exact(&mut byte).expect("the gateway asks");
         head.push(byte[0]);
     }
-    String::from_utf8(head).unwrap()
+    String::from_utf8(head).expect("a head is text")
 }
 
 fn ask(address: SocketAddr) -> String {
