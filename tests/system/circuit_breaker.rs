@@ -301,6 +301,24 @@ fn slow_answers_open_it() {
 }
 
 #[test]
+fn how_many_slow_ones_are_too_many_is_configured() {
+    let origin = Origin::start();
+    let with = |slow_call: &str, slow_rate: &str| {
+        let rates = format!("slow_call: {slow_call}, slow_rate: {slow_rate}, min_calls: 4, window: 1h");
+        document(origin.url(), &format!("{{ {rates}, open_for: 1h }}"))
+    };
+    for (slow_rate, tries) in [("50%", "3 of the 6"), ("40%", "2 of the 5")] {
+        // Nothing is slow at first; then everything is, in the same window.
+        let gateway = Gateway::start(&with("1h", slow_rate));
+        (0..3).for_each(|_| assert_eq!(gateway.curl("/", &[]).status(), 200));
+        gateway.reload(&with("1us", slow_rate));
+        let served = (0..9).take_while(|_| gateway.curl("/", &[]).status() == 200).count();
+        assert_eq!(served.to_string(), tries[..1], "{slow_rate}");
+        gateway.log().wait_for("why", |line| line.contains(&format!("{tries} tries of 3600s were slow")));
+    }
+}
+
+#[test]
 fn what_counts_as_a_failure_is_configured() {
     let origin = Origin::start();
     let gateway = gateway(origin.url(), "{ failures: 2, failure_on: [timeout, 429], open_for: 1h }");

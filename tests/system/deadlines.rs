@@ -73,6 +73,22 @@ fn calls_of_grpc_are_told_in_their_own_way() {
 }
 
 #[test]
+fn a_call_of_grpc_ends_with_the_shorter_of_both_deadlines() {
+    let service = Fake::start(|mut wire, _| {
+        wire.head();
+        wire.rest_to_any_end();
+    });
+    for (total, own) in [("300ms", "1H"), ("1h", "300m")] {
+        let gateway =
+            in_front_of(&service.url(), &format!("timeouts: {{ response: 10h, total: {total} }}"), "");
+        let call = ["-X", "POST", "-H", "Content-Type: application/grpc"];
+        let answer = gateway.curl("/call", &[&call[..], &["-H", &format!("grpc-timeout: {own}")]].concat());
+        // DEADLINE_EXCEEDED.
+        assert_eq!((answer.status(), answer.head.field("grpc-status")), (200, Some("4")), "{total} {own}");
+    }
+}
+
+#[test]
 fn an_answer_that_never_ends_is_broken_off() {
     let service = Fake::start(|mut wire, _| {
         wire.head();

@@ -240,6 +240,21 @@ fn steps_come_in_order_and_a_fixed_answer_is_the_last() {
 }
 
 #[test]
+fn a_fixed_answer_has_its_status_and_its_fields() {
+    let dead = Dead::new();
+    let respond = "{ text: \"closed until {query.until}\", status: 429, \
+                   headers: { Retry-After: 30, X-Until: \"{query.until}\", Content-Type: text/x-note } }";
+    let gateway = start(&dead.url(), &dead.url(), &format!("{{ respond: {respond} }}"));
+    let answer = gateway.curl("/?until=noon", &[]);
+    assert_eq!((answer.status(), degraded(&answer)), (429, Some("default")));
+    assert_eq!(answer.text(), "closed until noon");
+    let field = |name: &str| answer.head.field(name);
+    assert_eq!([field("Retry-After"), field("X-Until")], [Some("30"), Some("noon")]);
+    assert_eq!(field("Content-Type"), Some("text/x-note"));
+    assert_eq!(gateway.access_to("/").number("status"), 429);
+}
+
+#[test]
 fn a_service_that_hangs_is_one_that_fails() {
     let (silent, backup) = (Fake::start(|mut wire, _| _ = wire.rest_to_any_end()), Origin::named("backup"));
     let gateway = Gateway::start(&format!(

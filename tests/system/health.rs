@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use maitred_tests::{Authority, Echo, Fake, Folder, Gateway, Origin, Peer, Port, eventually, skipped};
 
 /// A service that can be well or not. Then it answers 503, to checks alone or to everything.
-struct Moody {
-    service: Fake,
+pub(crate) struct Moody {
+    pub(crate) service: Fake,
     is_well: Arc<AtomicBool>,
 }
 
 impl Moody {
-    fn start(fails_requests: bool) -> Self {
+    pub(crate) fn start(fails_requests: bool) -> Self {
         let is_well = Arc::new(AtomicBool::new(true));
         let now = Arc::clone(&is_well);
         let service = Fake::start(move |mut wire, _| {
@@ -33,11 +33,11 @@ impl Moody {
         Self { service, is_well }
     }
 
-    fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.service.port())
     }
 
-    fn set_well(&self, is_well: bool) {
+    pub(crate) fn set_well(&self, is_well: bool) {
         self.is_well.store(is_well, Ordering::SeqCst);
     }
 }
@@ -59,7 +59,8 @@ fn who_answers(gateway: &Gateway, requests: usize) -> BTreeSet<String> {
     (0..requests).map(|_| ask()).collect()
 }
 
-fn says(gateway: &Gateway, what: &str, endpoint: &str) {
+/// Waits for the gateway to say this of an endpoint.
+pub(crate) fn says(gateway: &Gateway, what: &str, endpoint: &str) {
     gateway.log().wait_for(what, |line| line.contains(what) && line.contains(endpoint));
 }
 

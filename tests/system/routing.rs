@@ -119,6 +119,28 @@ fn conditions_beat_fewer_conditions() {
 }
 
 #[test]
+fn media_types_are_header_fields() {
+    let gateway = Gateway::start(
+        "routes:\n  json: { match: { path: /a, headers: { Content-Type: \"~^application/json *(;|$)\" } }, respond: json }\n\
+         \x20 v2: { match: { path: /b, headers: { Accept: \"~(^|, *)application/vnd\\\\.shop\\\\.v2\\\\+json *([;,]|$)\" } }, respond: v2 }\n\
+         \x20 other: { match: /*, respond: other }\n",
+    );
+    for (target, fields, answer) in [
+        ("/a", "Content-Type: application/json\r\n", "json"),
+        ("/a", "Content-Type: application/json; charset=utf-8\r\n", "json"),
+        ("/a", "Content-Type: application/json-patch+json\r\n", "other"),
+        ("/a", "Content-Type: text/plain\r\n", "other"),
+        ("/a", "", "other"),
+        ("/b", "Accept: text/html, application/vnd.shop.v2+json;q=0.9\r\n", "v2"),
+        // Of several fields the first counts.
+        ("/b", "Accept: text/html\r\nAccept: application/vnd.shop.v2+json\r\n", "other"),
+        ("/b", "Accept: application/vnd.shop.v1+json, */*\r\n", "other"),
+    ] {
+        assert_eq!(answered(&gateway, "GET", target, "test", fields), answer, "{target} {fields}");
+    }
+}
+
+#[test]
 fn paths_that_could_be_read_in_two_ways() {
     let origin = Origin::start();
     let gateway = Gateway::start(&format!(

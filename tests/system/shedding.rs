@@ -152,6 +152,40 @@ fn a_client_that_goes_leaves_its_place_and_its_turn() {
 }
 
 #[test]
+fn who_goes_without_a_word_while_it_waits_leaves_nothing_behind() {
+    let held = Held::start();
+    let gateway = held.limited("{ limit: 1, queue: 2, queue_timeout: 1m }");
+    let (mut one, mut goes, mut stays) = (gateway.connect(), gateway.connect(), gateway.connect());
+    for (wire, queued) in [(&mut one, 0), (&mut goes, 1), (&mut stays, 2)] {
+        wire.send(GET);
+        has(&gateway, "in_flight", 1);
+        has(&gateway, "queued", queued);
+    }
+    goes.reset();
+    held.open();
+    assert_eq!((one.answer().status(), stays.answer().status()), (200, 200));
+    has(&gateway, "queued", 0);
+    has(&gateway, "in_flight", 0);
+}
+
+#[test]
+fn a_limit_that_adapts_stays_between_its_bounds() {
+    // It begins with 20, which is above the one and below the other.
+    for (bounds, limit) in [("max: 3", 3), ("min: 23", 23), ("min: 2, max: 4", 4)] {
+        let held = Held::start();
+        let gateway = held.limited(&format!("{{ limit: adaptive, {bounds} }}"));
+        let mut waiting: Vec<Wire> = (0..limit).map(|_| gateway.connect()).collect();
+        for wire in &mut waiting {
+            wire.send(GET);
+        }
+        eventually("all are there", || (held.gate.here.load(SeqCst) == limit).then_some(()));
+        assert_eq!(gateway.connect().ask(GET).status(), 503, "{bounds}");
+        held.open();
+        assert!(waiting.iter_mut().all(|wire| wire.answer().status() == 200), "{bounds}");
+    }
+}
+
+#[test]
 fn the_count_is_exact_over_a_hundred_reloads() {
     const LIMIT: usize = 3;
     let held = Held::start();

@@ -75,6 +75,23 @@ fn a_user_has_the_same_variant_whatever_restarts() {
 }
 
 #[test]
+fn splits_of_one_experiment_deal_alike_and_of_another_anew() {
+    let versions = Versions::start(BY_USER);
+    let of_route = versions.users();
+    let with = |experiment: &str| {
+        versions.reload(&BY_USER.replace("{ by:", &format!("{{ experiment: {experiment}, by:")));
+        versions.users()
+    };
+    let other = with("prices");
+    assert_ne!(other, of_route);
+    // These never change either: they are the first bytes of `printf 'prices\0alice' | sha256sum`.
+    for (user, version) in [("u-1", "old"), ("u-7", "new"), ("u-17", "new"), ("alice", "old")] {
+        assert_eq!(other[user], version, "{user}");
+    }
+    assert_eq!(with("checkout"), of_route, "what it is unless it is written");
+}
+
+#[test]
 fn chance_deals_by_weight_without_a_key() {
     let versions =
         Versions::start("{ variants: { A: { weight: 4, upstream: v1 }, B: { weight: 1, upstream: v2 } } }");

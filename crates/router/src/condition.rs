@@ -1,6 +1,6 @@
 //! Conditions of a route beside host, path and method.
 //!
-//! Of a header, query field or cookie that occurs several times the first counts, as for `header.NAME`: so a request
+//! Of a header, query field or cookie that occurs several times the first counts: so a request
 //! has one value of each name, and two routes that ask for different ones can never both fit.
 
 use std::borrow::Cow;

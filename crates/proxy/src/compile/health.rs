@@ -98,6 +98,17 @@ mod tests {
     }
 
     #[test]
+    fn when_checks_are_made_is_as_it_is_written() {
+        let check =
+            "{ interval: 10s, timeout: 2s, unhealthy_after: 7, healthy_after: 8, jitter: 25%, port: 9000 }";
+        let upstream = format!("{{ endpoints: http://a, health_check: {check} }}");
+        let compiled = health_check(&read_text::<Written>(&upstream).unwrap()).unwrap();
+        let seconds = [compiled.interval, compiled.timeout].map(|time| time.as_secs());
+        assert_eq!((seconds, compiled.jitter, compiled.port), ([10, 2], 250_000, Some(9000)));
+        assert_eq!((compiled.unhealthy_after, compiled.healthy_after), (7, 8));
+    }
+
+    #[test]
     fn ejection_is_on_with_what_crate_upstream_has_as_its_default() {
         let written = read_text::<Written>("http://a").unwrap();
         let outliers = written.outlier_detection.on().map(outlier_detection);
