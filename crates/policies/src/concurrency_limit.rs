@@ -29,14 +29,12 @@ mod tests;
 
 use config::{ConcurrencyLimitConfig, LimitConfig, PriorityConfig};
 use queue::Class;
-use slots::{Limit, SlotsShared};
+use slots::{Limit, Rules, SlotsShared};
 
 /// See the top of this file.
 #[derive(Debug)]
 pub(crate) struct ConcurrencyLimit {
-    limit: Limit,
-    /// How many may wait.
-    room: usize,
+    rules: Rules,
     queue_timeout: Duration,
     high: Option<Condition>,
     low: Option<Condition>,
@@ -70,8 +68,10 @@ impl PolicyKind for ConcurrencyLimit {
         let (high, low) = (condition(high), condition(low));
         let slots = previous
             .map_or_else(|| Arc::new(SlotsShared::new(limit)), |previous| Arc::clone(&previous.slots));
-        let (room, queue_timeout) = (config.queue as usize, config.queue_timeout);
-        Some(Self { limit, room, queue_timeout, high: high?, low: low?, slots })
+        let edition = previous.map_or(0, |previous| previous.rules.edition + 1);
+        let rules = Rules { limit, room: config.queue as usize, edition };
+        let queue_timeout = config.queue_timeout;
+        Some(Self { rules, queue_timeout, high: high?, low: low?, slots })
     }
 }
 

@@ -13,7 +13,7 @@ use maitred_telemetry::Measured;
 use tokio::sync::oneshot::Receiver;
 
 use super::ConcurrencyLimit;
-use super::slots::{Admission, Limit, Permit, Refusal};
+use super::slots::{Admission, Limit, Permit, Refusal, Rules};
 
 /// What a request has.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ pub(crate) struct Held {
 
 impl ConcurrencyLimit {
     fn hold(&self, held: &mut Held, permit: Permit, runtime: &dyn Runtime) {
-        let since = matches!(self.limit, Limit::Adaptive(_)).then(|| runtime.now());
+        let since = matches!(self.rules.limit, Limit::Adaptive(_)).then(|| runtime.now());
         *held = Held { permit: Some(permit), since };
     }
 
@@ -57,7 +57,7 @@ impl Policy for ConcurrencyLimit {
     fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
         let RequestCx { request, facts, state, runtime, .. } = cx;
         let class = || self.class(&View::of_request(request, facts));
-        match self.slots.admit(self.limit, self.room, class) {
+        match self.slots.admit(self.rules, class) {
             Admission::Admitted(permit) => {
                 self.hold(state, permit, runtime);
                 Step::CONTINUE
@@ -81,7 +81,8 @@ impl Policy for ConcurrencyLimit {
     fn on_response<'a>(&'a self, cx: ResponseCx<'a, Self>) -> Step<'a, Verdict> {
         // An answer that came at once because there was none says nothing of how much there is to do; that none came in time does.
         let is_failure = cx.response.status >= 500 && cx.response.status != 504;
-        if let (Some(since), Limit::Adaptive(bounds), false) = (cx.state.since.take(), self.limit, is_failure)
+        if let (Some(since), Limit::Adaptive(bounds), false) =
+            (cx.state.since.take(), self.rules.limit, is_failure)
         {
             self.slots.adaptive.record(since, cx.runtime.now(), self.slots.taken(), bounds);
         }
@@ -93,17 +94,18 @@ impl Policy for ConcurrencyLimit {
     }
 
     fn explain(&self, request: &RequestHead, facts: &Facts) -> String {
-        let at_once = match self.limit {
+        let Rules { limit, room, .. } = self.rules;
+        let at_once = match limit {
             Limit::Fixed(most) => format!("lets it through with up to {most} at once"),
             Limit::Adaptive(bounds) => {
                 format!("lets it through with as many at once as go well, {} to {}", bounds.min, bounds.max)
             }
         };
-        if self.room == 0 {
+        if room == 0 {
             return format!("{at_once}, and refuses it beyond");
         }
         let class = self.class(&View::of_request(request, facts));
-        let (room, timeout) = (self.room, duration::format(self.queue_timeout));
+        let timeout = duration::format(self.queue_timeout);
         format!("{at_once}; beyond, up to {room} wait for {timeout}, this one in class `{}`", class.word())
     }
 }
