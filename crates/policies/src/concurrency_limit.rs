@@ -9,8 +9,8 @@
 //! that waits gives way to one of a higher class.
 //!
 //! With `limit: adaptive` the gateway finds the number out by itself, between `min` and `max`, and starts with 20: it lets more through for as
-//! long as answers come about as fast as they do without load, and fewer when they take more than half as long again. What counts is the time to
-//! the head of an answer. To know how fast the service is without load, every few seconds half as many are let through for a moment.
+//! long as answers come about as fast as they do without load, and fewer when they take more than half as long again. What counts is the time from the
+//! last of a request to the head of the service's answer. To know how fast the service is without load, every few seconds half as many are let through for a moment.
 
 use std::sync::Arc;
 use std::time::Duration;

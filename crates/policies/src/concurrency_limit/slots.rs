@@ -55,7 +55,7 @@ type LockedLine = std::sync::Mutex<Line>;
 
 /// A place. Dropping it lets another in.
 #[derive(Debug)]
-pub(super) struct Permit(Arc<SlotsShared>);
+pub(crate) struct Permit(Arc<SlotsShared>);
 
 /// What became of a request that asked for a place.
 #[derive(Debug)]

@@ -7,6 +7,7 @@ use maitred_policy::harness::{Begun, Harness, Outcome, problems_of};
 use super::*;
 
 mod adaptive;
+mod policy;
 mod slots;
 
 const QUEUED: &str = "{ limit: 1, queue: 2, queue_timeout: 1s, priority: { high: 'header[\"X-Tier\"] == \"gold\"', low: 'request.path == \"/crawl\"' } }";

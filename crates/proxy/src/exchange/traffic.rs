@@ -135,9 +135,12 @@ impl StandingIn<'_> {
         mut failed: Result<Body, Fault>,
     ) -> Result<Body, Fault> {
         let (head, deadline) = (std::mem::take(&mut heads.response), exchange.deadline);
-        let asked = (exchange.facts.upstream.clone(), exchange.record.endpoint.clone());
+        let asked =
+            (exchange.facts.upstream.clone(), exchange.facts.sent_at, exchange.record.endpoint.clone());
         self.swap_upload(&mut failed);
         for step in &self.degrade.steps {
+            // What stands in is not what the service was asked for, unless this is another service's answer.
+            exchange.facts.sent_at = None;
             let stood_in = match step {
                 DegradeStep::Cache(ttl) => self.find_kept(exchange, heads, *ttl),
                 DegradeStep::Upstream(service) => self.ask(exchange, service, connection, heads).await?,
@@ -155,7 +158,7 @@ impl StandingIn<'_> {
         self.swap_upload(&mut failed);
         (heads.response, exchange.deadline) = (head, deadline);
         // What is told of it is told of the service that failed, and not of others that were asked in vain.
-        (exchange.facts.upstream, exchange.record.endpoint) = asked;
+        (exchange.facts.upstream, exchange.facts.sent_at, exchange.record.endpoint) = asked;
         failed
     }
 
