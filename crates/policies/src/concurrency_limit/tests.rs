@@ -210,6 +210,7 @@ fn what_has_no_effect_is_a_mistake() {
         ("{ limit: adaptive, min: 9, max: 5 }", "`min` is more than `max`"),
         ("{ limit: 5, priority: { high: 'true' } }", "`priority` sorts nothing"),
         ("{ limit: 5, queue: 5, priority: true }", "this sorts nothing"),
+        ("{ limit: 5, queue: 10001 }", "no more than 10000 can wait"),
         ("{ limit: 5, queue: 5, queue_timeout: 0s }", "`queue_timeout` cannot be zero"),
         ("{ limit: 5, queue: 5, priority: { high: 'headers.a' } }", "headers"),
     ] {
