@@ -13,7 +13,7 @@ use super::forward::keeping::Keeping;
 use super::forward::mirror::Copying;
 use super::forward::{self, Upload};
 use super::{Body, Exchange};
-use crate::action::{Degrade, DegradeStep, Mirror, Service, Target, Traffic, WHOLE, can_be_kept, takes};
+use crate::action::{Degrade, DegradeStep, Mirror, Service, Target, Traffic, can_be_kept, takes};
 use crate::connection::Connection;
 use crate::kept::{KeptFor, KeptKey};
 use crate::local::Heads;
@@ -71,8 +71,7 @@ fn deal<'t>(
 
 /// Has the request copied, if chance takes it.
 fn copy(exchange: &Exchange<'_>, mirror: &Mirror, request: &RequestHead, upload: &mut Upload) {
-    let chance = u32::from_be_bytes(exchange.worker.random());
-    if (u64::from(chance) * u64::from(WHOLE)) >> 32 >= u64::from(mirror.sample) {
+    if !mirror.sample.takes(u64::from_be_bytes(exchange.worker.random())) {
         return;
     }
     let length = upload.length(exchange.announced.length);
