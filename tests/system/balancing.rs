@@ -255,10 +255,8 @@ fn the_fewest_requests_under_way_are_counted_over_all_workers() {
 fn every_way_of_balancing_serves_and_shares() {
     for balance in ["random", "p2c", "least_requests", "ewma"] {
         let origins = origins();
-        let gateway = Gateway::start(&document(&format!(
-            "{{ endpoints: [{}], balance: {balance}, slow_start: 5s, panic_threshold: 50% }}",
-            urls(&origins)
-        )));
+        let gateway =
+            Gateway::start(&document(&format!("{{ endpoints: [{}], balance: {balance} }}", urls(&origins))));
         let mut shares: BTreeMap<String, usize> = BTreeMap::new();
         for _ in 0..60 {
             *shares.entry(served_by(&gateway, "")).or_default() += 1;

@@ -285,7 +285,7 @@ fn slow_answers_open_it() {
             wire.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK");
         }
     });
-    let breaker = "{ slow_call: 1ms, slow_rate: 100%, min_calls: 2, window: 1h, open_for: 1h }";
+    let breaker = "{ slow_call: 1ms, min_calls: 2, window: 1h, open_for: 1h }";
     let gateway = gateway(&service.url(), breaker);
     for n in 1..=2 {
         let mut client = gateway.connect();

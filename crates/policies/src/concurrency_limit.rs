@@ -9,8 +9,8 @@
 //! that waits gives way to one of a higher class.
 //!
 //! With `limit: adaptive` the gateway finds the number out by itself, between `min` and `max`, and starts with 20: it lets more through for as
-//! long as answers come about as fast as they do without load, and fewer when they take more than half as long again. What counts is the time to
-//! the head of an answer. To know how fast the service is without load, every few seconds half as many are let through for a moment.
+//! long as answers come about as fast as they do without load, and fewer when they take more than half as long again. What counts is the time from the
+//! last of a request to the head of the service's answer. To know how fast the service is without load, every few seconds half as many are let through for a moment.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,14 +29,12 @@ mod tests;
 
 use config::{ConcurrencyLimitConfig, LimitConfig, PriorityConfig};
 use queue::Class;
-use slots::{Limit, SlotsShared};
+use slots::{Limit, Rules, SlotsShared};
 
 /// See the top of this file.
 #[derive(Debug)]
 pub(crate) struct ConcurrencyLimit {
-    limit: Limit,
-    /// How many may wait.
-    room: usize,
+    rules: Rules,
     queue_timeout: Duration,
     high: Option<Condition>,
     low: Option<Condition>,
@@ -70,8 +68,10 @@ impl PolicyKind for ConcurrencyLimit {
         let (high, low) = (condition(high), condition(low));
         let slots = previous
             .map_or_else(|| Arc::new(SlotsShared::new(limit)), |previous| Arc::clone(&previous.slots));
-        let (room, queue_timeout) = (config.queue as usize, config.queue_timeout);
-        Some(Self { limit, room, queue_timeout, high: high?, low: low?, slots })
+        let edition = previous.map_or(0, |previous| previous.rules.edition + 1);
+        let rules = Rules { limit, room: config.queue as usize, edition };
+        let queue_timeout = config.queue_timeout;
+        Some(Self { rules, queue_timeout, high: high?, low: low?, slots })
     }
 }
 

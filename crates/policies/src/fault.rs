@@ -154,14 +154,14 @@ impl FaultPolicy {
             let asked = self.asked_by.as_ref().and_then(|asked_by| request.fields.first(&asked_by.delay));
             planned.delay = match asked.map(asked_delay).transpose()? {
                 Some(asked) => Some(asked.min(*duration)),
-                None => happens(*share, runtime).then_some(*duration),
+                None => share.takes(runtime.random()).then_some(*duration),
             };
         }
         if let Some(AbortConfig { status, share }) = &self.abort {
             let asked = self.asked_by.as_ref().and_then(|asked_by| request.fields.first(&asked_by.abort));
             planned.abort = match asked.map(asked_abort).transpose()? {
                 Some(asked) => Some(asked),
-                None => happens(*share, runtime).then_some(status.0),
+                None => share.takes(runtime.random()).then_some(status.0),
             };
         }
         Ok(planned)
@@ -173,15 +173,6 @@ impl FaultPolicy {
         Fault::new(Side::Client, status, "fault_injected", "Fault injected")
             .field(b"X-Fault", b"abort")
             .into()
-    }
-}
-
-/// Whether it is the turn of this request. Chance is exact to a millionth.
-fn happens(share: Percent, runtime: &dyn Runtime) -> bool {
-    match share.millionths {
-        0 => false,
-        1_000_000 => true,
-        millionths => runtime.random() % 1_000_000 < u64::from(millionths),
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use maitred_http::{Method, RequestHead, Scheme, Target};
 
@@ -41,6 +41,9 @@ pub struct Facts {
     pub params: PathParams,
     /// The upstream that the request went to, once it did.
     pub upstream: Option<Rc<str>>,
+    /// When the service was sent the last of the request that came before its answer, or before it was given up for lack of one:
+    /// from there on the wait is for the service. None where no service was asked, and where something else stands in for its answer.
+    pub sent_at: Option<Instant>,
     /// Bytes that the request body may have; above it the answer is 413. Policies only lower it.
     pub body_limit: Option<u64>,
 }

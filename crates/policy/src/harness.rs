@@ -56,6 +56,7 @@ pub struct Exchange<'h> {
     harness: &'h Harness,
     request: RequestHead,
     body: Vec<u8>,
+    uploading: Duration,
 }
 
 /// What became of a request.
@@ -181,7 +182,8 @@ impl Harness {
 
     /// A request, `METHOD TARGET`, with these fields.
     pub fn request(&self, line: &str, fields: &[(&str, &str)]) -> Exchange<'_> {
-        Exchange { harness: self, request: request(line, fields), body: Vec::new() }
+        let (body, uploading) = (Vec::new(), Duration::ZERO);
+        Exchange { harness: self, request: request(line, fields), body, uploading }
     }
 }
 
@@ -195,6 +197,12 @@ impl<'h> Exchange<'h> {
     /// The same with this body.
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
+        self
+    }
+
+    /// The same of a client that takes so long to send it.
+    pub fn uploading(mut self, time: Duration) -> Self {
+        self.uploading = time;
         self
     }
 
@@ -234,7 +242,7 @@ impl<'h> Exchange<'h> {
 
     /// Lets the request come, and looks how far it gets: for what happens while others are under way.
     pub fn begin(self) -> Begun<'h> {
-        Begun::new(self.harness, self.request, self.body)
+        Begun::new(self)
     }
 
     fn serve(self, action: Result<(ResponseHead, WholeBody), Fault>) -> Outcome {

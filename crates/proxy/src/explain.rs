@@ -130,6 +130,7 @@ fn facts(route: &Route, listener: &ListenerSettings, client: IpAddr, at: SystemT
         route: TableRef::alone(RouteFacts { name: route.name.clone(), methods: route.methods.clone() }),
         params: PathParams::default(),
         upstream: None,
+        sent_at: None,
         body_limit: None,
     }
 }

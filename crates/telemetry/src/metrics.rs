@@ -128,7 +128,7 @@ impl Metrics {
 
     /// Tells of what something measures by itself, under these labels, for as long as it lives.
     pub fn measure(&self, labels: &[(&str, &str)], measured: &Arc<dyn Measured>) {
-        self.measured.add(labels, measured);
+        self.measured.add(labels, measured, &self.budget);
     }
 
     /// The counts of a route's variant of this name.
@@ -176,7 +176,7 @@ impl Metrics {
         render::health(to, &self.health.all());
         render::circuits(to, &self.circuits.live());
         render::listeners(to, &self.listeners.live());
-        self.measured.render(to);
+        self.measured.render(to, &self.budget);
         render::variants(to, &self.variants.live());
         render::mirrors(to, &self.mirrors.live());
         render::degraded(to, &self.degraded.live());

@@ -21,6 +21,11 @@ impl Percent {
     pub fn fraction(self) -> f64 {
         f64::from(self.millionths) / f64::from(100 * ONE)
     }
+
+    /// Whether it takes one with this random number, each of which is as likely as any other: `100%` takes all, `0%` none.
+    pub fn takes(self, random: u64) -> bool {
+        (u128::from(random) * u128::from(100 * ONE)) >> 64 < u128::from(self.millionths)
+    }
 }
 
 /// Reads a percentage.
@@ -104,6 +109,14 @@ mod tests {
             assert_eq!(Percent { millionths }.to_string(), written);
         }
         assert!((Percent { millionths: 250_000 }.fraction() - 0.25).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn takes_a_share_by_chance() {
+        let takes = |millionths, random| Percent { millionths }.takes(random);
+        assert!(!takes(0, 0) && takes(1_000_000, u64::MAX));
+        assert!(takes(1, u64::MAX / 1_000_000) && !takes(1, u64::MAX / 1_000_000 + 1));
+        assert!(takes(250_000, u64::MAX / 4) && !takes(250_000, u64::MAX / 4 + 1));
     }
 
     #[test]

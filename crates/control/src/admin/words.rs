@@ -28,7 +28,7 @@ fn json_of_scalar(scalar: &Scalar) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use maitred_config::{Memory, load};
+    use maitred_config::{Memory, NoPolicies, Read as _, Upstream, load, long_form};
     use serde_json::json;
 
     use super::*;
@@ -40,5 +40,16 @@ mod tests {
         let loaded = load("a.yaml", &files, &|_: &str| Some("http://hidden".to_owned()));
         let shown = json_of(loaded.tree.root.get("upstreams").unwrap());
         assert_eq!(shown, json!({ "a": { "endpoints": "${SECRET}", "x": [1, 2.5, true, null, "10s"] } }));
+    }
+
+    #[test]
+    fn a_secret_is_not_shown_however_it_is_written() {
+        let balance = "{ sticky: { secret: '${ABSENT:-hush-hush-hush-hush}' } }";
+        let text = format!("maitred: 1\nupstreams: {{ a: {{ endpoints: http://a, balance: {balance} }} }}\n");
+        let files = Memory::new().with("a.yaml", text.as_str());
+        let loaded = load("a.yaml", &files, &|_: &str| None);
+        let written = loaded.tree.root.get("upstreams").and_then(|all| all.get("a")).unwrap();
+        let shown = json_of(&long_form(written, &Upstream::shape(), &NoPolicies));
+        assert_eq!(shown["balance"]["sticky"], json!({ "cookie": "srv", "secret": "***" }));
     }
 }

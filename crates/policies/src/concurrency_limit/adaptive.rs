@@ -55,7 +55,7 @@ impl AdaptiveShared {
         bounds.clamp(self.limit.load(Relaxed))
     }
 
-    /// Takes in that an answer came now to a request that went on at `began`, with so many under way.
+    /// Takes in that an answer came now to a request that the service had at `began`, with so many under way.
     pub(super) fn record(&self, began: Instant, now: Instant, in_flight: usize, bounds: Bounds) {
         let first = *self.first.get_or_init(|| began);
         let (began, now) =

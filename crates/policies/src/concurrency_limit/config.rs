@@ -19,7 +19,7 @@ config_map! {
         min: Option<NonZeroU32>,
         /// With `adaptive`: never more than these. Without it, 1000.
         max: Option<NonZeroU32>,
-        /// How many more may wait for a place.
+        /// How many more may wait for a place, at most 10000.
         queue: u32 = 0,
         /// How long each of them may wait.
         queue_timeout: Duration = "1s",
@@ -59,6 +59,9 @@ pub enum LimitConfig {
     /// As many as go well.
     Adaptive,
 }
+
+/// Each of those that wait holds a connection and its buffers.
+const MOST_WAITING: u32 = 10_000;
 
 const ADAPTIVE: &str = "adaptive";
 
@@ -118,6 +121,14 @@ impl ConcurrencyLimitConfig {
             let problem = Problem::error("nobody waits, so that `priority` sorts nothing");
             reader
                 .problem(problem.at(fields.key_span("priority")).help("say how many may wait: `queue: 100`"));
+        }
+        if self.queue > MOST_WAITING {
+            let problem = Problem::error(format!("no more than {MOST_WAITING} can wait"));
+            reader.problem(
+                problem
+                    .at(fields.value_span("queue"))
+                    .help("a request that waits for longer than its client does is work for nobody"),
+            );
         }
         if self.queue > 0 && self.queue_timeout.is_zero() {
             let problem =

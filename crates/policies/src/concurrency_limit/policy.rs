@@ -1,34 +1,20 @@
 //! The hooks of `concurrency_limit`: a place is taken on the way down and given back at the end, whatever happened between.
-//! Of an adaptive limit, the time until the head of the answer is measured.
+//! For an adaptive limit, the time that the service takes to the head of its answer is measured.
 
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
 
 use maitred_config::scalar::duration;
 use maitred_http::RequestHead;
 use maitred_policy::values::View;
-use maitred_policy::{Facts, Fault, Outcome, Policy, RequestCx, ResponseCx, Runtime, Sleep, Step, Verdict};
+use maitred_policy::{Facts, Fault, Outcome, Policy, RequestCx, ResponseCx, Sleep, Step, Verdict};
 use maitred_telemetry::Measured;
 use tokio::sync::oneshot::Receiver;
 
 use super::ConcurrencyLimit;
-use super::slots::{Admission, Limit, Permit, Refusal};
-
-/// What a request has.
-#[derive(Debug, Default)]
-pub(crate) struct Held {
-    permit: Option<Permit>,
-    /// When it got its place, where its answer is measured.
-    since: Option<Instant>,
-}
+use super::slots::{Admission, Limit, Permit, Refusal, Rules};
 
 impl ConcurrencyLimit {
-    fn hold(&self, held: &mut Held, permit: Permit, runtime: &dyn Runtime) {
-        let since = matches!(self.limit, Limit::Adaptive(_)).then(|| runtime.now());
-        *held = Held { permit: Some(permit), since };
-    }
-
     fn refuse(&self, refusal: Refusal) -> Fault {
         self.slots.count(refusal);
         Fault::shed("concurrency_limit")
@@ -47,7 +33,7 @@ async fn wait(mut granted: Receiver<Permit>, mut late: Sleep) -> Result<Permit, 
 }
 
 impl Policy for ConcurrencyLimit {
-    type State = Held;
+    type State = Option<Permit>;
     type Local = ();
 
     fn measured(&self) -> Option<Arc<dyn Measured>> {
@@ -57,9 +43,9 @@ impl Policy for ConcurrencyLimit {
     fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
         let RequestCx { request, facts, state, runtime, .. } = cx;
         let class = || self.class(&View::of_request(request, facts));
-        match self.slots.admit(self.limit, self.room, class) {
+        match self.slots.admit(self.rules, class) {
             Admission::Admitted(permit) => {
-                self.hold(state, permit, runtime);
+                *state = Some(permit);
                 Step::CONTINUE
             }
             Admission::Refused => Step::fail(self.refuse(Refusal::Full)),
@@ -68,7 +54,7 @@ impl Policy for ConcurrencyLimit {
                 Step::Later(Box::pin(async move {
                     match wait(granted, late).await {
                         Ok(permit) => {
-                            self.hold(state, permit, runtime);
+                            *state = Some(permit);
                             Verdict::Continue
                         }
                         Err(refusal) => Verdict::Fail(self.refuse(refusal)),
@@ -81,29 +67,30 @@ impl Policy for ConcurrencyLimit {
     fn on_response<'a>(&'a self, cx: ResponseCx<'a, Self>) -> Step<'a, Verdict> {
         // An answer that came at once because there was none says nothing of how much there is to do; that none came in time does.
         let is_failure = cx.response.status >= 500 && cx.response.status != 504;
-        if let (Some(since), Limit::Adaptive(bounds), false) = (cx.state.since.take(), self.limit, is_failure)
+        if let (Limit::Adaptive(bounds), Some(sent), false) = (self.rules.limit, cx.facts.sent_at, is_failure)
         {
-            self.slots.adaptive.record(since, cx.runtime.now(), self.slots.taken(), bounds);
+            self.slots.adaptive.record(sent, cx.runtime.now(), self.slots.taken(), bounds);
         }
         Step::CONTINUE
     }
 
-    fn on_end(&self, held: &mut Held, (): &(), _: &Outcome) {
-        held.permit = None;
+    fn on_end(&self, held: &mut Option<Permit>, (): &(), _: &Outcome) {
+        *held = None;
     }
 
     fn explain(&self, request: &RequestHead, facts: &Facts) -> String {
-        let at_once = match self.limit {
+        let Rules { limit, room, .. } = self.rules;
+        let at_once = match limit {
             Limit::Fixed(most) => format!("lets it through with up to {most} at once"),
             Limit::Adaptive(bounds) => {
                 format!("lets it through with as many at once as go well, {} to {}", bounds.min, bounds.max)
             }
         };
-        if self.room == 0 {
+        if room == 0 {
             return format!("{at_once}, and refuses it beyond");
         }
         let class = self.class(&View::of_request(request, facts));
-        let (room, timeout) = (self.room, duration::format(self.queue_timeout));
+        let timeout = duration::format(self.queue_timeout);
         format!("{at_once}; beyond, up to {room} wait for {timeout}, this one in class `{}`", class.word())
     }
 }

@@ -28,15 +28,21 @@ impl Class {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Full;
 
+/// Of a full queue, how many are looked at for each that finds it full, whether they have given up: to look at all of them for each
+/// would be most work when there is most to do.
+const LOOKED_AT: usize = 32;
+
 /// Those that wait for a `T`.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
     classes: [VecDeque<Sender<T>>; 3],
+    /// How many more may find it full before all are looked at again.
+    until_sweep: usize,
 }
 
 impl<T> Default for Queue<T> {
     fn default() -> Self {
-        Self { classes: Default::default() }
+        Self { classes: Default::default(), until_sweep: 0 }
     }
 }
 
@@ -60,7 +66,7 @@ impl<T> Queue<T> {
         new: Sender<T>,
     ) -> Result<Option<Sender<T>>, Full> {
         if self.len() >= room {
-            self.classes.iter_mut().for_each(|waiting| waiting.retain(|one| !one.is_closed()));
+            self.sweep();
         }
         let mut displaced = None;
         if self.len() >= room {
@@ -69,6 +75,16 @@ impl<T> Queue<T> {
         }
         self.classes[class as usize].push_back(new);
         Ok(displaced)
+    }
+
+    /// Forgets those that gave up, where it was not full for as often as that is worth since the last time.
+    fn sweep(&mut self) {
+        if self.until_sweep > 0 {
+            self.until_sweep -= 1;
+            return;
+        }
+        self.until_sweep = self.len() / LOOKED_AT;
+        self.classes.iter_mut().for_each(|waiting| waiting.retain(|one| !one.is_closed()));
     }
 
     /// The next that has not given up, and its class.
@@ -86,5 +102,33 @@ impl<T> Queue<T> {
     /// Puts the one that was just taken back where it stood.
     pub(super) fn put_back(&mut self, class: Class, one: Sender<T>) {
         self.classes[class as usize].push_front(one);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot::{Receiver, channel};
+
+    use super::*;
+
+    fn push(queue: &mut Queue<()>, room: usize) -> Result<Receiver<()>, Full> {
+        let (sender, receiver) = channel();
+        queue.push(Class::Normal, room, sender).map(|_| receiver)
+    }
+
+    #[test]
+    fn in_a_long_queue_who_gives_up_leaves_room_a_little_later() {
+        const ROOM: usize = 10 * LOOKED_AT;
+        let mut queue = Queue::default();
+        let mut waiting: Vec<_> = (0..ROOM).map(|_| push(&mut queue, ROOM).unwrap()).collect();
+        assert!(push(&mut queue, ROOM).is_err(), "all are looked at here");
+        waiting.truncate(ROOM - 2);
+        for _ in 0..10 {
+            assert!(push(&mut queue, ROOM).is_err());
+        }
+        waiting.push(push(&mut queue, ROOM).unwrap());
+        waiting.push(push(&mut queue, ROOM).unwrap());
+        assert!(push(&mut queue, ROOM).is_err());
+        assert_eq!((queue.len(), queue.waiting()), (ROOM, ROOM));
     }
 }

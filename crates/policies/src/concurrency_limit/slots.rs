@@ -4,7 +4,7 @@
 //! reached, for as long as it takes to move a few pointers. A place is given back when its [`Permit`] is dropped, wherever that is.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 
 use maitred_telemetry::{Measure, Measured, SharedCounter};
 use tokio::sync::oneshot::{Receiver, channel};
@@ -20,28 +20,42 @@ pub(super) enum Limit {
     Adaptive(Bounds),
 }
 
+/// What a configuration says of the places.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    pub(super) limit: Limit,
+    /// How many may wait.
+    pub(super) room: usize,
+    /// How many configurations were in force before this one. The limit of the latest holds for all, whichever they came with.
+    pub(super) edition: u64,
+}
+
 /// The places, and who waits for one. Kept over reloads.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct SlotsShared {
     taken: AtomicUsize,
     /// As long as the queue; written with it.
     waiting: AtomicUsize,
-    queue: LockedQueue,
+    /// That of the latest rules that a request came with; written with their limit.
+    edition: AtomicU64,
+    line: LockedLine,
     pub(super) adaptive: AdaptiveShared,
-    /// The limit that was kept last, for the metrics.
-    limit: AtomicUsize,
     refused: [SharedCounter; Refusal::ALL.len()],
 }
 
+/// Those that wait, and the limit that keeps them waiting.
+#[derive(Debug)]
+struct Line {
+    queue: Queue<Permit>,
+    limit: Limit,
+}
+
 #[expect(clippy::disallowed_types, reason = "taken only where the limit is reached, and never while waiting")]
-type LockedQueue = std::sync::Mutex<Queue<Permit>>;
+type LockedLine = std::sync::Mutex<Line>;
 
 /// A place. Dropping it lets another in.
 #[derive(Debug)]
-pub(super) struct Permit {
-    slots: Arc<SlotsShared>,
-    limit: Limit,
-}
+pub(crate) struct Permit(Arc<SlotsShared>);
 
 /// What became of a request that asked for a place.
 #[derive(Debug)]
@@ -87,45 +101,59 @@ impl Limit {
 impl SlotsShared {
     /// Places of which none is taken.
     pub(super) fn new(limit: Limit) -> Self {
-        let slots = Self::default();
-        slots.limit.store(limit.now(&slots.adaptive), Relaxed);
-        slots
+        Self {
+            taken: AtomicUsize::default(),
+            waiting: AtomicUsize::default(),
+            edition: AtomicU64::default(),
+            line: LockedLine::new(Line { queue: Queue::default(), limit }),
+            adaptive: AdaptiveShared::default(),
+            refused: Default::default(),
+        }
     }
 
-    /// Asks for a place. `room`: how many may wait; `class` is asked only of one that must.
-    pub(super) fn admit(
-        self: &Arc<Self>,
-        limit: Limit,
-        room: usize,
-        class: impl FnOnce() -> Class,
-    ) -> Admission {
-        if self.waiting.load(SeqCst) == 0 {
-            if let Some(permit) = self.take(limit) {
+    /// Asks for a place. `class` is asked only of one that must wait.
+    pub(super) fn admit(self: &Arc<Self>, rules: Rules, class: impl FnOnce() -> Class) -> Admission {
+        let edition = self.edition.load(Relaxed);
+        if edition < rules.edition {
+            self.adopt(rules);
+        }
+        // One that comes with the rules of before asks for those in force, which stand behind the lock.
+        if edition <= rules.edition && self.waiting.load(SeqCst) == 0 {
+            if let Some(permit) = self.take(rules.limit) {
                 return Admission::Admitted(permit);
             }
-            if room == 0 {
+            if rules.room == 0 {
                 return Admission::Refused;
             }
         }
-        self.wait(limit, room, class())
+        self.wait(rules.room, class())
     }
 
-    fn wait(self: &Arc<Self>, limit: Limit, room: usize, class: Class) -> Admission {
+    #[cold]
+    fn adopt(&self, rules: Rules) {
+        let mut line = self.lock();
+        if self.edition.load(Relaxed) < rules.edition {
+            line.limit = rules.limit;
+            self.edition.store(rules.edition, Relaxed);
+        }
+    }
+
+    fn wait(self: &Arc<Self>, room: usize, class: Class) -> Admission {
         let (sender, receiver) = channel();
-        let mut queue = self.lock();
-        let mut free = self.hand_out(&mut queue, limit);
-        if queue.len() == 0 {
-            free = free.or_else(|| self.take(limit));
+        let mut line = self.lock();
+        let mut free = self.hand_out(&mut line);
+        if line.queue.len() == 0 {
+            free = free.or_else(|| self.take(line.limit));
         }
         if let Some(permit) = free {
             return Admission::Admitted(permit);
         }
-        let pushed = queue.push(class, room, sender);
-        self.waiting.store(queue.len(), SeqCst);
+        let pushed = line.queue.push(class, room, sender);
+        self.waiting.store(line.queue.len(), SeqCst);
         let Ok(displaced) = pushed else { return Admission::Refused };
         // A place that came back before that was said went to nobody.
-        let spare = self.hand_out(&mut queue, limit);
-        drop(queue);
+        let spare = self.hand_out(&mut line);
+        drop(line);
         // Both are news for others, who take the lock in turn.
         drop((spare, displaced));
         Admission::Waits(receiver)
@@ -143,43 +171,40 @@ impl SlotsShared {
 
     fn take(self: &Arc<Self>, limit: Limit) -> Option<Permit> {
         let most = limit.now(&self.adaptive);
-        if self.limit.load(Relaxed) != most {
-            self.limit.store(most, Relaxed);
-        }
         let taken = self.taken.fetch_update(SeqCst, SeqCst, |taken| (taken < most).then_some(taken + 1));
-        taken.is_ok().then(|| Permit { slots: Arc::clone(self), limit })
+        taken.is_ok().then(|| Permit(Arc::clone(self)))
     }
 
     /// Gives free places to those that wait. A place may be left over: then nobody does.
-    fn hand_out(self: &Arc<Self>, queue: &mut Queue<Permit>, limit: Limit) -> Option<Permit> {
+    fn hand_out(self: &Arc<Self>, line: &mut Line) -> Option<Permit> {
         let mut spare = None;
-        while let Some((class, next)) = queue.pop() {
-            let Some(permit) = spare.take().or_else(|| self.take(limit)) else {
-                queue.put_back(class, next);
+        while let Some((class, next)) = line.queue.pop() {
+            let Some(permit) = spare.take().or_else(|| self.take(line.limit)) else {
+                line.queue.put_back(class, next);
                 break;
             };
             // It may have gone just now.
             spare = next.send(permit).err();
         }
-        self.waiting.store(queue.len(), SeqCst);
+        self.waiting.store(line.queue.len(), SeqCst);
         spare
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Queue<Permit>> {
-        // A queue is whole after each of its steps, whatever panicked while it was held.
-        self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Line> {
+        // A line is whole after each of its steps, whatever panicked while it was held.
+        self.line.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let slots = &self.slots;
+        let Self(slots) = self;
         slots.taken.fetch_sub(1, SeqCst);
         // Who begins to wait says so first and looks for a free place then: one of the two sees the other.
         if slots.waiting.load(SeqCst) > 0 {
             let _spare = {
-                let mut queue = slots.lock();
-                slots.hand_out(&mut queue, self.limit)
+                let mut line = slots.lock();
+                slots.hand_out(&mut line)
             };
         }
     }
@@ -187,6 +212,10 @@ impl Drop for Permit {
 
 impl Measured for SlotsShared {
     fn measures(&self) -> Vec<Measure> {
+        let (queued, slots) = {
+            let line = self.lock();
+            (line.queue.waiting(), line.limit.now(&self.adaptive))
+        };
         let gauge = |family, help, value: usize| Measure {
             family,
             help,
@@ -210,12 +239,12 @@ impl Measured for SlotsShared {
             gauge(
                 "maitred_concurrency_limit_queued",
                 "Requests that wait for a place of a concurrency limit.",
-                self.lock().waiting(),
+                queued,
             ),
             gauge(
                 "maitred_concurrency_limit_slots",
                 "Requests that a concurrency limit lets be under way at once.",
-                self.limit.load(Relaxed),
+                slots,
             ),
         ];
         gauges.into_iter().chain(refused).collect()

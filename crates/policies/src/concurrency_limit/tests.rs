@@ -7,6 +7,7 @@ use maitred_policy::harness::{Begun, Harness, Outcome, problems_of};
 use super::*;
 
 mod adaptive;
+mod policy;
 mod slots;
 
 const QUEUED: &str = "{ limit: 1, queue: 2, queue_timeout: 1s, priority: { high: 'header[\"X-Tier\"] == \"gold\"', low: 'request.path == \"/crawl\"' } }";
@@ -165,6 +166,27 @@ fn a_reload_keeps_the_count_and_who_waits() {
 }
 
 #[test]
+fn a_reload_lowers_the_limit_also_while_others_wait() {
+    let before = limited("{ limit: 2, queue: 2 }");
+    let (one, two) = (begin(&before, "/1"), begin(&before, "/2"));
+    let (mut three, mut four) = (begin(&before, "/3"), begin(&before, "/4"));
+    let after = before.reloaded::<ConcurrencyLimit>("{ limit: 1, queue: 2 }");
+    is_shed(begin(&after, "/5").ended().unwrap());
+    assert_eq!(measured(&after, "_slots", None), 1);
+    one.finish(200);
+    assert!(!three.is_at_service(), "one is enough now");
+    two.finish(200);
+    assert!(three.is_at_service() && !four.is_at_service());
+    // One that came before the reload and asks only now does not bring the old limit back.
+    let six = begin(&before, "/6");
+    assert!(!four.is_at_service());
+    drop(six);
+    three.finish(200);
+    assert!(four.is_at_service());
+    assert_eq!((measured(&after, "_in_flight", None), measured(&after, "_slots", None)), (1, 1));
+}
+
+#[test]
 fn it_tells_what_it_would_do() {
     let explained = |yaml: &str| limited(yaml).request("GET /crawl", &[]).explain().remove(0);
     assert_eq!(explained("7"), "lets it through with up to 7 at once, and refuses it beyond");
@@ -188,6 +210,7 @@ fn what_has_no_effect_is_a_mistake() {
         ("{ limit: adaptive, min: 9, max: 5 }", "`min` is more than `max`"),
         ("{ limit: 5, priority: { high: 'true' } }", "`priority` sorts nothing"),
         ("{ limit: 5, queue: 5, priority: true }", "this sorts nothing"),
+        ("{ limit: 5, queue: 10001 }", "no more than 10000 can wait"),
         ("{ limit: 5, queue: 5, queue_timeout: 0s }", "`queue_timeout` cannot be zero"),
         ("{ limit: 5, queue: 5, priority: { high: 'headers.a' } }", "headers"),
     ] {

@@ -9,13 +9,13 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use maitred_http::{RequestHead, ResponseHead};
+use maitred_http::ResponseHead;
 
-use super::{Answered, Harness, Outcome, Running};
+use super::{Answered, Exchange, Harness, Outcome, Running};
 use crate::body::{RequestBody, ResponseBody, WholeBody};
 use crate::contract;
 use crate::erased::Slot;
-use crate::fault::Fault;
+use crate::fault::{Fault, Side};
 use crate::runtime::Runtime as _;
 use crate::verdict::Verdict;
 
@@ -79,9 +79,9 @@ impl Drop for Run<'_> {
 }
 
 impl<'h> Begun<'h> {
-    pub(super) fn new(harness: &'h Harness, request: RequestHead, body: Vec<u8>) -> Self {
-        let service = Rc::default();
-        let serving = Box::pin(serve(harness, request, body, Rc::clone(&service)));
+    pub(super) fn new(exchange: Exchange<'h>) -> Self {
+        let (harness, service) = (exchange.harness, Rc::default());
+        let serving = Box::pin(serve(exchange, Rc::clone(&service)));
         let mut begun = Self { harness, serving, service, ended: None };
         begun.look();
         begun
@@ -125,12 +125,8 @@ impl<'h> Begun<'h> {
     }
 }
 
-async fn serve(
-    harness: &Harness,
-    mut request: RequestHead,
-    body: Vec<u8>,
-    service: Rc<HeldService>,
-) -> Outcome {
+async fn serve(exchange: Exchange<'_>, service: Rc<HeldService>) -> Outcome {
+    let Exchange { harness, mut request, body, uploading } = exchange;
     let started = harness.runtime.now();
     let mut run = Run::new(harness);
     let mut outcome = Outcome {
@@ -149,7 +145,14 @@ async fn serve(
     let mut streamed = None;
     if matches!(outcome.answered, Answered::Service) {
         outcome.sent = Some(request.clone());
-        match service.act().await {
+        if !uploading.is_zero() {
+            harness.runtime.sleep_until(harness.runtime.now() + uploading).await;
+        }
+        let asked = harness.runtime.now();
+        let action = service.act().await;
+        let is_late = |fault: &Fault| fault.side() == Side::Upstream && fault.status() == 504;
+        outcome.facts.sent_at = action.as_ref().map_or_else(is_late, |_| true).then_some(asked);
+        match action {
             Ok((response, body)) => {
                 outcome.response = response;
                 if sent.wants_whole_response {

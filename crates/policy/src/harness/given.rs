@@ -43,6 +43,7 @@ pub fn facts() -> Facts {
         route: TableRef::alone(RouteFacts { name: Arc::from("orders"), ..RouteFacts::default() }),
         params: PathParams::default(),
         upstream: None,
+        sent_at: None,
         body_limit: None,
     }
 }

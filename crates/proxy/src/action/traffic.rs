@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use maitred_config::scalar::Percent;
 use maitred_http::RequestHead;
 use maitred_policy::Facts;
 use maitred_policy::values::View;
@@ -10,7 +11,7 @@ use maitred_telemetry::{MirrorSeries, RouteUpstreamSeries, VariantSeries};
 
 use super::Service;
 use super::degrade::Degrade;
-use super::split::{Split, WHOLE, Why};
+use super::split::{Split, Why};
 use crate::rewrite::Rewrite;
 
 /// What a route does that has more than one service.
@@ -40,8 +41,8 @@ pub(crate) struct Mirror {
     pub(crate) upstream: usize,
     /// Its name.
     pub(crate) name: Arc<str>,
-    /// The share of requests that are copied, in millionths.
-    pub(crate) sample: u32,
+    /// The share of requests that are copied.
+    pub(crate) sample: Percent,
     /// Bytes that the body of a copy may have.
     pub(crate) most: usize,
     pub(crate) counts: Arc<MirrorSeries>,
@@ -62,8 +63,7 @@ impl Traffic {
             (None, None) => String::new(),
         }];
         if let Some(mirror) = &self.mirror {
-            let share = percent(u128::from(mirror.sample), u128::from(WHOLE));
-            told.push(format!("copies {share} to the upstream `{}`", mirror.name));
+            told.push(format!("copies {} to the upstream `{}`", mirror.sample, mirror.name));
         }
         if let Some(degrade) = &self.degrade {
             told.push(format!("if that fails: {}", degrade.explain(request.method)));

@@ -172,3 +172,32 @@ fn host(url: &scalar::EndpointUrl) -> EndpointHost {
         scalar::EndpointTarget::Srv(name) => EndpointHost::Srv(name.as_str().into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use maitred_config::{Memory, NoEnvironment, load};
+
+    use super::*;
+
+    #[test]
+    fn a_breaker_goes_by_the_shares_that_are_written() {
+        let text = "maitred: 1\nupstreams: { a: { endpoints: http://a, circuit_breaker: BREAKER } }\nroutes: { a: { upstream: a } }\n";
+        let shares = |breaker: &str| {
+            let text = text.replace("BREAKER", breaker);
+            let files = Memory::new().with("maitred.yaml", text.as_str());
+            let loaded = load("maitred.yaml", &files, &NoEnvironment);
+            let upstream = &loaded.usable().unwrap().upstreams.get("a").unwrap();
+            let settings = |breaker: &CircuitBreaker| breaker_settings(breaker, &Timeouts::default());
+            let shares = upstream.circuit_breaker.as_ref().map(settings).unwrap().shares?;
+            Some((shares.window, shares.min_calls, shares.failed, shares.slow))
+        };
+        let minute = Duration::from_mins(1);
+        assert_eq!(shares("true"), None);
+        let written = "{ slow_call: 2s, slow_rate: 60%, min_calls: 7, window: 1m }";
+        assert_eq!(shares(written), Some((minute, 7, None, Some((Duration::from_secs(2), 600_000)))));
+        let written = "{ error_rate: 30%, min_calls: 7, window: 1m }";
+        assert_eq!(shares(written), Some((minute, 7, Some(300_000), None)));
+    }
+}

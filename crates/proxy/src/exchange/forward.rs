@@ -80,6 +80,13 @@ struct Turn {
     fresh: bool,
 }
 
+/// A try that has ended.
+struct Ended {
+    /// When the last of the request was sent.
+    asked: Instant,
+    result: Result<Answer, Failed>,
+}
+
 /// What comes behind the head of an answer.
 pub(crate) struct Answer {
     lease: Lease,
@@ -243,8 +250,11 @@ impl<'f, 'e> Forwarding<'f, 'e> {
 
     /// Keeps an answer; a failure is handed on.
     #[inline]
-    fn keep(&mut self, ended: Result<Answer, Failed>) -> Option<Failed> {
-        ended.map(|answer| self.answer = Some(answer)).err()
+    fn keep(&mut self, Ended { asked, result }: Ended) -> Option<Failed> {
+        let failed = result.map(|answer| self.answer = Some(answer)).err();
+        let is_awaited = failed.as_ref().is_none_or(|failed| failed.result == Some(TryResult::Timeout));
+        self.exchange.facts.sent_at = is_awaited.then_some(asked);
+        failed
     }
 
     /// Notes a try for the access log. Answers how many that makes.
@@ -289,8 +299,8 @@ fn ended(
     (mut call, asked): (Call, Instant),
     result: Result<(Lease, BodyLength), Failed>,
     response: &ResponseHead,
-) -> Result<Answer, Failed> {
-    match result {
+) -> Ended {
+    let result = match result {
         Ok((lease, length)) => {
             call.heard(asked, || exchange.worker.clock.now());
             let kind = match response.status {
@@ -309,7 +319,8 @@ fn ended(
             }
             Err(failed)
         }
-    }
+    };
+    Ended { asked, result }
 }
 
 /// Whether an answer goes on for as long as somebody has something to say: events (SSE), gRPC, another protocol.

@@ -43,6 +43,7 @@ pub(crate) fn facts(
         asked: None,
         params: PathParams::default(),
         upstream: None,
+        sent_at: None,
         body_limit: None,
     }
 }

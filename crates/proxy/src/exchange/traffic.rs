@@ -13,7 +13,7 @@ use super::forward::keeping::Keeping;
 use super::forward::mirror::Copying;
 use super::forward::{self, Upload};
 use super::{Body, Exchange};
-use crate::action::{Degrade, DegradeStep, Mirror, Service, Target, Traffic, WHOLE, can_be_kept, takes};
+use crate::action::{Degrade, DegradeStep, Mirror, Service, Target, Traffic, can_be_kept, takes};
 use crate::connection::Connection;
 use crate::kept::{KeptFor, KeptKey};
 use crate::local::Heads;
@@ -71,8 +71,7 @@ fn deal<'t>(
 
 /// Has the request copied, if chance takes it.
 fn copy(exchange: &Exchange<'_>, mirror: &Mirror, request: &RequestHead, upload: &mut Upload) {
-    let chance = u32::from_be_bytes(exchange.worker.random());
-    if (u64::from(chance) * u64::from(WHOLE)) >> 32 >= u64::from(mirror.sample) {
+    if !mirror.sample.takes(u64::from_be_bytes(exchange.worker.random())) {
         return;
     }
     let length = upload.length(exchange.announced.length);
@@ -135,9 +134,12 @@ impl StandingIn<'_> {
         mut failed: Result<Body, Fault>,
     ) -> Result<Body, Fault> {
         let (head, deadline) = (std::mem::take(&mut heads.response), exchange.deadline);
-        let asked = (exchange.facts.upstream.clone(), exchange.record.endpoint.clone());
+        let asked =
+            (exchange.facts.upstream.clone(), exchange.facts.sent_at, exchange.record.endpoint.clone());
         self.swap_upload(&mut failed);
         for step in &self.degrade.steps {
+            // What stands in is not what the service was asked for, unless this is another service's answer.
+            exchange.facts.sent_at = None;
             let stood_in = match step {
                 DegradeStep::Cache(ttl) => self.find_kept(exchange, heads, *ttl),
                 DegradeStep::Upstream(service) => self.ask(exchange, service, connection, heads).await?,
@@ -155,7 +157,7 @@ impl StandingIn<'_> {
         self.swap_upload(&mut failed);
         (heads.response, exchange.deadline) = (head, deadline);
         // What is told of it is told of the service that failed, and not of others that were asked in vain.
-        (exchange.facts.upstream, exchange.record.endpoint) = asked;
+        (exchange.facts.upstream, exchange.facts.sent_at, exchange.record.endpoint) = asked;
         failed
     }
 

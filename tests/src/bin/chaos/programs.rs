@@ -1,5 +1,6 @@
-//! The gateways before the replicas, each told the same: try again what may be tried again, look after the replicas' health, and
-//! let no request wait for longer than [`DEADLINE`].
+//! The gateways before the replicas, each told the same as far as its language goes: try again what may be tried again, four times
+//! in all, let no try wait for longer than a second, and look after the replicas' health. Only maitred can be told to let no
+//! request wait for longer than [`DEADLINE`] whatever happens: nginx begins no other try after that, `HAProxy` counts tries alone.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -58,7 +59,7 @@ fn maitred(ports: &[u16]) -> String {
   api:
     endpoints: [{}]
     balance: least_requests
-    timeouts: {{ connect: 1s, response: 1s, idle: 2s, total: 5s }}
+    timeouts: {{ connect: 1s, response: 1s, idle: 1s, total: 5s }}
     retries:
       attempts: 4
       retry_on: [connect_failure, reset, timeout, 5xx]

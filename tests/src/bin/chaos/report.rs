@@ -12,6 +12,8 @@ use crate::programs::{DEADLINE, Program};
 const MARGIN: Duration = Duration::from_millis(500);
 /// Of idempotent requests whose answer had not begun, the share that must succeed.
 const SUCCESS: f64 = 0.9999;
+/// A run whose fullest window of the budget is emptier than this says nothing of the budget.
+const TESTING: f64 = 0.5;
 /// How lately each replica must have answered in the end.
 const LATELY: Duration = Duration::from_secs(10);
 
@@ -42,12 +44,17 @@ pub fn tell(programs: &[Program], sums: &[Sum], seen: &HashMap<String, u32>, win
         windows.retries(),
         100.0 * windows.fullest()
     );
+    let budget = if windows.fullest() < TESTING {
+        "retries stay within their budget, which they came nowhere near"
+    } else {
+        "retries stay within their budget"
+    };
     let kept = [
         ("idempotent requests succeed at 99.99 %", success(own) >= SUCCESS),
         ("no answer is another's, doubled, or looks whole and is not", own.wrong == 0),
         ("no request waits over its deadline", own.longest <= DEADLINE + MARGIN),
         ("no POST is sent twice", repeated(seen, name) == 0),
-        ("retries stay within their budget", windows.fullest() <= 1.0),
+        (budget, windows.fullest() <= 1.0),
         ("every replica serves again", all_serve(own)),
         ("something was retried at all", windows.retries() > 0.0),
     ];

@@ -8,7 +8,7 @@ use tokio::sync::oneshot::Receiver;
 use tokio::sync::oneshot::error::TryRecvError;
 
 use crate::concurrency_limit::queue::Class;
-use crate::concurrency_limit::slots::{Admission, Limit, Permit, SlotsShared};
+use crate::concurrency_limit::slots::{Admission, Limit, Permit, Rules, SlotsShared};
 
 const CLASSES: [Class; 3] = [Class::High, Class::Normal, Class::Low];
 
@@ -90,13 +90,14 @@ proptest! {
     fn the_places_do_what_the_model_does(
         limit in 1usize..4, room in 0usize..4, steps in prop::collection::vec(step(), 0..60),
     ) {
-        let slots: Arc<SlotsShared> = Arc::default();
+        let rules = Rules { limit: Limit::Fixed(limit), room, edition: 0 };
+        let slots = Arc::new(SlotsShared::new(rules.limit));
         let (mut all, mut model): (Vec<Option<Asked>>, _) = (Vec::new(), Model::default());
         for step in steps {
             match step {
                 Step::Ask(class) => {
                     model.ask(class, limit, room);
-                    all.push(Some(match slots.admit(Limit::Fixed(limit), room, || CLASSES[class]) {
+                    all.push(Some(match slots.admit(rules, || CLASSES[class]) {
                         Admission::Admitted(permit) => Asked::Admitted(permit),
                         Admission::Waits(receiver) => Asked::Waits(receiver),
                         Admission::Refused => Asked::Refused,
@@ -122,7 +123,8 @@ proptest! {
 #[test]
 fn threads_never_have_more_places_than_there_are_and_lose_none() {
     const LIMIT: usize = 3;
-    let slots: Arc<SlotsShared> = Arc::default();
+    let rules = Rules { limit: Limit::Fixed(LIMIT), room: 2, edition: 0 };
+    let slots = Arc::new(SlotsShared::new(rules.limit));
     let (busy, most, served) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     let serve = |permit: Permit| {
         most.fetch_max(busy.fetch_add(1, SeqCst) + 1, SeqCst);
@@ -136,7 +138,7 @@ fn threads_never_have_more_places_than_there_are_and_lose_none() {
             let (slots, serve) = (&slots, &serve);
             scope.spawn(move || {
                 for round in 0..3_000 {
-                    match slots.admit(Limit::Fixed(LIMIT), 2, || CLASSES[(thread + round) % 3]) {
+                    match slots.admit(rules, || CLASSES[(thread + round) % 3]) {
                         Admission::Admitted(permit) => serve(permit),
                         Admission::Waits(mut receiver) => {
                             // One in four gives up soon; the others wait until they know.
@@ -160,5 +162,5 @@ fn threads_never_have_more_places_than_there_are_and_lose_none() {
     });
     assert!(most.into_inner() <= LIMIT && served.into_inner() > 1000);
     assert_eq!(slots.taken(), 0);
-    assert!(matches!(slots.admit(Limit::Fixed(1), 0, || Class::Low), Admission::Admitted(_)));
+    assert!(matches!(slots.admit(rules, || Class::Low), Admission::Admitted(_)));
 }

@@ -29,6 +29,7 @@ fn facts(received: SystemTime) -> Facts {
         route: TableRef::alone(RouteFacts::default()),
         params: PathParams::default(),
         upstream: None,
+        sent_at: None,
         body_limit: None,
     }
 }

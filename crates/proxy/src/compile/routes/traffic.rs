@@ -138,7 +138,7 @@ impl One<'_> {
             upstream: *self.around.upstream_numbers.get(&name)?,
             counts: self.compiler.metrics.mirror(&name),
             name,
-            sample: written.sample.millionths,
+            sample: written.sample,
             most: usize::try_from(written.buffer.0).unwrap_or(usize::MAX),
         })
     }

@@ -18,7 +18,7 @@ use super::attempt::{Attempt, Failed};
 use super::client::Client;
 use super::pump::PumpError;
 use super::upload::Upload;
-use super::{Answer, Forwarding, Tried, Turn, choose, ended, may_repeat};
+use super::{Ended, Forwarding, Tried, Turn, choose, ended, may_repeat};
 use crate::connection::Connection;
 use crate::local::Heads;
 use crate::retries::Retries;
@@ -64,7 +64,7 @@ pub(super) struct Second {
 }
 
 /// A try that has ended, and whether nothing better can come: its answer is good, or the client has failed.
-type Over = (Result<Answer, Failed>, bool);
+type Over = (Ended, bool);
 
 /// Which of two tries has ended first.
 enum Came {
