@@ -136,7 +136,7 @@ async fn read_response(
         Ok(()) => {
             call.tell(TryResult::Status(status), now);
             if let Some(mut keeping) = keeping {
-                keeping.take_whole(&whole.bytes, whole.trailers.is_some());
+                keeping.take_whole(&whole.bytes, whole.trailers.as_ref());
                 keeping.end(now);
             }
             if upload.pump.state == PumpState::Done {

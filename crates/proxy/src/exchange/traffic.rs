@@ -79,6 +79,9 @@ fn copy(exchange: &Exchange<'_>, mirror: &Mirror, request: &RequestHead, upload:
     let Some(copying) = Copying::begin(exchange, mirror, request, length) else { return };
     if length.is_empty() {
         copying.end();
+    } else if let Some((bytes, trailers)) = upload.whole() {
+        // However often the service is sent it, and by whichever try.
+        copying.end_with(bytes, trailers);
     } else {
         upload.copying = Some(copying);
     }

@@ -115,6 +115,12 @@ impl Copying {
         Some(Box::new(Self { head, has_body, copy, sending: Some(sending) }))
     }
 
+    /// Sends the copy with this body, which is whole.
+    pub(crate) fn end_with(mut self: Box<Self>, bytes: &[u8], trailers: Option<&Fields>) {
+        self.copy.take_whole(bytes, trailers);
+        self.end();
+    }
+
     /// Sends the copy, if all of the body is here.
     pub(crate) fn end(mut self: Box<Self>) {
         if !self.copy.is_whole() {
