@@ -12,7 +12,7 @@ use maitred_wire::{BodySource, Piece};
 
 use super::attempt::Failed;
 use super::pump::PumpState;
-use super::{Answer, Forwarding, Turn, choose, may_repeat};
+use super::{Answer, Forwarding, Turn, choose, may_repeat, rewind};
 use crate::connection::Connection;
 use crate::local::Heads;
 use crate::retries::{Backoff, Retries, retry_after};
@@ -104,7 +104,7 @@ impl Forwarding<'_, '_> {
         let wish = if failed.is_none() { self.wish(&heads.response, now) } else { None };
         let wait = retries.wait(self.tried.times, random, (reason, is_untried), wish)?;
         let until = now.checked_add(wait)?;
-        let is_too_late = self.exchange.deadline.is_some_and(|end| until >= end);
+        let is_too_late = self.exchange.deadline.is_over(until);
         if is_too_late || !may_spend(&self.cluster, retries, now) {
             return None;
         }
@@ -129,11 +129,7 @@ impl Forwarding<'_, '_> {
         if let Some(answer) = self.answer.take() {
             self.drop_answer(answer, heads.response.status, now);
         }
-        if self.upload.received() > 0 {
-            // The client was told to go on already.
-            heads.request.fields.remove_known(Known::Expect);
-        }
-        self.upload.rewind();
+        rewind(self.upload, &mut heads.request);
     }
 
     /// Gives up an answer. Where it is short and there, its connection serves on.
