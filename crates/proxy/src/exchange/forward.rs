@@ -19,6 +19,7 @@ mod upload;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use maitred_grpc::is_grpc;
 use maitred_http::{BodyLength, Known, RequestHead, ResponseHead};
 use maitred_policy::{Fault, RequestBody, Retry};
 use maitred_telemetry::UpstreamFailure;
@@ -324,9 +325,10 @@ fn ended(
 
 /// Whether an answer goes on for as long as somebody has something to say: events (SSE), gRPC, another protocol.
 pub(crate) fn is_stream(response: &ResponseHead) -> bool {
+    const EVENTS: &[u8] = b"text/event-stream";
     let kind = response.fields.known(Known::ContentType).unwrap_or_default();
-    let begins = |name: &[u8]| kind.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
-    response.status == 101 || begins(b"text/event-stream") || begins(b"application/grpc")
+    let is_events = || kind.get(..EVENTS.len()).is_some_and(|start| start.eq_ignore_ascii_case(EVENTS));
+    response.status == 101 || is_events() || is_grpc(kind)
 }
 
 /// Whether a request may be sent twice: what it does is the same then, by its method or because the service sees to it by a key

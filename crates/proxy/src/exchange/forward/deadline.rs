@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use maitred_grpc::{format_timeout, parse_timeout};
+use maitred_grpc::{format_timeout, is_grpc, parse_timeout};
 use maitred_http::{Known, RequestHead};
 
 use crate::action::ForwardSettings;
@@ -75,15 +75,13 @@ pub(super) fn tell(
         }
     }
     if let Some(left) = left
-        && is_grpc(request)
+        && is_call(request)
     {
         request.fields.set_known(Known::GrpcTimeout, format_timeout(left).as_bytes());
     }
 }
 
-fn is_grpc(request: &RequestHead) -> bool {
-    const GRPC: &[u8] = b"application/grpc";
-    let kind = request.fields.known(Known::ContentType).unwrap_or_default();
-    request.fields.has(Known::GrpcTimeout)
-        || kind.get(..GRPC.len()).is_some_and(|start| start.eq_ignore_ascii_case(GRPC))
+/// Whether a service looks for a deadline in the field of gRPC.
+fn is_call(request: &RequestHead) -> bool {
+    request.fields.has(Known::GrpcTimeout) || request.fields.known(Known::ContentType).is_some_and(is_grpc)
 }
