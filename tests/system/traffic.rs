@@ -364,3 +364,20 @@ fn a_body_that_is_here_is_copied_whichever_try_sends_it() {
     assert!(gateway.metrics().sum("maitred_upstream_hedges_total", &[]) > 0);
     assert_eq!(copies(&gateway, "incomplete"), 0);
 }
+
+#[test]
+fn no_copy_has_more_than_may_be_in_memory() {
+    let origin = Origin::start();
+    let (mirror, heard) = listening_mirror();
+    let gateway = Gateway::start(&format!(
+        "limits: {{ buffered_body: 1KiB }}\nroutes: {{ app: {{ upstream: \"{}\", mirror: {{ upstream: \"{}\", buffer: 1MiB }} }} }}\n",
+        origin.url(),
+        mirror.url()
+    ));
+    for (len, result) in [(1024, "answered"), (1025, "too_large")] {
+        let answer = gateway.curl("/", &["-d", &"x".repeat(len)]);
+        assert_eq!(Echo::of(&answer).len(), len as u64);
+        eventually("it is counted", || (copies(&gateway, result) == 1).then_some(()));
+    }
+    assert_eq!(heard.try_iter().count(), 1);
+}

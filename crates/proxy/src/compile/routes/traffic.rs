@@ -137,9 +137,10 @@ impl One<'_> {
         Some(Mirror {
             upstream: *self.around.upstream_numbers.get(&name)?,
             counts: self.compiler.metrics.mirror(&name),
+        let buffered = self.compiler.document.limits.buffered_body.0;
             name,
             sample: written.sample.millionths,
-            most: usize::try_from(written.buffer.0).unwrap_or(usize::MAX),
+            most: usize::try_from(written.buffer.0.min(buffered)).unwrap_or(usize::MAX),
         })
     }
 
