@@ -16,7 +16,7 @@ use maitred_policy::{Facts, Fault, Reply};
 use maitred_upstream::{ResultSet, Timeouts, TryResult};
 
 pub(crate) use self::degrade::{Degrade, DegradeStep, can_be_kept, takes};
-pub(crate) use self::split::{Ramp, Share, Split, Sticky, Variant, WHOLE};
+pub(crate) use self::split::{Ramp, Share, Split, Sticky, Variant, WHOLE, fixed_shares};
 pub(crate) use self::traffic::{Mirror, Target, Traffic};
 use crate::retries::Retries;
 use crate::rewrite::Rewrite;

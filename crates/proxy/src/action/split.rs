@@ -34,8 +34,13 @@ pub(crate) struct Split {
     pub(crate) variants: Box<[Variant]>,
 }
 
+    /// What they get, where that does not change with time.
+    pub(crate) fixed: Option<Shares>,
 /// One variant.
 #[derive(Debug)]
+/// What each variant gets, in a unit that they come out whole in; at least one is not 0.
+pub(crate) type Shares = SmallVec<[u128; 4]>;
+
 pub(crate) struct Variant {
     pub(crate) name: Arc<str>,
     pub(crate) share: Share,
@@ -120,30 +125,30 @@ impl Ramp {
 impl Split {
     /// Deals a request. `random` gives random bytes, where they are needed.
     pub(crate) fn deal(&self, view: &View<'_>, random: impl FnOnce() -> [u8; 16]) -> Dealt {
-        let shares = self.shares(view.facts.received);
+        let shares = || self.shares(view.facts.received);
         let dealt = |variant, why| Dealt { variant, cookie: None, why };
         if let Some(variant) = self.named(view) {
             return dealt(variant, Why::Named);
         }
         let mut key = Vec::new();
         if self.by.as_ref().is_some_and(|by| by.write(view, &mut key)) && !key.is_empty() {
-            return dealt(take(&shares, self.point(&key)), Why::Key);
+            return dealt(take(&shares(), self.point(&key)), Why::Key);
         }
         if let Some(sticky) = &self.sticky {
             key.clear();
             if sticky.cookie.write(view, &mut key) && (1..=LONGEST_KEY).contains(&key.len()) {
-                return dealt(take(&shares, self.point(&key)), Why::Cookie);
+                return dealt(take(&shares(), self.point(&key)), Why::Cookie);
             }
             let key = BASE64_URL_SAFE_NO_PAD.encode(random());
             let cookie = Some(sticky.set_cookie(&key, view.facts.scheme));
-            return Dealt { variant: take(&shares, self.point(key.as_bytes())), cookie, why: Why::Cookie };
+            return Dealt { variant: take(&shares(), self.point(key.as_bytes())), cookie, why: Why::Cookie };
         }
         if self.by.is_some() {
-            return dealt(heaviest(&shares), Why::Heaviest);
+            return dealt(heaviest(&shares()), Why::Heaviest);
         }
         let random = random();
         let first = random.first_chunk().expect("there are 16 bytes");
-        dealt(take(&shares, u64::from_be_bytes(*first)), Why::Chance)
+        dealt(take(&shares(), u64::from_be_bytes(*first)), Why::Chance)
     }
 
     /// The variant that the request names.
@@ -164,28 +169,32 @@ impl Split {
         u64::from_be_bytes(*first)
     }
 
-    /// The shares at `now`, in a unit that they come out whole in; at least one is not 0.
-    pub(crate) fn shares(&self, now: SystemTime) -> SmallVec<[u128; 4]> {
-        let ramps = self.variants.iter().filter_map(|variant| match variant.share {
-            Share::Ramp(ramp) => Some(ramp.at(now)),
-            Share::Weight(_) => None,
-        });
-        let rest = u128::from(WHOLE.saturating_sub(ramps.sum()));
-        let weights = self.variants.iter().map(|variant| match variant.share {
-            Share::Weight(weight) => u128::from(weight),
-            Share::Ramp(_) => 0,
-        });
-        let weights: u128 = weights.sum();
-        let share = |variant: &Variant| match variant.share {
-            Share::Weight(weight) => rest * u128::from(weight),
-            Share::Ramp(ramp) => u128::from(ramp.at(now)) * weights,
-        };
-        self.variants.iter().map(share).collect()
+    /// The shares at `now`.
+    pub(crate) fn shares(&self, now: SystemTime) -> Shares {
+        self.fixed.clone().unwrap_or_else(|| shares(&self.variants, now))
     }
 }
 
 /// The share that a point of the whole range is in.
 fn take(shares: &[u128], point: u64) -> usize {
+/// What each of these variants gets for good; none where that changes with time.
+pub(crate) fn fixed_shares(variants: &[Variant]) -> Option<Shares> {
+    let is_fixed = variants.iter().all(|variant| matches!(variant.share, Share::Weight(_)));
+    is_fixed.then(|| shares(variants, SystemTime::UNIX_EPOCH))
+}
+
+fn shares(variants: &[Variant], now: SystemTime) -> Shares {
+    let parts = variants.iter().map(|variant| match variant.share {
+        Share::Ramp(ramp) => (ramp.at(now), 0),
+        Share::Weight(weight) => (0, weight),
+    });
+    let parts: SmallVec<[(u32, u32); 4]> = parts.collect();
+    let ramps = parts.iter().map(|(ramp, _)| ramp).sum();
+    let weights: u128 = parts.iter().map(|(_, weight)| u128::from(*weight)).sum();
+    let rest = u128::from(WHOLE.saturating_sub(ramps));
+    parts.iter().map(|&(ramp, weight)| rest * u128::from(weight) + u128::from(ramp) * weights).collect()
+}
+
     // The unit has 20 bits, a weight 32, and a document at most 1000 of them: with the 64 bits of the point it fits.
     let total: u128 = shares.iter().sum();
     let mut left = (u128::from(point) * total) >> 64;

@@ -49,12 +49,14 @@ fn value(name: &str) -> Value {
 fn split(shares: &[Share]) -> Split {
     let names = ["A", "B", "C", "D", "E"];
     let variants = names.iter().zip(shares).map(|(name, &share)| Variant { name: Arc::from(*name), share });
+    let variants: Box<[_]> = variants.collect();
     Split {
         experiment: "checkout".into(),
         by: None,
         sticky: None,
         named_by: None,
-        variants: variants.collect(),
+        fixed: fixed_shares(&variants),
+        variants,
     }
 }
 
