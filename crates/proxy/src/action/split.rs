@@ -14,6 +14,8 @@ use maitred_http::Scheme;
 use maitred_policy::values::{Value, View};
 use smallvec::SmallVec;
 
+use crate::cookie::SetCookie;
+
 /// The longest key that a cookie may hold; ours have 22 bytes.
 const LONGEST_KEY: usize = 128;
 /// The whole, in the unit of ramps.
@@ -32,15 +34,15 @@ pub(crate) struct Split {
     pub(crate) named_by: Option<Value>,
     /// The names and shares of the variants; some share is a weight that is not 0.
     pub(crate) variants: Box<[Variant]>,
-}
-
     /// What they get, where that does not change with time.
     pub(crate) fixed: Option<Shares>,
-/// One variant.
-#[derive(Debug)]
+}
+
 /// What each variant gets, in a unit that they come out whole in; at least one is not 0.
 pub(crate) type Shares = SmallVec<[u128; 4]>;
 
+/// One variant.
+#[derive(Debug)]
 pub(crate) struct Variant {
     pub(crate) name: Arc<str>,
     pub(crate) share: Share,
@@ -83,7 +85,7 @@ pub(crate) struct Dealt {
     /// The number of the variant.
     pub(crate) variant: usize,
     /// The `Set-Cookie` that the answer carries.
-    pub(crate) cookie: Option<String>,
+    pub(crate) cookie: Option<Vec<u8>>,
     /// What decided.
     pub(crate) why: Why,
 }
@@ -175,8 +177,6 @@ impl Split {
     }
 }
 
-/// The share that a point of the whole range is in.
-fn take(shares: &[u128], point: u64) -> usize {
 /// What each of these variants gets for good; none where that changes with time.
 pub(crate) fn fixed_shares(variants: &[Variant]) -> Option<Shares> {
     let is_fixed = variants.iter().all(|variant| matches!(variant.share, Share::Weight(_)));
@@ -195,6 +195,8 @@ fn shares(variants: &[Variant], now: SystemTime) -> Shares {
     parts.iter().map(|&(ramp, weight)| rest * u128::from(weight) + u128::from(ramp) * weights).collect()
 }
 
+/// The share that a point of the whole range is in.
+fn take(shares: &[u128], point: u64) -> usize {
     // The unit has 20 bits, a weight 32, and a document at most 1000 of them: with the 64 bits of the point it fits.
     let total: u128 = shares.iter().sum();
     let mut left = (u128::from(point) * total) >> 64;
@@ -214,10 +216,12 @@ fn heaviest(shares: &[u128]) -> usize {
 }
 
 impl Sticky {
-    fn set_cookie(&self, key: &str, scheme: Scheme) -> String {
-        let secure = if scheme == Scheme::Https { "; Secure" } else { "" };
-        let (name, seconds) = (&self.name, self.max_age.as_secs());
-        format!("{name}={key}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
+    fn set_cookie(&self, key: &str, scheme: Scheme) -> Vec<u8> {
+        let is_secure = scheme == Scheme::Https;
+        let mut cookie = Vec::new();
+        let (name, max_age) = (&self.name, Some(self.max_age));
+        SetCookie { name, value: key.as_bytes(), max_age, is_secure }.write(&mut cookie);
+        cookie
     }
 }
 

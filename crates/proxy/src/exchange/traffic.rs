@@ -52,7 +52,7 @@ pub(crate) async fn act(
         }
     }
     if let Some(cookie) = cookie {
-        heads.response.fields.append_known(Known::SetCookie, cookie.as_bytes());
+        heads.response.fields.append_known(Known::SetCookie, &cookie);
     }
     answered.map_err(|failed| failed.fault)
 }
@@ -62,7 +62,7 @@ fn deal<'t>(
     exchange: &mut Exchange<'_>,
     traffic: &'t Traffic,
     request: &RequestHead,
-) -> (&'t Target, Option<String>) {
+) -> (&'t Target, Option<Vec<u8>>) {
     let Some(split) = &traffic.split else { return (&traffic.targets[0], None) };
     let dealt = split.deal(&View::of_request(request, &exchange.facts), || exchange.worker.random());
     exchange.record.variant = Some(dealt.variant);
