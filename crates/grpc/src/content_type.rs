@@ -1,4 +1,5 @@
 //! Whether a message is one of gRPC, as its `Content-Type` says.
+//! Which of the two forms of gRPC-Web it is, `web` tells.
 
 use crate::GRPC_CONTENT_TYPE;
 

@@ -1,4 +1,5 @@
 //! The cookies that the gateway sets of its own, to lead a client back: to an endpoint, or to a variant.
+//! What they say is made where it is read; here they are written.
 
 use std::time::Duration;
 
