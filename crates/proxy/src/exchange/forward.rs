@@ -1,5 +1,6 @@
-//! The action of a route with an upstream: prepares the request, tries endpoints, and hands the answer on. Retries live
-//! here and nowhere else: what calls for one is decided in `again`.
+//! The action of a route with an upstream: prepares the request, tries endpoints, and hands the answer on. Retries of requests
+//! live here and nowhere else: what calls for one is decided in `again`. Copies (`mirror`) are tried again only where a connection
+//! was stale.
 
 mod affinity;
 mod again;

@@ -1,5 +1,5 @@
 //! Sends an answer to the client, and turns what went wrong into one. The only place where a fault becomes bytes.
-//! Step 5 of an exchange.
+//! Step 9 in the life of a request.
 
 use std::io::Write as _;
 use std::task::{Context, Poll};
