@@ -85,3 +85,39 @@ pub(super) fn tell(
 fn is_call(request: &RequestHead) -> bool {
     request.fields.has(Known::GrpcTimeout) || request.fields.known(Known::ContentType).is_some_and(is_grpc)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+
+    #[test]
+    fn what_comes_first_counts_and_only_the_client_hurries() {
+        let second = Duration::from_secs(1);
+        let start = Clock::default().now();
+        let mut call = RequestHead::default();
+        call.fields.append_known(Known::GrpcTimeout, b"10S");
+        for (total, end, is_hurried) in [
+            (None, 10 * second, true),
+            (Some(3 * second), 3 * second, false),
+            (Some(11 * second), 10 * second, true),
+            // The service had all of its time.
+            (Some(10 * second), 10 * second, false),
+        ] {
+            let deadline = Deadline::of(&call, total, start);
+            assert_eq!(deadline.end, Some(start + end));
+            assert!(!deadline.is_over(start) && !deadline.was_hurried(start));
+            assert!(deadline.is_over(start + end));
+            assert_eq!(deadline.was_hurried(start + end), is_hurried, "{total:?}");
+        }
+        let own = Deadline::of(&RequestHead::default(), Some(second), start);
+        assert_eq!((own.end, own.was_hurried(start + second)), (Some(start + second), false));
+        assert_eq!(Deadline::of(&RequestHead::default(), None, start).cap(start), start);
+
+        // What begins later has its own time, and not more than the client has.
+        let later = Deadline::of(&call, Some(second), start).anew(Some(4 * second), start + 8 * second);
+        assert_eq!((later.end, later.was_hurried(start + 10 * second)), (Some(start + 10 * second), true));
+        let later = own.anew(Some(4 * second), start + 8 * second);
+        assert_eq!(later.end, Some(start + 12 * second));
+    }
+}
