@@ -6,6 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::wire::Wire;
 
+/// What a service of gRPC answers over HTTP/1.1: an empty message.
+pub const GRPC_ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\nTransfer-Encoding: chunked\r\n\r\n\
+    5\r\n\0\0\0\0\0\r\n0\r\ngrpc-status: 0\r\n\r\n";
+
 /// A listening socket with a script.
 #[derive(Debug)]
 pub struct Fake {

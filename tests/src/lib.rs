@@ -41,7 +41,7 @@ pub use access::Access;
 pub use authority::{Authority, Signed};
 pub use browser::Browser;
 pub use curl::{Curl, curl, curl_with};
-pub use fake::Fake;
+pub use fake::{Fake, GRPC_ANSWER};
 pub use folder::Folder;
 pub use gateway::{Gateway, Traces, program};
 pub use head::Head;

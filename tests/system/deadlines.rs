@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use maitred_tests::{Echo, Fake, Gateway, Origin};
+use maitred_tests::{Echo, Fake, Gateway, Origin, peer_file};
 
 fn in_front_of(service: &str, upstream: &str, route: &str) -> Gateway {
     Gateway::start(&format!(
@@ -111,5 +111,20 @@ fn a_body_that_never_comes_is_not_waited_for() {
     let gateway = in_front_of(&service.url(), "timeouts: { idle: 1h, total: 300ms }", "");
     let mut wire = gateway.connect();
     wire.send("PUT /body HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhalf");
+    assert_eq!(wire.answer().status(), 408);
+}
+
+#[test]
+fn a_body_that_a_policy_reads_is_not_waited_for_whatever_is_around_the_service() {
+    let service = Fake::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    let gateway = Gateway::start(&format!(
+        "limits: {{ body_grace: 1h }}\n\
+         upstreams: {{ app: {{ endpoints: \"{}\", timeouts: {{ total: 300ms }} }} }}\n\
+         routes: {{ app: {{ upstream: app, degrade: {{ respond: later }}, policies: {{ grpc_json: {{ protos: \"{}\" }} }} }} }}\n",
+        service.url(),
+        peer_file("kinds.proto").display()
+    ));
+    let mut wire = gateway.connect();
+    wire.send("POST /v1/echo HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{");
     assert_eq!(wire.answer().status(), 408);
 }

@@ -285,3 +285,113 @@ fn each_variant_of_a_split_degrades() {
         |variant| metrics.sum("maitred_variant_requests_total", &[("route", "orders"), ("variant", variant)]);
     assert_eq!((of("A"), of("B")), (2, 1));
 }
+
+#[test]
+fn another_service_has_its_own_time_and_the_client_s_deadline() {
+    let (silent, backup) = (Fake::start(|mut wire, _| _ = wire.rest_to_any_end()), Origin::named("backup"));
+    let start = |total: &str| {
+        Gateway::start(&format!(
+            "upstreams: {{ slow: {{ endpoints: \"{}\", timeouts: {{ total: 300ms }} }}, backup: {{ endpoints: \"{}\", timeouts: {{ total: {total}, header: X-Left }} }} }}\n\
+             routes: {{ orders: {{ upstream: slow, degrade: {{ upstream: backup }} }} }}\n",
+            silent.url(),
+            backup.url()
+        ))
+    };
+    let asked = |gateway: &Gateway, fields: &[&str]| {
+        let answer = gateway.curl("/", &fields.iter().flat_map(|field| ["-H", field]).collect::<Vec<_>>());
+        assert_eq!(degraded(&answer), Some("upstream"), "{fields:?}");
+        Echo::of(&answer).field("X-Left").unwrap().parse::<u64>().unwrap()
+    };
+    let hour = start("1h");
+    assert!(asked(&hour, &[]) > 3_590_000);
+    // What the client says goes on; what the gateway has told the first service on its own account does not.
+    assert!((3_000_000..3_600_000).contains(&asked(&hour, &["grpc-timeout: 1H"])));
+    assert!((1..60_000).contains(&asked(&hour, &["grpc-timeout: 1M"])));
+    assert!(asked(&hour, &["Content-Type: application/grpc"]) > 3_590_000);
+    assert!((1..=1000).contains(&asked(&start("1s"), &["grpc-timeout: 1M"])));
+}
+
+#[test]
+fn what_was_asked_in_vain_is_not_what_answered() {
+    let (origin, dead) = (Origin::start(), Dead::new());
+    let gateway = start(origin.url(), &dead.url(), "[{ upstream: backup }, { cache: 1h }]");
+    gateway.curl("/known", &[]);
+    assert_eq!(degraded(&gateway.curl("/known", &BROKEN)), Some("cache"));
+    let access = &gateway.access(1, |access| access.text("outcome") == "degraded")[0];
+    assert_eq!(
+        (access.text("upstream").as_str(), access.text("endpoint").as_str()),
+        ("orders", origin.authority())
+    );
+}
+
+#[test]
+fn a_body_that_is_still_here_goes_to_another() {
+    // It says that it wants the body, and then no more.
+    let silent = Fake::start(|mut wire, _| {
+        wire.head();
+        wire.send("HTTP/1.1 100 Continue\r\n\r\n");
+        wire.rest_to_any_end();
+    });
+    let backup = Origin::named("backup");
+    let gateway = Gateway::start(&format!(
+        "upstreams: {{ slow: {{ endpoints: \"{}\", timeouts: {{ response: 300ms }}, retries: {{ retry_on: reset }} }}, backup: \"{}\" }}\n\
+         routes: {{ orders: {{ upstream: slow, degrade: {{ upstream: backup }} }} }}\n",
+        silent.url(),
+        backup.url()
+    ));
+    let mut wire = gateway.connect();
+    wire.send("QUERY / HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+    assert_eq!(wire.head().status(), 100);
+    wire.send("find");
+    let answer = wire.answer();
+    assert!(answer.interim.is_empty(), "the client was told already");
+    let echo = Echo::of(&answer);
+    assert_eq!((degraded(&answer), echo.len(), echo.has("Expect")), (Some("upstream"), 4, false));
+}
+
+#[test]
+fn a_failure_is_what_counts_as_one_for_the_circuit() {
+    let origin = Origin::start();
+    let silent = Fake::start(|mut wire, _| _ = wire.rest_to_any_end());
+    let breaking = Fake::start(|mut wire, _| _ = wire.request());
+    let dead = Dead::new();
+    let asked = |service: &str, failure_on: &str, status: u16| {
+        let gateway = Gateway::start(&format!(
+            "upstreams: {{ orders: {{ endpoints: \"{service}\", timeouts: {{ response: 100ms }}, circuit_breaker: {{ failure_on: {failure_on}, failures: 1, open_for: 1h }} }} }}\n\
+             routes: {{ orders: {{ upstream: orders, degrade: {{ respond: later }} }} }}\n"
+        ));
+        let answer = gateway.curl("/", &["-H", &format!("X-Ask: status {status}")]);
+        // Where it was one the circuit is open, and that always degrades.
+        let again = gateway.curl("/", &["-H", "X-Ask: status 200"]);
+        assert_eq!(degraded(&answer).is_some(), degraded(&again).is_some(), "{service} {failure_on}");
+        assert_eq!(counted(&gateway, "default"), if degraded(&answer).is_some() { 2 } else { 0 });
+        degraded(&answer).is_some()
+    };
+    for (service, status, on, not_on) in [
+        (origin.url(), 500, "5xx", "[connect_failure, reset, timeout, 503]"),
+        (&silent.url(), 200, "timeout", "[connect_failure, reset, 5xx]"),
+        (&breaking.url(), 200, "reset", "[connect_failure, timeout, 5xx]"),
+        (&dead.url(), 200, "connect_failure", "[reset, timeout, 5xx]"),
+    ] {
+        assert!(asked(service, on, status), "{on}");
+        assert!(!asked(service, not_on, status), "{not_on}");
+    }
+}
+
+#[test]
+fn a_service_that_cannot_be_asked_has_failed() {
+    let (service, backup) = (Fake::start(|mut wire, _| _ = wire.rest_to_any_end()), Origin::named("backup"));
+    let mut gateway = Gateway::start(&format!(
+        "upstreams: {{ orders: {{ endpoints: \"{}\", max_connections: 1, timeouts: {{ response: 1h }}, circuit_breaker: {{ failure_on: 500 }} }} }}\n\
+         routes: {{ orders: {{ upstream: orders, degrade: {{ upstream: \"{}\" }} }} }}\n",
+        service.url(),
+        backup.url()
+    ));
+    // Nobody answers what is still under way then.
+    gateway.may_end_anyhow();
+    let mut first = gateway.connect();
+    first.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+    eventually("it has the connection", || (service.connections() == 1).then_some(()));
+    let answer = gateway.curl("/", &[]);
+    assert_eq!((degraded(&answer), Echo::of(&answer).name()), (Some("upstream"), "backup"));
+}

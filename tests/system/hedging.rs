@@ -1,9 +1,11 @@
 //! Requests that are sent to a second endpoint because the first one takes long.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 
-use maitred_tests::{Answer, Fake, Gateway, PATIENCE, Wire, eventually};
+use maitred_tests::frames::{Frame, RawHttp2};
+use maitred_tests::{Answer, Fake, GRPC_ANSWER, Gateway, PATIENCE, Wire, eventually, peer_file};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK";
 
@@ -128,4 +130,77 @@ fn there_are_no_more_tries_than_are_allowed() {
     assert_eq!(gateway.access_to("/none").number("attempts"), 2);
     closed_one.recv_timeout(PATIENCE).unwrap();
     assert_eq!((asked_one.try_iter().count(), asked_other.try_iter().count()), (1, 1));
+}
+
+/// Two services: whoever is asked first does one thing, and whoever is asked then another.
+fn two(
+    first: impl Fn(Wire, Answer) + Send + Sync + 'static,
+    then: impl Fn(Wire, Answer) + Send + Sync + 'static,
+) -> [Fake; 2] {
+    let scripts = Arc::new((AtomicUsize::new(0), first, then));
+    [(), ()].map(|()| {
+        let scripts = Arc::clone(&scripts);
+        Fake::start(move |mut wire, _| {
+            let Some(request) = wire.request() else { return };
+            match scripts.0.fetch_add(1, Ordering::SeqCst) {
+                0 => (scripts.1)(wire, request),
+                _ => (scripts.2)(wire, request),
+            }
+        })
+    })
+}
+
+#[test]
+fn a_body_that_is_here_is_sent_by_both_tries() {
+    let (told, heard) = channel();
+    let (tell_first, tell_second) = (told.clone(), told);
+    let [first, second] = two(
+        move |mut wire, request| {
+            tell_first.send(request.body).unwrap();
+            wire.rest_to_any_end();
+        },
+        move |mut wire, request| {
+            tell_second.send(request.body).unwrap();
+            wire.send(GRPC_ANSWER);
+        },
+    );
+    let gateway = Gateway::start(&format!(
+        "upstreams: {{ app: {{ endpoints: [\"{}\", \"{}\"], timeouts: {{ response: 10h }}, \
+         retries: {{ hedge_after: 1ms, backoff: false, budget: false }} }} }}\n\
+         routes: {{ app: {{ upstream: app, policies: {{ grpc_json: {{ protos: \"{}\" }} }} }} }}\n",
+        first.url(),
+        second.url(),
+        peer_file("kinds.proto").display()
+    ));
+    let ask = ["-H", "Content-Type: application/json", "-H", "Idempotency-Key: 1", "-d", r#"{"large": 7}"#];
+    assert_eq!(gateway.curl("/v1/echo", &ask).text(), "{}");
+    for _ in 0..2 {
+        assert_eq!(heard.recv_timeout(PATIENCE).unwrap(), [0, 0, 0, 0, 2, 8, 7]);
+    }
+    assert_eq!(gateway.access_to("/v1/echo").number("attempts"), 2);
+    assert_eq!(gateway.metrics().sum("maitred_upstream_hedges_total", &[]), 1);
+}
+
+#[test]
+fn a_client_that_goes_is_noticed_when_only_the_second_try_is_left() {
+    // The first one fails once the second one was asked, which never answers.
+    let ((asked, was_asked), (closed, was_closed)) = (channel(), channel());
+    let was_asked = Mutex::new(was_asked);
+    let [first, second] = two(
+        move |_, _| was_asked.lock().unwrap().recv_timeout(PATIENCE).unwrap(),
+        move |mut wire, _| {
+            asked.send(()).unwrap();
+            wire.rest_to_any_end();
+            closed.send(()).unwrap();
+        },
+    );
+    let gateway = hedging(&first, &second);
+    let mut client = RawHttp2::begin(gateway.connect(), &[]);
+    client.send(&[Frame::get(1, "/gone")]);
+    eventually("the first try has failed", || {
+        (gateway.metrics().sum("maitred_upstream_failures_total", &[]) == 1).then_some(())
+    });
+    client.send(&[Frame::reset(1, 8)]);
+    was_closed.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(gateway.access_to("/gone").number("attempts"), 2);
 }

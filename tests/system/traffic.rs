@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 
-use maitred_tests::{Answer, Echo, Fake, Gateway, Origin, PATIENCE, Port, Wire, eventually, pattern};
+use maitred_tests::{
+    Answer, Echo, Fake, GRPC_ANSWER, Gateway, Origin, PATIENCE, Port, Wire, eventually, pattern,
+};
+use socket2::{Domain, Socket, Type};
 
 /// Two versions of a service, and a gateway that splits between them so.
 struct Versions {
@@ -318,4 +321,80 @@ fn a_sample_is_a_share() {
         (arrived >= copies(&gateway, "answered")).then(sampled).filter(|sampled| *sampled >= 168)
     });
     assert!(sampled <= 332, "{sampled} of 1000");
+}
+
+#[test]
+fn a_mirror_that_answers_early_gets_the_rest() {
+    // More than fits between two sockets.
+    const LEN: usize = 24 << 20;
+    let origin = Origin::start();
+    let (told, heard) = channel();
+    let told = Mutex::new(told);
+    let mirror = Fake::start(move |mut wire, _| {
+        wire.head();
+        wire.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nOK\r\n");
+        let body = wire.exactly(LEN);
+        wire.send("0\r\n\r\n");
+        told.lock().unwrap().send(body).unwrap();
+    });
+    let gateway = Gateway::start(&format!(
+        "limits: {{ buffered_body: 32MiB }}\nroutes: {{ app: {{ upstream: \"{}\", mirror: {{ upstream: \"{}\", buffer: 32MiB }} }} }}\n",
+        origin.url(),
+        mirror.url()
+    ));
+    let sent = pattern(LEN);
+    let answer =
+        maitred_tests::curl_with(&["-H", "Expect:", "--data-binary", "@-", &gateway.url("/")], &sent);
+    assert_eq!(Echo::of(&answer).len(), LEN as u64);
+    assert!(heard.recv_timeout(PATIENCE).unwrap() == sent);
+    eventually("it is answered", || (copies(&gateway, "answered") == 1).then_some(()));
+}
+
+/// An address that cannot be connected to while the others are there: as many wait as may.
+fn busy() -> (std::net::SocketAddr, (Socket, Wire)) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    socket.listen(0).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    (address, (socket, Wire::connect_to(address)))
+}
+
+#[test]
+fn a_body_that_is_here_is_copied_whichever_try_sends_it() {
+    let (busy, _waits) = busy();
+    let (mirror, heard) = listening_mirror();
+    let service = Fake::answering(GRPC_ANSWER);
+    let gateway = Gateway::start(&format!(
+        "upstreams: {{ app: {{ endpoints: [\"http://{busy}\", \"{}\"], timeouts: {{ connect: 1h }}, \
+         retries: {{ hedge_after: 1ms, budget: false }} }} }}\n\
+         routes: {{ app: {{ upstream: app, mirror: \"{}\", policies: {{ grpc_json: {{ protos: \"{}\" }} }} }} }}\n",
+        service.url(),
+        mirror.url(),
+        maitred_tests::peer_file("kinds.proto").display()
+    ));
+    let ask = ["-H", "Content-Type: application/json", "-H", "Idempotency-Key: 1", "-d", r#"{"large": 7}"#];
+    for number in 1..=4 {
+        assert_eq!(gateway.curl("/v1/echo", &ask).text(), "{}");
+        assert_eq!(heard.recv_timeout(PATIENCE).unwrap().body, [0, 0, 0, 0, 2, 8, 7]);
+        eventually("it is answered", || (copies(&gateway, "answered") == number).then_some(()));
+    }
+    assert!(gateway.metrics().sum("maitred_upstream_hedges_total", &[]) > 0);
+    assert_eq!(copies(&gateway, "incomplete"), 0);
+}
+
+#[test]
+fn no_copy_has_more_than_may_be_in_memory() {
+    let origin = Origin::start();
+    let (mirror, heard) = listening_mirror();
+    let gateway = Gateway::start(&format!(
+        "limits: {{ buffered_body: 1KiB }}\nroutes: {{ app: {{ upstream: \"{}\", mirror: {{ upstream: \"{}\", buffer: 1MiB }} }} }}\n",
+        origin.url(),
+        mirror.url()
+    ));
+    for (len, result) in [(1024, "answered"), (1025, "too_large")] {
+        let answer = gateway.curl("/", &["-d", &"x".repeat(len)]);
+        assert_eq!(Echo::of(&answer).len(), len as u64);
+        eventually("it is counted", || (copies(&gateway, result) == 1).then_some(()));
+    }
+    assert_eq!(heard.try_iter().count(), 1);
 }

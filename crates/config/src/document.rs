@@ -139,6 +139,15 @@ pub fn load(path: impl AsRef<Path>, files: &dyn Files, environment: &dyn Environ
     Loaded { document, tree, problems }
 }
 
+/// Clients keep a cookie for whole seconds, and one of none not at all (RFC 6265 section 5.2.2).
+fn refuse_short_cookie(max_age: std::time::Duration, fields: &Fields<'_>, reader: &mut Reader<'_>) {
+    if max_age < std::time::Duration::from_secs(1) {
+        let problem =
+            Problem::error("clients keep a cookie for whole seconds").at(fields.value_span("max_age"));
+        reader.problem(problem.help("write at least `1s`"));
+    }
+}
+
 /// Refuses durations of zero among these keys: nothing would ever get through.
 fn refuse_zero(times: &[(&str, Option<std::time::Duration>)], fields: &Fields<'_>, reader: &mut Reader<'_>) {
     for (key, time) in times {

@@ -7,6 +7,7 @@
 
 mod base64;
 mod code;
+mod content_type;
 mod descriptors;
 mod frame;
 mod health;
@@ -24,6 +25,7 @@ mod weight;
 mod wire;
 
 pub use code::Code;
+pub use content_type::is_grpc;
 pub use descriptors::{Descriptors, LoadError};
 pub use frame::{FRAME_HEAD, FrameError, FrameReader, push_frame};
 pub use health::{HEALTH_CHECK_PATH, NotServing, health_question, read_health};

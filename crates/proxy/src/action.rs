@@ -6,6 +6,7 @@ mod split;
 mod traffic;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use maitred_http::{Fields, Known, RequestHead, ResponseHead};
@@ -15,7 +16,7 @@ use maitred_policy::{Facts, Fault, Reply};
 use maitred_upstream::{ResultSet, Timeouts, TryResult};
 
 pub(crate) use self::degrade::{Degrade, DegradeStep, can_be_kept, takes};
-pub(crate) use self::split::{Ramp, Share, Split, Sticky, Variant};
+pub(crate) use self::split::{Ramp, Share, Split, Sticky, Variant, fixed_shares};
 pub(crate) use self::traffic::{Mirror, Target, Traffic};
 use crate::retries::Retries;
 use crate::rewrite::Rewrite;
@@ -43,6 +44,16 @@ impl Action {
             _ => None,
         }
     }
+
+    /// How long a whole exchange may take before it is known which service gets the request: as long as any of them may; none without
+    /// limit.
+    pub(crate) fn total(&self) -> Option<Duration> {
+        match self {
+            Self::Forward(settings, _) => settings.timeouts.total,
+            Self::Traffic(traffic) => traffic.total(),
+            Self::Respond(_) | Self::Redirect(_) | Self::Unmatched => None,
+        }
+    }
 }
 
 /// What a route with an upstream adds to it.
@@ -64,7 +75,7 @@ pub(crate) struct Service {
     pub(crate) forward: ForwardSettings,
     /// The name of its upstream.
     pub(crate) upstream: Arc<str>,
-    /// Which answers are failures.
+    /// Which ends of a try are failures of it.
     pub(crate) failures: ResultSet,
 }
 

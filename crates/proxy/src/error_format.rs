@@ -2,7 +2,7 @@
 //! in its place; a status to clients of gRPC.
 
 use bytes::Bytes;
-use maitred_grpc::{Code, GRPC_CONTENT_TYPE, Status};
+use maitred_grpc::{Code, GRPC_CONTENT_TYPE, Status, is_grpc};
 use maitred_http::{Known, RequestHead, ResponseHead, reason};
 use maitred_policy::values::{BodyTemplate, ErrorView, View};
 use maitred_policy::{Fault, Reply};
@@ -49,8 +49,7 @@ impl ErrorFormat {
 pub(crate) fn grpc_type(request: &RequestHead) -> Option<&str> {
     let value = request.fields.known_str(Known::ContentType)?;
     let (kind, _) = value.split_once(';').unwrap_or((value, ""));
-    let rest = kind.trim().strip_prefix("application/grpc")?;
-    (rest.is_empty() || rest.starts_with(['+', '-'])).then_some(kind.trim())
+    is_grpc(value.as_bytes()).then_some(kind.trim())
 }
 
 fn grpc_reply(fault: &Fault, content_type: &str) -> Reply {

@@ -20,12 +20,12 @@ use maitred_http::{Method, ResponseHead};
 use maitred_policy::values::View;
 use maitred_policy::{Facts, Fault, Reply, RequestBody, ResponseBody, Verdict};
 use maitred_router::Captures;
-use maitred_upstream::Timeouts;
 use maitred_wire::h1::RequestFraming;
 
 use self::choose::Chosen;
 use self::forward::Forwarded;
 use self::forward::attempt::client_fault;
+use self::forward::deadline::Deadline;
 use self::forward::tunnel::Tunnel;
 use self::record::Record;
 use crate::action::Action;
@@ -45,19 +45,10 @@ pub(crate) struct Exchange<'a> {
     /// The request's body and what its head says of the connection.
     pub(crate) announced: RequestFraming,
     pub(crate) started: Instant,
-    /// When it must be over, where that is limited.
-    pub(crate) deadline: Option<Instant>,
+    /// When it must be over.
+    pub(crate) deadline: Deadline,
     /// What to tell of it when it is over.
     pub(crate) record: Record,
-}
-
-impl Exchange<'_> {
-    /// Whether it is over because of a deadline that the client chose, before any limit of the gateway's own. That it was too short
-    /// says nothing of the service: else anybody could have others refused by hurrying.
-    pub(crate) fn is_hurried(&self, timeouts: &Timeouts, now: Instant) -> bool {
-        let total = timeouts.total.and_then(|total| self.started.checked_add(total));
-        self.deadline.is_some_and(|end| end <= now && total.is_none_or(|total| end < total))
-    }
 }
 
 /// The body of an answer, and where it comes from. The head is among the heads of the exchange.
@@ -114,8 +105,9 @@ pub(crate) async fn serve(
     let route = &snapshot.routes[chosen.route];
     let mut run = Run::new(&route.pipeline, &snapshot.locals, worker);
     let record = Record::default();
+    let deadline = Deadline::default();
     let mut exchange =
-        Exchange { worker, snapshot, listener, route, facts, announced, started, deadline: None, record };
+        Exchange { worker, snapshot, listener, route, facts, announced, started, deadline, record };
 
     // Pipeline down.
     let mut sent = RequestBody::default();
@@ -191,9 +183,8 @@ async fn go_down(
         match down {
             Down::Decided(verdict) => return verdict,
             Down::NeedsBody => {
-                if let Action::Forward(settings, _) = &*exchange.route.action {
-                    exchange.deadline = forward::deadline::of(exchange, settings, &heads.request);
-                }
+                let total = exchange.route.action.total();
+                exchange.deadline = Deadline::of(&heads.request, total, exchange.started);
                 match bodies::read_request(exchange, connection).await {
                     Ok(whole) => body.whole = Some(Box::new(whole)),
                     Err(fault) => return Verdict::Fail(fault),
@@ -220,7 +211,8 @@ async fn act(
             let upgrade = forward::prepare(exchange, settings, heads, body)?;
             let mut upload = forward::upload(exchange, settings, &heads.request, body);
             let asked = (settings, upgrade.as_deref());
-            let answer = forward::ask(exchange, asked, connection, heads, &mut upload).await?;
+            let asked = forward::ask(exchange, asked, connection, heads, &mut upload).await;
+            let answer = asked.map_err(|failed| failed.fault)?;
             return Ok(answer.into_body(settings, upload));
         }
         Action::Traffic(steered) => {

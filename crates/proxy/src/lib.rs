@@ -11,6 +11,7 @@ mod client;
 mod clock;
 mod compile;
 mod connection;
+mod cookie;
 mod error_format;
 mod exchange;
 mod explain;

@@ -14,6 +14,8 @@ use maitred_http::Scheme;
 use maitred_policy::values::{Value, View};
 use smallvec::SmallVec;
 
+use crate::cookie::SetCookie;
+
 /// The longest key that a cookie may hold; ours have 22 bytes.
 const LONGEST_KEY: usize = 128;
 /// The whole, in the unit of ramps.
@@ -32,7 +34,12 @@ pub(crate) struct Split {
     pub(crate) named_by: Option<Value>,
     /// The names and shares of the variants; some share is a weight that is not 0.
     pub(crate) variants: Box<[Variant]>,
+    /// What they get, where that does not change with time.
+    pub(crate) fixed: Option<Shares>,
 }
+
+/// What each variant gets, in a unit that they come out whole in; at least one is not 0.
+pub(crate) type Shares = SmallVec<[u128; 4]>;
 
 /// One variant.
 #[derive(Debug)]
@@ -78,7 +85,7 @@ pub(crate) struct Dealt {
     /// The number of the variant.
     pub(crate) variant: usize,
     /// The `Set-Cookie` that the answer carries.
-    pub(crate) cookie: Option<String>,
+    pub(crate) cookie: Option<Vec<u8>>,
     /// What decided.
     pub(crate) why: Why,
 }
@@ -120,30 +127,30 @@ impl Ramp {
 impl Split {
     /// Deals a request. `random` gives random bytes, where they are needed.
     pub(crate) fn deal(&self, view: &View<'_>, random: impl FnOnce() -> [u8; 16]) -> Dealt {
-        let shares = self.shares(view.facts.received);
+        let shares = || self.shares(view.facts.received);
         let dealt = |variant, why| Dealt { variant, cookie: None, why };
         if let Some(variant) = self.named(view) {
             return dealt(variant, Why::Named);
         }
         let mut key = Vec::new();
         if self.by.as_ref().is_some_and(|by| by.write(view, &mut key)) && !key.is_empty() {
-            return dealt(take(&shares, self.point(&key)), Why::Key);
+            return dealt(take(&shares(), self.point(&key)), Why::Key);
         }
         if let Some(sticky) = &self.sticky {
             key.clear();
             if sticky.cookie.write(view, &mut key) && (1..=LONGEST_KEY).contains(&key.len()) {
-                return dealt(take(&shares, self.point(&key)), Why::Cookie);
+                return dealt(take(&shares(), self.point(&key)), Why::Cookie);
             }
             let key = BASE64_URL_SAFE_NO_PAD.encode(random());
             let cookie = Some(sticky.set_cookie(&key, view.facts.scheme));
-            return Dealt { variant: take(&shares, self.point(key.as_bytes())), cookie, why: Why::Cookie };
+            return Dealt { variant: take(&shares(), self.point(key.as_bytes())), cookie, why: Why::Cookie };
         }
         if self.by.is_some() {
-            return dealt(heaviest(&shares), Why::Heaviest);
+            return dealt(heaviest(&shares()), Why::Heaviest);
         }
         let random = random();
         let first = random.first_chunk().expect("there are 16 bytes");
-        dealt(take(&shares, u64::from_be_bytes(*first)), Why::Chance)
+        dealt(take(&shares(), u64::from_be_bytes(*first)), Why::Chance)
     }
 
     /// The variant that the request names.
@@ -164,24 +171,28 @@ impl Split {
         u64::from_be_bytes(*first)
     }
 
-    /// The shares at `now`, in a unit that they come out whole in; at least one is not 0.
-    pub(crate) fn shares(&self, now: SystemTime) -> SmallVec<[u128; 4]> {
-        let ramps = self.variants.iter().filter_map(|variant| match variant.share {
-            Share::Ramp(ramp) => Some(ramp.at(now)),
-            Share::Weight(_) => None,
-        });
-        let rest = u128::from(WHOLE.saturating_sub(ramps.sum()));
-        let weights = self.variants.iter().map(|variant| match variant.share {
-            Share::Weight(weight) => u128::from(weight),
-            Share::Ramp(_) => 0,
-        });
-        let weights: u128 = weights.sum();
-        let share = |variant: &Variant| match variant.share {
-            Share::Weight(weight) => rest * u128::from(weight),
-            Share::Ramp(ramp) => u128::from(ramp.at(now)) * weights,
-        };
-        self.variants.iter().map(share).collect()
+    /// The shares at `now`.
+    pub(crate) fn shares(&self, now: SystemTime) -> Shares {
+        self.fixed.clone().unwrap_or_else(|| shares(&self.variants, now))
     }
+}
+
+/// What each of these variants gets for good; none where that changes with time.
+pub(crate) fn fixed_shares(variants: &[Variant]) -> Option<Shares> {
+    let is_fixed = variants.iter().all(|variant| matches!(variant.share, Share::Weight(_)));
+    is_fixed.then(|| shares(variants, SystemTime::UNIX_EPOCH))
+}
+
+fn shares(variants: &[Variant], now: SystemTime) -> Shares {
+    let parts = variants.iter().map(|variant| match variant.share {
+        Share::Ramp(ramp) => (ramp.at(now), 0),
+        Share::Weight(weight) => (0, weight),
+    });
+    let parts: SmallVec<[(u32, u32); 4]> = parts.collect();
+    let ramps = parts.iter().map(|(ramp, _)| ramp).sum();
+    let weights: u128 = parts.iter().map(|(_, weight)| u128::from(*weight)).sum();
+    let rest = u128::from(WHOLE.saturating_sub(ramps));
+    parts.iter().map(|&(ramp, weight)| rest * u128::from(weight) + u128::from(ramp) * weights).collect()
 }
 
 /// The share that a point of the whole range is in.
@@ -205,10 +216,12 @@ fn heaviest(shares: &[u128]) -> usize {
 }
 
 impl Sticky {
-    fn set_cookie(&self, key: &str, scheme: Scheme) -> String {
-        let secure = if scheme == Scheme::Https { "; Secure" } else { "" };
-        let (name, seconds) = (&self.name, self.max_age.as_secs());
-        format!("{name}={key}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
+    fn set_cookie(&self, key: &str, scheme: Scheme) -> Vec<u8> {
+        let is_secure = scheme == Scheme::Https;
+        let mut cookie = Vec::new();
+        let (name, max_age) = (&self.name, Some(self.max_age));
+        SetCookie { name, value: key.as_bytes(), max_age, is_secure }.write(&mut cookie);
+        cookie
     }
 }
 

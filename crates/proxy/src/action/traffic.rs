@@ -2,6 +2,7 @@
 //! What is decided when the document is compiled; it is acted on in `exchange::traffic`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use maitred_config::scalar::Percent;
 use maitred_http::RequestHead;
@@ -53,6 +54,12 @@ impl Traffic {
     pub(crate) fn variant(&self, number: usize) -> Option<(&str, &Target)> {
         let variant = self.split.as_ref()?.variants.get(number)?;
         Some((&variant.name, self.targets.get(number)?))
+    }
+
+    /// The longest limit of a whole exchange that one of the services has; none where one has no limit.
+    pub(super) fn total(&self) -> Option<Duration> {
+        let mut totals = self.targets.iter().map(|target| target.service.forward.timeouts.total);
+        totals.try_fold(Duration::ZERO, |longest, total| Some(longest.max(total?)))
     }
 
     /// What it would do with a request.

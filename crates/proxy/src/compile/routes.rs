@@ -16,9 +16,10 @@ use maitred_http::{FieldName, Method};
 use maitred_policy::Condition as Cel;
 use maitred_policy::values::{Available, BodyTemplate, TargetTemplate, Template};
 use maitred_router::{Ambiguity, Condition, HostSpec, PathSpec, Pattern, RouteSpec, Router, Source, Test};
+use maitred_upstream::Timeouts;
 
 use super::pipelines::Pipelines;
-use super::upstreams::UpstreamNumbers;
+use super::upstreams::{UpstreamNumbers, timeouts};
 use super::{Compiler, RouteLog};
 use crate::action::ForwardSettings;
 use crate::action::{Action, Redirect, Respond, RespondBody};
@@ -329,18 +330,9 @@ impl One<'_> {
             UpstreamRef::Url(_) => None,
             UpstreamRef::Name(name) => Some(&document.upstreams.entry(&name.value)?.value),
         };
-        let base = named.map_or_else(maitred_upstream::Timeouts::default, |named| {
-            let timeouts = &named.timeouts;
-            maitred_upstream::Timeouts {
-                connect: timeouts.connect,
-                response: timeouts.response,
-                idle: timeouts.idle,
-                stream_idle: timeouts.stream_idle,
-                total: timeouts.total,
-            }
-        });
+        let base = named.map(|named| timeouts(&named.timeouts)).unwrap_or_default();
         let own = &written.timeouts;
-        let timeouts = maitred_upstream::Timeouts {
+        let timeouts = Timeouts {
             connect: own.connect.unwrap_or(base.connect),
             response: own.response.unwrap_or(base.response),
             idle: own.idle.unwrap_or(base.idle),

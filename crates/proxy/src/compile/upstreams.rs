@@ -8,7 +8,7 @@ use std::time::Duration;
 use maitred_config::scalar::{self, Scheme};
 use maitred_config::{
     CircuitBreaker, Endpoint, HostSent, OneOrMany, ProxyProtocolVersion, Toggle, Upstream as Written,
-    UpstreamProtocol, UpstreamRef, UpstreamTls,
+    UpstreamProtocol, UpstreamRef, UpstreamTimeouts, UpstreamTls,
 };
 use maitred_net::ClientTls;
 use maitred_policy::values::Value;
@@ -93,7 +93,6 @@ fn named(name: &str, upstream: &Written) -> ClusterSettings {
         }
         Toggle::Off => (0, Duration::ZERO, 1),
     };
-    let timeouts = &upstream.timeouts;
     ClusterSettings {
         name: name.into(),
         endpoints,
@@ -102,13 +101,7 @@ fn named(name: &str, upstream: &Written) -> ClusterSettings {
             HostSent::Endpoint => HostHeader::Endpoint,
             HostSent::Name(name) => HostHeader::Fixed(name.as_str().into()),
         },
-        timeouts: Timeouts {
-            connect: timeouts.connect,
-            response: timeouts.response,
-            idle: timeouts.idle,
-            stream_idle: timeouts.stream_idle,
-            total: timeouts.total,
-        },
+        timeouts: timeouts(&upstream.timeouts),
         idle: usize::try_from(idle).unwrap_or(usize::MAX),
         idle_timeout,
         max_requests,
@@ -122,6 +115,17 @@ fn named(name: &str, upstream: &Written) -> ClusterSettings {
         panic_threshold: upstream.panic_threshold.millionths,
         health_check: health_check(upstream),
         outlier_detection: upstream.outlier_detection.on().map(outlier_detection),
+    }
+}
+
+/// How long requests of an upstream may take, where routes say nothing else.
+pub(super) fn timeouts(written: &UpstreamTimeouts) -> Timeouts {
+    Timeouts {
+        connect: written.connect,
+        response: written.response,
+        idle: written.idle,
+        stream_idle: written.stream_idle,
+        total: written.total,
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) async fn read_request(
         if seen != Some(whole.bytes.len()) {
             seen = Some(whole.bytes.len());
             let until = guard.wait(exchange.worker.clock.now(), whole.bytes.len() as u64);
-            timer.set(exchange.deadline.map_or(until, |end| until.min(end)));
+            timer.set(exchange.deadline.cap(until));
         }
         timer.poll_fired(cx).map(|()| Err(Fault::client(408, "request_timeout", "Request timeout")))
     })
@@ -111,7 +111,7 @@ async fn read_response(
     let mut whole = WholeBody::default();
     let mut seen = None;
     let read = std::future::poll_fn(|cx| {
-        let Forwarded { lease, upload, timeouts, .. } = &mut *forwarded;
+        let Forwarded { lease, upload, idle, .. } = &mut *forwarded;
         upload.poll_beside_answer(cx, connection, lease);
         match gather(cx, &mut lease.client().body(), &mut whole, most) {
             Poll::Ready(Ok(true)) => return Poll::Ready(Ok(())),
@@ -122,8 +122,8 @@ async fn read_response(
         let progress = Some((whole.bytes.len(), upload.pump.moved));
         if seen != progress {
             seen = progress;
-            let until = exchange.worker.clock.now() + timeouts.idle;
-            connection.timer.set(exchange.deadline.map_or(until, |end| until.min(end)));
+            let until = exchange.worker.clock.now() + *idle;
+            connection.timer.set(exchange.deadline.cap(until));
         }
         connection.timer.poll_fired(cx).map(|()| Err(Unread::Late))
     })
@@ -131,12 +131,12 @@ async fn read_response(
     let now = exchange.worker.clock.now();
     exchange.record.bytes_in += forwarded.upload.received();
     exchange.record.upstream_ended = Some(now);
-    let Forwarded { lease, mut call, upload, timeouts, keeping, .. } = *forwarded;
+    let Forwarded { lease, mut call, upload, keeping, .. } = *forwarded;
     let (kind, fault) = match read {
         Ok(()) => {
             call.tell(TryResult::Status(status), now);
             if let Some(mut keeping) = keeping {
-                keeping.take_whole(&whole.bytes, whole.trailers.is_some());
+                keeping.take_whole(&whole.bytes, whole.trailers.as_ref());
                 keeping.end(now);
             }
             if upload.pump.state == PumpState::Done {
@@ -152,7 +152,7 @@ async fn read_response(
     };
     call.cluster().counts().failures(kind).inc();
     match kind {
-        UpstreamFailure::Timeout if exchange.is_hurried(&timeouts, now) => {}
+        UpstreamFailure::Timeout if exchange.deadline.was_hurried(now) => {}
         UpstreamFailure::Timeout => call.tell(TryResult::Timeout, now),
         UpstreamFailure::Reset => call.tell(TryResult::Reset, now),
         // Too large for here is no failure of the service.

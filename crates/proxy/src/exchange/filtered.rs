@@ -61,11 +61,15 @@ impl Filtering {
         Ok((out, trailers))
     }
 
+    /// The body and its trailers, where all of it is there.
+    pub(crate) fn whole(&self) -> Option<(&[u8], Option<&Fields>)> {
+        (self.is_over && self.fault.is_none()).then_some((&self.out, self.trailers.as_ref()))
+    }
+
     /// The same body from its beginning, where all of it is there.
     pub(crate) fn again(&self) -> Option<Self> {
-        let is_there = self.is_over && self.fault.is_none();
-        let (out, trailers) = (self.out.clone(), self.trailers.clone());
-        is_there.then_some(Self { out, trailers, is_over: true, ..Self::default() })
+        let (out, trailers) = self.whole()?;
+        Some(Self { out: out.to_owned(), trailers: trailers.cloned(), is_over: true, ..Self::default() })
     }
 
     /// Begins anew with a body that is there as a whole.

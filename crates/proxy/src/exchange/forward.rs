@@ -1,5 +1,6 @@
-//! The action of a route with an upstream: prepares the request, tries endpoints, and hands the answer on. Retries live
-//! here and nowhere else: what calls for one is decided in `again`.
+//! The action of a route with an upstream: prepares the request, tries endpoints, and hands the answer on. Retries of requests
+//! live here and nowhere else: what calls for one is decided in `again`. Copies (`mirror`) are tried again only where a connection
+//! was stale.
 
 mod affinity;
 mod again;
@@ -19,6 +20,7 @@ mod upload;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use maitred_grpc::is_grpc;
 use maitred_http::{BodyLength, Known, RequestHead, ResponseHead};
 use maitred_policy::{Fault, RequestBody, Retry};
 use maitred_telemetry::UpstreamFailure;
@@ -27,7 +29,9 @@ use maitred_upstream::{
 };
 use smallvec::SmallVec;
 
-use self::attempt::{Attempt, Failed};
+use self::attempt::Attempt;
+pub(crate) use self::attempt::Failed;
+use self::deadline::Deadline;
 use self::keeping::Keeping;
 pub(crate) use self::upload::Upload;
 use super::{Body, Exchange};
@@ -42,7 +46,6 @@ pub(crate) struct Forwarded {
     pub(crate) length: BodyLength,
     /// The request's body, which may still be on its way.
     pub(crate) upload: Upload,
-    pub(crate) timeouts: maitred_upstream::Timeouts,
     /// How long neither side may say anything.
     pub(crate) idle: Duration,
     /// What becomes of a copy of the answer, where it is to be kept.
@@ -112,7 +115,7 @@ pub(crate) fn prepare(
     heads: &mut Heads,
     body: &RequestBody,
 ) -> Result<Option<Vec<u8>>, Fault> {
-    exchange.deadline = deadline::of(exchange, settings, &heads.request);
+    exchange.deadline = Deadline::of(&heads.request, settings.timeouts.total, exchange.started);
     headers::prepare(&mut heads.request, &exchange.facts);
     let upgrade = headers::upgrade(exchange, &settings.upgrades, &mut heads.request)?;
     if body.whole.is_some() {
@@ -134,6 +137,15 @@ pub(crate) fn upload(
     Upload::new(exchange, body, if is_kept { retries.buffer } else { 0 })
 }
 
+/// Begins the body anew for whom the request is sent to next, if all of it is still there.
+pub(crate) fn rewind(upload: &mut Upload, request: &mut RequestHead) -> bool {
+    if upload.received() > 0 {
+        // The client was told to go on already.
+        request.fields.remove_known(Known::Expect);
+    }
+    upload.rewind()
+}
+
 /// Sends a request that is prepared to an upstream, and reads the head of the answer into `heads.response`: tries until an answer or a
 /// fault is to be passed on. `upload` is left with what there still is of the body.
 pub(crate) async fn ask(
@@ -142,7 +154,7 @@ pub(crate) async fn ask(
     connection: &mut Connection,
     heads: &mut Heads,
     upload: &mut Upload,
-) -> Result<Answer, Fault> {
+) -> Result<Answer, Failed> {
     let mut now = exchange.worker.clock.now();
     let mut forwarding = Forwarding::begin(exchange, (settings, upgrade), &heads.request, upload, now)?;
     let (endpoint, _) = choose(&forwarding.cluster, &mut forwarding.tried, &forwarding.choice, false)
@@ -189,9 +201,9 @@ impl Answer {
     #[inline]
     pub(crate) fn into_body(self, settings: &ForwardSettings, upload: Upload) -> Body {
         let Self { lease, call, length, kind } = self;
-        let timeouts = settings.timeouts;
+        let timeouts = &settings.timeouts;
         let idle = if kind == Kind::Usual { timeouts.idle } else { timeouts.stream_idle };
-        let forwarded = Box::new(Forwarded { lease, call, length, upload, timeouts, idle, keeping: None });
+        let forwarded = Box::new(Forwarded { lease, call, length, upload, idle, keeping: None });
         if kind == Kind::Tunnel { Body::Tunnel(forwarded) } else { Body::Stream(forwarded) }
     }
 }
@@ -208,7 +220,7 @@ impl<'f, 'e> Forwarding<'f, 'e> {
         let cluster = Rc::clone(&exchange.snapshot.clusters[settings.upstream]);
         exchange.facts.upstream = Some(Rc::clone(&exchange.snapshot.names[settings.upstream]));
         exchange.record.upstream_started.get_or_insert(now);
-        if exchange.deadline.is_some_and(|end| end <= now) {
+        if exchange.deadline.is_over(now) {
             return Err(Fault::timeout("upstream_timeout"));
         }
         if settings.retries.budget.is_some() {
@@ -234,8 +246,8 @@ impl<'f, 'e> Forwarding<'f, 'e> {
 
     /// What there is to be passed on.
     #[inline]
-    fn end(self, failed: Option<Failed>, response: &mut ResponseHead) -> Result<Answer, Fault> {
-        match (self.answer, failed) {
+    fn end(&mut self, failed: Option<Failed>, response: &mut ResponseHead) -> Result<Answer, Failed> {
+        match (self.answer.take(), failed) {
             (Some(answer), _) => {
                 self.upload.settle();
                 if let Some(endpoint) = &self.exchange.record.endpoint {
@@ -243,8 +255,8 @@ impl<'f, 'e> Forwarding<'f, 'e> {
                 }
                 Ok(answer)
             }
-            (None, Some(failed)) => Err(failed.fault),
-            (None, None) => Err(Fault::gateway("answer")),
+            (None, Some(failed)) => Err(failed),
+            (None, None) => Err(Fault::gateway("answer").into()),
         }
     }
 
@@ -325,9 +337,10 @@ fn ended(
 
 /// Whether an answer goes on for as long as somebody has something to say: events (SSE), gRPC, another protocol.
 pub(crate) fn is_stream(response: &ResponseHead) -> bool {
+    const EVENTS: &[u8] = b"text/event-stream";
     let kind = response.fields.known(Known::ContentType).unwrap_or_default();
-    let begins = |name: &[u8]| kind.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
-    response.status == 101 || begins(b"text/event-stream") || begins(b"application/grpc")
+    let is_events = || kind.get(..EVENTS.len()).is_some_and(|start| start.eq_ignore_ascii_case(EVENTS));
+    response.status == 101 || is_events() || is_grpc(kind)
 }
 
 /// Whether a request may be sent twice: what it does is the same then, by its method or because the service sees to it by a key

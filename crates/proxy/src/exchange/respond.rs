@@ -1,5 +1,5 @@
 //! Sends an answer to the client, and turns what went wrong into one. The only place where a fault becomes bytes.
-//! Step 5 of an exchange.
+//! Step 9 in the life of a request.
 
 use std::io::Write as _;
 use std::task::{Context, Poll};
@@ -168,7 +168,7 @@ async fn send_stream(
             forwarded.call.cluster().counts().failures(kind).inc();
             if kind != UpstreamFailure::Timeout {
                 forwarded.call.tell(TryResult::Reset, now);
-            } else if !exchange.is_hurried(&forwarded.timeouts, now) {
+            } else if !exchange.deadline.was_hurried(now) {
                 forwarded.call.tell(TryResult::Timeout, now);
             }
             let fault = Fault::bad_gateway(cause).source(error);
@@ -211,7 +211,7 @@ async fn relay(
                 guard.resume(now);
                 now + forwarded.idle
             };
-            connection.timer.set(exchange.deadline.map_or(until, |end| until.min(end)));
+            connection.timer.set(exchange.deadline.cap(until));
         }
         connection.timer.poll_fired(cx).map(|()| {
             let late = Broken::Io(std::io::ErrorKind::TimedOut.into());
@@ -270,8 +270,7 @@ async fn switch(
     let protocol = head.fields.known(Known::Upgrade).unwrap_or_default();
     connection.client.switch(&head.fields, protocol);
     let until = exchange.worker.clock.now() + exchange.snapshot.shared.limits.body_grace;
-    let until = exchange.deadline.map_or(until, |end| until.min(end));
-    if let Err(error) = connection.flush(until).await {
+    if let Err(error) = connection.flush(exchange.deadline.cap(until)).await {
         client_gone(exchange, &error);
         return Sent::Broken;
     }

@@ -11,7 +11,7 @@ use maitred_telemetry::DegradedBy;
 
 use super::forward::keeping::Keeping;
 use super::forward::mirror::Copying;
-use super::forward::{self, Upload};
+use super::forward::{self, Failed, Upload};
 use super::{Body, Exchange};
 use crate::action::{Degrade, DegradeStep, Mirror, Service, Target, Traffic, can_be_kept, takes};
 use crate::connection::Connection;
@@ -52,9 +52,9 @@ pub(crate) async fn act(
         }
     }
     if let Some(cookie) = cookie {
-        heads.response.fields.append_known(Known::SetCookie, cookie.as_bytes());
+        heads.response.fields.append_known(Known::SetCookie, &cookie);
     }
-    answered
+    answered.map_err(|failed| failed.fault)
 }
 
 /// Which service gets the request, and the cookie that the answer sets.
@@ -62,7 +62,7 @@ fn deal<'t>(
     exchange: &mut Exchange<'_>,
     traffic: &'t Traffic,
     request: &RequestHead,
-) -> (&'t Target, Option<String>) {
+) -> (&'t Target, Option<Vec<u8>>) {
     let Some(split) = &traffic.split else { return (&traffic.targets[0], None) };
     let dealt = split.deal(&View::of_request(request, &exchange.facts), || exchange.worker.random());
     exchange.record.variant = Some(dealt.variant);
@@ -78,15 +78,20 @@ fn copy(exchange: &Exchange<'_>, mirror: &Mirror, request: &RequestHead, upload:
     let Some(copying) = Copying::begin(exchange, mirror, request, length) else { return };
     if length.is_empty() {
         copying.end();
+    } else if let Some((bytes, trailers)) = upload.whole() {
+        // However often the service is sent it, and by whichever try.
+        copying.end_with(bytes, trailers);
     } else {
         upload.copying = Some(copying);
     }
 }
 
 /// Whether the service failed, as far as something may stand in for it: not where the client is at fault.
-fn has_failed(service: &Service, answered: &Result<Body, Fault>, status: u16) -> bool {
+fn has_failed(service: &Service, answered: &Result<Body, Failed>, status: u16) -> bool {
     match answered {
-        Err(fault) => fault.side() == Side::Upstream,
+        Err(Failed { result: Some(result), .. }) => service.failures.has(*result),
+        // It was not asked, or cannot be blamed; the client is not answered either way.
+        Err(Failed { fault, result: None }) => fault.side() == Side::Upstream,
         Ok(Body::Stream(_)) => service.fails_with(status),
         Ok(Body::Own(_) | Body::Kept(_) | Body::Tunnel(_)) => false,
     }
@@ -106,7 +111,7 @@ fn keep(
     degrade: &Degrade,
     target: &Target,
     heads: &Heads,
-    answered: &mut Result<Body, Fault>,
+    answered: &mut Result<Body, Failed>,
 ) {
     let (Some(kept), Ok(Body::Stream(forwarded))) = (&degrade.kept, answered) else { return };
     let has_certificate = exchange.facts.certificate.is_some();
@@ -131,11 +136,10 @@ impl StandingIn<'_> {
         exchange: &mut Exchange<'_>,
         connection: &mut Connection,
         heads: &mut Heads,
-        mut failed: Result<Body, Fault>,
-    ) -> Result<Body, Fault> {
-        let (head, deadline) = (std::mem::take(&mut heads.response), exchange.deadline);
-        let asked =
-            (exchange.facts.upstream.clone(), exchange.facts.sent_at, exchange.record.endpoint.clone());
+        mut failed: Result<Body, Failed>,
+    ) -> Result<Body, Failed> {
+        let head = std::mem::take(&mut heads.response);
+        let sent_at = exchange.facts.sent_at;
         self.swap_upload(&mut failed);
         for step in &self.degrade.steps {
             // What stands in is not what the service was asked for, unless this is another service's answer.
@@ -155,14 +159,12 @@ impl StandingIn<'_> {
             }
         }
         self.swap_upload(&mut failed);
-        (heads.response, exchange.deadline) = (head, deadline);
-        // What is told of it is told of the service that failed, and not of others that were asked in vain.
-        (exchange.facts.upstream, exchange.facts.sent_at, exchange.record.endpoint) = asked;
+        (heads.response, exchange.facts.sent_at) = (head, sent_at);
         failed
     }
 
     /// Takes the request's body from an answer that may not be used, or gives it back.
-    fn swap_upload(&mut self, failed: &mut Result<Body, Fault>) {
+    fn swap_upload(&mut self, failed: &mut Result<Body, Failed>) {
         if let Ok(Body::Stream(forwarded)) = failed {
             std::mem::swap(&mut self.upload, &mut forwarded.upload);
         }
@@ -188,15 +190,15 @@ impl StandingIn<'_> {
         service: &Service,
         connection: &mut Connection,
         heads: &mut Heads,
-    ) -> Result<Option<Body>, Fault> {
-        if self.upload.is_sent && !heads.request.method.is_safe() || !self.upload.rewind() {
+    ) -> Result<Option<Body>, Failed> {
+        let may_ask = !self.upload.is_sent || heads.request.method.is_safe();
+        if !may_ask || !forward::rewind(&mut self.upload, &mut heads.request) {
             return Ok(None);
         }
-        if !heads.request.fields.has(Known::GrpcTimeout) {
-            // All its waits begin now: those of the service that failed are over. A deadline of the client's is not.
-            let total = service.forward.timeouts.total;
-            exchange.deadline = total.and_then(|total| exchange.worker.clock.now().checked_add(total));
-        }
+        let before = (exchange.facts.upstream.clone(), exchange.record.endpoint.clone(), exchange.deadline);
+        // All its waits begin now: those of the service that failed are over. A deadline of the client's is not.
+        let now = exchange.worker.clock.now();
+        exchange.deadline = exchange.deadline.anew(service.forward.timeouts.total, now);
         let attempts = std::mem::take(&mut exchange.record.attempts);
         let settings = (&service.forward, self.upgrade);
         let answered = forward::ask(exchange, settings, connection, heads, &mut self.upload).await;
@@ -206,6 +208,8 @@ impl StandingIn<'_> {
             return answered.map(Some);
         }
         self.swap_upload(&mut answered);
+        // What is told of the exchange is told of the service that failed, and not of one that was asked in vain.
+        (exchange.facts.upstream, exchange.record.endpoint, exchange.deadline) = before;
         Ok(None)
     }
 
@@ -215,7 +219,7 @@ impl StandingIn<'_> {
         exchange: &mut Exchange<'_>,
         by: DegradedBy,
         response: &mut ResponseHead,
-        (failed, status): (&Result<Body, Fault>, u16),
+        (failed, status): (&Result<Body, Failed>, u16),
     ) {
         response.fields.remove_bytes(b"X-Degraded");
         response.fields.append_bytes(b"X-Degraded", by.label().as_bytes());
@@ -226,7 +230,7 @@ impl StandingIn<'_> {
         if let Some(suppressed) = worker.logs_degraded(route, worker.clock.now()) {
             let (by, id) = (by.label(), exchange.facts.request_id.as_str());
             let why = match failed {
-                Err(fault) => fault.to_string(),
+                Err(failed) => failed.fault.to_string(),
                 Ok(_) => format!("it answered {status}"),
             };
             tracing::warn!(route, upstream, by, suppressed, request_id = id, "degraded: {why}");

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::UpstreamRef;
 use crate::config_map;
-use crate::document::{CookieName, refuse_zero};
+use crate::document::{CookieName, refuse_short_cookie, refuse_zero};
 use crate::node::Node;
 use crate::problem::Problem;
 use crate::read::{Fields, Named, Read, Reader, Shape, Spanned};
@@ -154,10 +154,6 @@ impl Ramp {
 
 impl StickyCookie {
     fn check(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
-        if self.max_age < Duration::from_secs(1) {
-            let problem =
-                Problem::error("clients keep a cookie for whole seconds").at(fields.value_span("max_age"));
-            reader.problem(problem.help("write at least `1s`"));
-        }
+        refuse_short_cookie(self.max_age, fields, reader);
     }
 }

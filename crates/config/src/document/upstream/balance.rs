@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::super::refuse_short_cookie;
 use super::Upstream;
 use crate::config_map;
 use crate::config_words;
@@ -166,20 +167,18 @@ impl Sticky {
                     .help(format!("give it at least {SHORTEST} characters, made by chance")),
             );
         }
-        refuse_no_time("max_age", self.max_age, fields, reader);
-    }
-}
-
-fn refuse_no_time(key: &str, time: Option<Duration>, fields: &Fields<'_>, reader: &mut Reader<'_>) {
-    if time.is_some_and(|time| time.is_zero()) {
-        let problem = Problem::error(format!("`{key}` cannot be zero")).at(fields.value_span(key));
-        reader.problem(problem.help(format!("leave `{key}` out")));
+        if let Some(max_age) = self.max_age {
+            refuse_short_cookie(max_age, fields, reader);
+        }
     }
 }
 
 impl Upstream {
     pub(super) fn check_balance(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
-        refuse_no_time("slow_start", self.slow_start, fields, reader);
+        if self.slow_start.is_some_and(|time| time.is_zero()) {
+            let problem = Problem::error("`slow_start` cannot be zero").at(fields.value_span("slow_start"));
+            reader.problem(problem.help("leave `slow_start` out"));
+        }
         let by_request =
             matches!(self.balance, Balance::RingHash(_) | Balance::Maglev(_) | Balance::Sticky(_));
         if self.slow_start.is_some() && by_request {
@@ -242,7 +241,7 @@ mod tests {
             ("{ ring_hash: client.ip, sticky: srv }", "only one of these can say which endpoint is next"),
             ("{ ring_hash: client }", "`client` is not a value"),
             ("{ sticky: 'a b' }", "this is no name of a cookie"),
-            ("{ sticky: { max_age: 0s } }", "`max_age` cannot be zero"),
+            ("{ sticky: { max_age: 999ms } }", "clients keep a cookie for whole seconds"),
             ("{ sticky: { secret: hush } }", "a secret is written in plain in the document"),
         ] {
             assert_eq!(read_text::<Balance>(text).unwrap_err(), message, "{text}");

@@ -50,12 +50,14 @@ fn value(name: &str) -> Value {
 fn split(shares: &[Share]) -> Split {
     let names = ["A", "B", "C", "D", "E"];
     let variants = names.iter().zip(shares).map(|(name, &share)| Variant { name: Arc::from(*name), share });
+    let variants: Box<[_]> = variants.collect();
     Split {
         experiment: "checkout".into(),
         by: None,
         sticky: None,
         named_by: None,
-        variants: variants.collect(),
+        fixed: fixed_shares(&variants),
+        variants,
     }
 }
 
@@ -149,14 +151,14 @@ fn a_new_caller_gets_a_key_and_keeps_its_variant() {
     for bad in ["", "ab=", &format!("ab={}", "x".repeat(129))] {
         let dealt = deal(&split, &[("Cookie", bad)]);
         let cookie = dealt.cookie.expect("a cookie");
-        assert_eq!(cookie, "ab=gICAgICAgICAgICAgICAgA; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax");
+        assert_eq!(cookie, b"ab=gICAgICAgICAgICAgICAgA; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax");
         let again = deal(&split, &[("Cookie", "ab=gICAgICAgICAgICAgICAgA")]);
         assert_eq!((again.variant, again.cookie, again.why), (dealt.variant, None, Why::Cookie));
     }
     let mut facts = facts(SystemTime::UNIX_EPOCH);
     facts.scheme = Scheme::Https;
     let dealt = split.deal(&View::of_request(&request(&[]), &facts), || [0; 16]);
-    assert!(dealt.cookie.expect("a cookie").ends_with("; SameSite=Lax; Secure"));
+    assert!(dealt.cookie.expect("a cookie").ends_with(b"; SameSite=Lax; Secure"));
 }
 
 #[test]

@@ -16,6 +16,7 @@ use super::super::results::results;
 use super::{One, name_of};
 use crate::action::{
     Action, Degrade, DegradeStep, Mirror, Ramp, Service, Share, Split, Sticky, Target, Traffic, Variant,
+    fixed_shares,
 };
 
 impl One<'_> {
@@ -91,9 +92,11 @@ impl One<'_> {
                 Weight::Ramp(ramp) => Share::Ramp(self.ramp(ramp, &variant.name)),
             },
         });
+        let variants: Box<[_]> = variants.collect();
         Some(Split {
             experiment: written.experiment.as_deref().unwrap_or(&self.entry.name).into(),
-            variants: variants.collect(),
+            fixed: fixed_shares(&variants),
+            variants,
             by: by.ok()?,
             named_by: named_by.ok()?,
             sticky,
@@ -134,12 +137,13 @@ impl One<'_> {
 
     fn mirror(&self, written: &WrittenMirror) -> Option<Mirror> {
         let name = name_of(&written.upstream);
+        let buffered = self.compiler.document.limits.buffered_body.0;
         Some(Mirror {
             upstream: *self.around.upstream_numbers.get(&name)?,
             counts: self.compiler.metrics.mirror(&name),
             name,
             sample: written.sample,
-            most: usize::try_from(written.buffer.0).unwrap_or(usize::MAX),
+            most: usize::try_from(written.buffer.0.min(buffered)).unwrap_or(usize::MAX),
         })
     }
 

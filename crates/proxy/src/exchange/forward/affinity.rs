@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use maitred_http::{Known, RequestHead, ResponseHead, Scheme, cookies};
 use maitred_policy::values::View;
-use maitred_upstream::{Choice, LocalCluster, LocalEndpoint, StickySettings, StickyValue, hash_key};
+use maitred_upstream::{Choice, LocalCluster, LocalEndpoint, StickyValue, hash_key};
 
+use crate::cookie::SetCookie;
 use crate::exchange::Exchange;
 use crate::worker::Worker;
 
@@ -55,49 +56,18 @@ pub(super) fn stick(
     let Some(sticky) = cluster.cluster().settings().balance.sticky() else { return };
     // One that has left meanwhile has none.
     let Some(value) = cluster.cookie_of(endpoint).filter(|value| shown != Some(*value)) else { return };
-    let is_secure = exchange.facts.scheme == Scheme::Https;
-    response.fields.append_known_with(Known::SetCookie, |out| write_cookie(sticky, value, is_secure, out));
-}
-
-/// A cookie as RFC 6265 section 4.1 writes it. Scripts of pages have no use for it, nor have other sites.
-fn write_cookie(sticky: &StickySettings, value: StickyValue, is_secure: bool, out: &mut Vec<u8>) {
-    out.extend_from_slice(sticky.cookie.as_bytes());
-    out.push(b'=');
-    out.extend_from_slice(value.as_bytes());
-    out.extend_from_slice(b"; Path=/");
-    if let Some(max_age) = sticky.max_age {
-        out.extend_from_slice(b"; Max-Age=");
-        // Less than a second would be 0, which deletes it.
-        out.extend_from_slice(itoa::Buffer::new().format(max_age.as_secs().max(1)).as_bytes());
-    }
-    out.extend_from_slice(b"; HttpOnly; SameSite=Lax");
-    if is_secure {
-        out.extend_from_slice(b"; Secure");
-    }
+    let cookie = SetCookie {
+        name: &sticky.cookie,
+        value: value.as_bytes(),
+        max_age: sticky.max_age,
+        is_secure: exchange.facts.scheme == Scheme::Https,
+    };
+    response.fields.append_known_with(Known::SetCookie, |out| cookie.write(out));
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-
-    #[test]
-    fn the_cookie_has_its_attributes() {
-        let value = StickyValue::parse(b"abcdefghijklmnopqrstuv").unwrap();
-        let written = |max_age: Option<Duration>, is_secure: bool| {
-            let mut out = Vec::new();
-            let sticky = StickySettings { cookie: "srv".into(), max_age, secret: None };
-            write_cookie(&sticky, value, is_secure, &mut out);
-            String::from_utf8(out).unwrap()
-        };
-        assert_eq!(written(None, false), "srv=abcdefghijklmnopqrstuv; Path=/; HttpOnly; SameSite=Lax");
-        assert_eq!(
-            written(Some(Duration::from_millis(3_600_900)), true),
-            "srv=abcdefghijklmnopqrstuv; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax; Secure"
-        );
-        assert!(written(Some(Duration::from_millis(1)), false).contains("; Max-Age=1;"));
-    }
 
     #[test]
     fn the_first_cookie_of_the_name_that_can_be_ours_counts() {

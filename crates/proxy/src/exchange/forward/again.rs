@@ -12,10 +12,10 @@ use maitred_wire::{BodySource, Piece};
 
 use super::attempt::Failed;
 use super::pump::PumpState;
-use super::{Answer, Forwarding, Turn, choose, may_repeat};
+use super::{Answer, Forwarding, Turn, choose, may_repeat, rewind};
 use crate::connection::Connection;
 use crate::local::Heads;
-use crate::retries::{Retries, retry_after};
+use crate::retries::{Backoff, Retries, retry_after};
 
 /// How much of an answer that nobody gets is read, to keep its connection.
 const DRAINED: u64 = 16 << 10;
@@ -57,10 +57,13 @@ impl Retries {
         (reason, is_untried): (Reason, bool),
         wish: Option<Duration>,
     ) -> Option<Duration> {
-        if reason == Reason::NeverSent && is_untried {
+        let is_at_once =
+            reason == Reason::NeverSent || self.backoff.is_none_or(|backoff| backoff == Backoff::NONE);
+        if is_untried && is_at_once {
+            // What another endpoint wishes is no concern of this one.
             return Some(Duration::ZERO);
         }
-        let Some(backoff) = &self.backoff else { return is_untried.then_some(Duration::ZERO) };
+        let backoff = self.backoff?;
         let wish = wish.unwrap_or_default();
         (wish <= backoff.most).then(|| wish.max(backoff.pause(failures, random)))
     }
@@ -101,7 +104,7 @@ impl Forwarding<'_, '_> {
         let wish = if failed.is_none() { self.wish(&heads.response, now) } else { None };
         let wait = retries.wait(self.tried.times, random, (reason, is_untried), wish)?;
         let until = now.checked_add(wait)?;
-        let is_too_late = self.exchange.deadline.is_some_and(|end| until >= end);
+        let is_too_late = self.exchange.deadline.is_over(until);
         if is_too_late || !may_spend(&self.cluster, retries, now) {
             return None;
         }
@@ -126,11 +129,7 @@ impl Forwarding<'_, '_> {
         if let Some(answer) = self.answer.take() {
             self.drop_answer(answer, heads.response.status, now);
         }
-        if self.upload.received() > 0 {
-            // The client was told to go on already.
-            heads.request.fields.remove_known(Known::Expect);
-        }
-        self.upload.rewind();
+        rewind(self.upload, &mut heads.request);
     }
 
     /// Gives up an answer. Where it is short and there, its connection serves on.
@@ -244,7 +243,13 @@ mod tests {
         assert_eq!(wait(Reason::Sent, true, Some(4 * second)), Some(4 * second));
         assert_eq!(wait(Reason::Sent, true, Some(5 * second)), None, "longer than anybody waits");
         assert_eq!(wait(Reason::Sent, false, Some(Duration::ZERO)), Some(second));
-        // Without pauses no endpoint is tried twice.
+        // Without pauses nobody waits: what one endpoint wishes does not bind another one.
+        let at_once = Retries { backoff: Some(Backoff::NONE), ..Retries::default() };
+        let wait = |is_untried, wish| at_once.wait(2, half, (Reason::Sent, is_untried), wish);
+        assert_eq!(wait(true, Some(second)), Some(Duration::ZERO));
+        assert_eq!(wait(false, Some(second)), None);
+        assert_eq!(wait(false, None), Some(Duration::ZERO));
+        // Where nothing is said of them, no endpoint is tried twice.
         let usual = |is_untried| Retries::default().wait(1, half, (Reason::NeverSent, is_untried), None);
         assert_eq!((usual(true), usual(false)), (Some(Duration::ZERO), None));
     }

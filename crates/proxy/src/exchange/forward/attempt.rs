@@ -30,10 +30,10 @@ pub(super) struct Attempt<'a> {
 }
 
 /// A try without an answer.
-pub(super) struct Failed {
-    pub(super) fault: Fault,
+pub(crate) struct Failed {
+    pub(crate) fault: Fault,
     /// What it tells of the service; nothing where it was not the service's fault.
-    pub(super) result: Option<TryResult>,
+    pub(crate) result: Option<TryResult>,
 }
 
 impl From<Fault> for Failed {
@@ -107,7 +107,7 @@ impl Attempt<'_> {
         if !fresh && let Some(lease) = self.cluster.take_idle(endpoint, self.now) {
             return Ok(lease);
         }
-        client.timer().set(self.cap(self.now + self.settings.timeouts.connect));
+        client.timer().set(self.exchange.deadline.cap(self.now + self.settings.timeouts.connect));
         let told = self.cluster.cluster().settings().proxy_protocol;
         let ends = told.and_then(|_| client.ends());
         let mut opening = std::pin::pin!(self.cluster.open(endpoint, ends, self.now));
@@ -130,8 +130,8 @@ impl Attempt<'_> {
         } else {
             self.cluster.counts().failures(UpstreamFailure::ConnectTimeout).inc();
             let fault = Fault::timeout("upstream_connect_timeout").retry(Retry::Safe);
-            let is_hurried = self.exchange.is_hurried(&self.settings.timeouts, self.now);
-            Err(Failed { fault, result: (!is_hurried).then_some(TryResult::ConnectFailure) })
+            let was_hurried = self.exchange.deadline.was_hurried(self.now);
+            Err(Failed { fault, result: (!was_hurried).then_some(TryResult::ConnectFailure) })
         }
     }
 
@@ -199,17 +199,12 @@ impl Attempt<'_> {
                 now + timeouts.response
             }
         };
-        self.cap(until)
-    }
-
-    /// No wait lasts beyond the whole exchange's limit.
-    fn cap(&self, at: Instant) -> Instant {
-        self.exchange.deadline.map_or(at, |end| at.min(end))
+        self.exchange.deadline.cap(until)
     }
 
     async fn relay_interim(&self, client: &mut impl Client, heads: &Heads) -> Result<(), Fault> {
         let until = self.exchange.worker.clock.now() + self.exchange.snapshot.shared.limits.body_grace;
-        let told = client.inform(&heads.response, self.cap(until)).await;
+        let told = client.inform(&heads.response, self.exchange.deadline.cap(until)).await;
         told.map_err(|error| Fault::client(499, "client_closed", "").source(error))
     }
 
@@ -229,9 +224,9 @@ impl Attempt<'_> {
             Waited::TimedOut => {
                 count(UpstreamFailure::Timeout);
                 let now = self.exchange.worker.clock.now();
-                let is_hurried = self.exchange.is_hurried(&self.settings.timeouts, now);
+                let was_hurried = self.exchange.deadline.was_hurried(now);
                 let fault = Fault::timeout("upstream_timeout");
-                return Failed { fault, result: (!is_hurried).then_some(TryResult::Timeout) };
+                return Failed { fault, result: (!was_hurried).then_some(TryResult::Timeout) };
             }
             Waited::Service(error @ Broken::Refused(_)) => {
                 count(UpstreamFailure::Protocol);

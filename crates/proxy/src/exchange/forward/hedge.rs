@@ -14,7 +14,7 @@ use maitred_upstream::{Call, Choice, Lease, LocalCluster, TryResult};
 use maitred_wire::Broken;
 
 use super::again::may_spend;
-use super::attempt::{Attempt, Failed};
+use super::attempt::{Attempt, Failed, client_fault};
 use super::client::Client;
 use super::pump::PumpError;
 use super::upload::Upload;
@@ -102,11 +102,18 @@ impl Forwarding<'_, '_> {
         let Some((other_turn, call)) = begin_second(cluster, &settings.retries, (tried, choice), turn, now)
         else {
             let (ended, _) = first.await;
+            worker.give_heads(second.heads);
             return self.keep(ended);
         };
         let (heads_beside, client) = (&mut second.heads, &mut second.client);
-        let other = to_its_end(attempt(&mut second.upload, now), &other_turn, call, client, heads_beside);
-        let (ended, is_second) = better(first, Box::pin(other)).await;
+        let (ended, is_second) = {
+            let other = attempt(&mut second.upload, now);
+            let mut other = Box::pin(to_its_end(other, &other_turn, call, client, heads_beside));
+            match better(first, other.as_mut()).await {
+                Some(better) => better,
+                None => (last(other.as_mut(), connection, now).await, true),
+            }
+        };
         self.exchange.record.attempts += 1;
         let other_endpoint = Rc::clone(&other_turn.endpoint);
         if is_second {
@@ -182,9 +189,9 @@ async fn to_its_end(
     (ended(attempt.exchange, (call, attempt.now), result, &heads.response), is_final)
 }
 
-/// How the better of two tries ended, and whether that is the second one. Dropping the other one ends it: its connection is closed,
-/// or its stream reset.
-async fn better<F, S>(mut first: Pin<Box<F>>, mut second: Pin<Box<S>>) -> Over
+/// How the better of two tries ended, and whether that is the second one; none where all hangs on the second one by now. Dropping the
+/// other one ends it: its connection is closed, or its stream reset.
+async fn better<F, S>(mut first: Pin<Box<F>>, mut second: Pin<&mut S>) -> Option<Over>
 where
     F: Future<Output = Over>,
     S: Future<Output = Over>,
@@ -194,9 +201,25 @@ where
         Poll::Pending => second.as_mut().poll(cx).map(Came::Second),
     });
     match came.await {
-        Came::First((ended, true)) => (ended, false),
-        Came::Second((ended, true)) => (ended, true),
-        Came::First(_) => (second.await.0, true),
-        Came::Second(_) => (first.await.0, false),
+        Came::First((ended, true)) => Some((ended, false)),
+        Came::Second((ended, true)) => Some((ended, true)),
+        Came::First(_) => None,
+        Came::Second(_) => Some((first.await.0, false)),
     }
+}
+
+/// How the second try ends where the first one, which listened to the client, is over.
+async fn last(
+    mut second: Pin<&mut impl Future<Output = Over>>,
+    connection: &mut Connection,
+    asked: Instant,
+) -> Ended {
+    std::future::poll_fn(|cx| match second.as_mut().poll(cx) {
+        Poll::Ready((ended, _)) => Poll::Ready(ended),
+        Poll::Pending => {
+            let gone = connection.client.poll_reset(cx);
+            gone.map(|gone| Ended { asked, result: Err(client_fault(gone).into()) })
+        }
+    })
+    .await
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use maitred_http::{BodyLength, Known, Method, ResponseHead};
+use maitred_http::{BodyLength, Fields, Known, Method, ResponseHead};
 use maitred_wire::BodySource;
 
 use super::tee::{BodyCopy, Tee};
@@ -54,10 +54,8 @@ impl Keeping {
     }
 
     /// The body was read whole in another way.
-    pub(crate) fn take_whole(&mut self, bytes: &[u8], has_trailers: bool) {
-        if !has_trailers {
-            self.copy.take_whole(bytes);
-        }
+    pub(crate) fn take_whole(&mut self, bytes: &[u8], trailers: Option<&Fields>) {
+        self.copy.take_whole(bytes, trailers);
     }
 
     /// The answer has ended well at `now`: it is kept, if all of it was copied. What came with trailers would come without them.

@@ -115,6 +115,12 @@ impl Copying {
         Some(Box::new(Self { head, has_body, copy, sending: Some(sending) }))
     }
 
+    /// Sends the copy with this body, which is whole.
+    pub(crate) fn end_with(mut self: Box<Self>, bytes: &[u8], trailers: Option<&Fields>) {
+        self.copy.take_whole(bytes, trailers);
+        self.end();
+    }
+
     /// Sends the copy, if all of the body is here.
     pub(crate) fn end(mut self: Box<Self>) {
         if !self.copy.is_whole() {
@@ -201,11 +207,14 @@ impl Sending {
         }
         let asked = self.clock.now();
         self.timer.set(asked + cluster.cluster().settings().timeouts.response);
-        let (mut head, mut sent) = (ResponseHead::default(), Sent::default());
-        let copied = &*copied;
-        let poll =
-            |cx: &mut Context<'_>| poll_head(cx, &mut lease, (copied, &mut sent), &self.limits, &mut head);
-        let answered = self.until(poll).await;
+        let mut head = ResponseHead::default();
+        let mut upload = Upload { copied, sent: 0, is_over: false };
+        let answered = self
+            .until(|cx| {
+                upload.poll(cx, &mut lease);
+                poll_head(cx, &mut lease, &self.limits, &mut head)
+            })
+            .await;
         match answered {
             Some(Ok(())) => {}
             Some(Err(broken)) if lease.is_reused() && !lease.client().has_heard() => {
@@ -218,12 +227,12 @@ impl Sending {
             }
         }
         call.heard(asked, || self.clock.now());
-        self.read(lease, call, &head).await;
+        self.read(lease, call, &head, upload).await;
         Tried::Answered
     }
 
     /// Reads the answer, so that its connection can be used again.
-    async fn read(&self, mut lease: Lease, mut call: Call, head: &ResponseHead) {
+    async fn read(&self, mut lease: Lease, mut call: Call, head: &ResponseHead, mut upload: Upload<'_>) {
         let answered = TryResult::Status(head.status);
         if is_stream(head) || head.status >= 400 || call.is_trial() {
             call.tell(answered, self.clock.now());
@@ -233,7 +242,13 @@ impl Sending {
         }
         self.timer.set(self.clock.now() + self.cluster.cluster().settings().timeouts.idle);
         let mut read = 0;
-        match self.until(|cx| poll_body(cx, &mut lease, &mut read)).await {
+        let ended = self
+            .until(|cx| {
+                upload.poll(cx, &mut lease);
+                poll_body(cx, &mut lease, &mut read)
+            })
+            .await;
+        match ended {
             Some(Ok(is_whole)) => {
                 let now = self.clock.now();
                 call.tell(answered, now);
@@ -293,18 +308,37 @@ impl Sending {
     }
 }
 
-/// Sends what is left of the request, and reads the head of the answer. A service may answer before it has read all: that it does not
-/// take the rest is no failure.
+/// How far a request was sent. A service may answer before it has read all: that it does not take the rest is no failure.
+struct Upload<'c> {
+    copied: &'c Copied,
+    sent: usize,
+    is_over: bool,
+}
+
+impl Upload<'_> {
+    /// Sends what can be sent now.
+    fn poll(&mut self, cx: &mut Context<'_>, lease: &mut Lease) {
+        if !self.is_over {
+            self.is_over = self.poll_rest(cx, lease).is_ready();
+        }
+    }
+
+    fn poll_rest(&mut self, cx: &mut Context<'_>, lease: &mut Lease) -> Poll<Result<(), Broken>> {
+        let (mut sink, bytes) = (lease.client().body(), &self.copied.bytes);
+        while self.sent < bytes.len() {
+            self.sent += ready!(sink.poll_send(cx, &bytes[self.sent..]))?;
+        }
+        sink.poll_finish(cx, self.copied.trailers.as_ref())
+    }
+}
+
+/// Reads the head of the answer, past those that come before it.
 fn poll_head(
     cx: &mut Context<'_>,
     lease: &mut Lease,
-    (copied, sent): (&Copied, &mut Sent),
     limits: &Limits,
     head: &mut ResponseHead,
 ) -> Poll<Result<(), Broken>> {
-    if !sent.is_over {
-        sent.is_over = poll_upload(cx, lease, copied, &mut sent.bytes).is_ready();
-    }
     loop {
         head.clear();
         ready!(lease.client().poll_response(cx, limits, head))?;
@@ -312,26 +346,6 @@ fn poll_head(
             return Poll::Ready(Ok(()));
         }
     }
-}
-
-/// How far a request was sent.
-#[derive(Default)]
-struct Sent {
-    bytes: usize,
-    is_over: bool,
-}
-
-fn poll_upload(
-    cx: &mut Context<'_>,
-    lease: &mut Lease,
-    copied: &Copied,
-    sent: &mut usize,
-) -> Poll<Result<(), Broken>> {
-    let mut sink = lease.client().body();
-    while *sent < copied.bytes.len() {
-        *sent += ready!(sink.poll_send(cx, &copied.bytes[*sent..]))?;
-    }
-    sink.poll_finish(cx, copied.trailers.as_ref())
 }
 
 /// Reads on, and throws away what comes. Whether it came to the end of the body, or gave up.

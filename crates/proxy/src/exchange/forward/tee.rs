@@ -71,10 +71,10 @@ impl BodyCopy {
     }
 
     /// Takes a body that was read to its end.
-    pub(crate) fn take_whole(&mut self, bytes: &[u8]) {
+    pub(crate) fn take_whole(&mut self, bytes: &[u8], trailers: Option<&Fields>) {
         self.rewind();
         self.push(bytes);
-        self.end(None);
+        self.end(trailers);
     }
 }
 

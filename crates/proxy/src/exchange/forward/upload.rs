@@ -105,6 +105,11 @@ impl Upload {
         }
     }
 
+    /// All of it, and its trailers, where that was there before it was sent.
+    pub(crate) fn whole(&self) -> Option<(&[u8], Option<&Fields>)> {
+        self.changed.as_ref().filter(|_| self.is_whole)?.whole()
+    }
+
     /// How many bytes of it came from the client since it began; those that were read whole before came earlier.
     pub(crate) fn received(&self) -> u64 {
         match (&self.changed, &self.kept) {

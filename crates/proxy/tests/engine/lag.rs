@@ -1,18 +1,16 @@
 //! A worker that is late with what is due takes no new requests until it is on time again.
 
-use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use maitred_config::{Memory, NoEnvironment, Problems, config_map, load};
+use maitred_config::config_map;
 use maitred_http::RequestHead;
-use maitred_net::ListenAddress;
-use maitred_policy::{Build, Catalog, Facts, Means, Phase, Policy, PolicyKind, RequestCx, Step, Verdict};
-use maitred_proxy::{Clock, Compiler, Gateway, GatewayOptions, OverloadShared, Snapshot, compile};
-use maitred_telemetry::{Metrics, MetricsOptions};
-use maitred_upstream::{Addresses, Resolve, ResolveError};
+use maitred_policy::{Build, Catalog, Facts, Phase, Policy, PolicyKind, RequestCx, Step, Verdict};
+use maitred_proxy::Clock;
+
+use crate::document::{compiled, options, run, start};
 
 config_map! {
     /// Does what no policy may: it keeps the worker busy.
@@ -53,40 +51,12 @@ impl Policy for Hog {
     }
 }
 
-struct NoNames;
-
-impl Resolve for NoNames {
-    fn resolve<'a>(
-        &'a self,
-        name: &'a str,
-    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Addresses, ResolveError>> + Send + 'a>> {
-        Box::pin(async move { Err(ResolveError(format!("nobody knows {name}"))) })
-    }
-}
-
 /// A document with these bounds.
 fn document(overload: &str) -> String {
     format!(
-        "maitred: 1\nlisteners: {{ web: http://127.0.0.1:0 }}\ntelemetry: {{ access_log: false }}\n\
-         limits: {{ overload: {overload} }}\npolicies: {{ hog: true }}\nroutes: {{ all: {{ match: /*, respond: fine }} }}\n"
+        "telemetry: {{ access_log: false }}\nlimits: {{ overload: {overload} }}\npolicies: {{ hog: true }}\n\
+         routes: {{ all: {{ match: /*, respond: fine }} }}\n"
     )
-}
-
-/// Compiles it, after what was in force before.
-fn compiled(document: &str, metrics: &Metrics, previous: Option<&Snapshot>) -> Snapshot {
-    let loaded = load("maitred.yaml", &Memory::new().with("maitred.yaml", document), &NoEnvironment);
-    let catalog = Catalog::default().with::<Hog>();
-    let (files, seen) = (Memory::new(), RefCell::default());
-    let compiler = Compiler {
-        document: loaded.usable().expect("the document is right"),
-        texts: loaded.texts(),
-        means: Means { files: &files, seen: &seen },
-        now: Clock::default().wall(),
-        catalog: &catalog,
-        metrics,
-        previous,
-    };
-    compile(compiler, &mut Problems::new()).expect("it compiles")
 }
 
 /// Far more than it takes, for a test that hangs to end.
@@ -121,25 +91,11 @@ async fn by_two<T: Send + 'static>(run: impl Fn() -> T + Clone + Send + 'static)
 
 #[test]
 fn a_late_worker_refuses_until_it_is_on_time_or_may_be_late() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let options = MetricsOptions { workers: 1, max_series: 100, version: "", revision: "", started: 0 };
-        let metrics = Metrics::new(options);
+    run(async {
+        let (catalog, options) = (Catalog::default().with::<Hog>(), options());
+        let overload = Arc::clone(&options.overload);
         let bounded = document("{ memory: false, lag: 20ms }");
-        let overload = Arc::new(OverloadShared::new(1));
-        let options = GatewayOptions {
-            workers: 1,
-            clock: Clock::default(),
-            resolver: Arc::new(NoNames),
-            access_log_dropped: Arc::default(),
-            panics: Arc::default(),
-            overload: Arc::clone(&overload),
-        };
-        let mut gateway = Gateway::start(options, compiled(&bounded, &metrics, None)).await.unwrap();
-        let Some((_, _, ListenAddress::Tcp(address))) = gateway.addresses().next() else {
-            panic!("not bound")
-        };
-        let address = *address;
+        let (mut gateway, address) = start(&bounded, &catalog, options).await;
         let [(refused, before), (_, beside)] = by_two(move || ask_until(address, "HTTP/1.1 503 ")).await;
         assert!(refused.contains("\r\nRetry-After: 1\r\n"), "{refused}");
         assert!(refused.contains("\r\nConnection: close\r\n"), "{refused}");
@@ -148,7 +104,8 @@ fn a_late_worker_refuses_until_it_is_on_time_or_may_be_late() {
 
         // As much again, and half of it, makes nobody late where that has no bound.
         for unbounded in ["{ memory: false, lag: false }", "false"] {
-            let snapshot = compiled(&document(unbounded), &metrics, Some(gateway.current()));
+            let (now, previous) = (Clock::default().wall(), Some(&**gateway.current()));
+            let snapshot = compiled(&document(unbounded), &catalog, now, previous).unwrap();
             gateway.apply(snapshot).await.unwrap();
             let _ = by_two(move || ask_until(address, "HTTP/1.1 200 ")).await;
             let requests = before.max(beside) * 3 / 2 + 1;

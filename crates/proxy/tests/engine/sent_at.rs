@@ -1,17 +1,13 @@
 //! What policies are told of the wait for a service: since when it had the request, and nothing where the answer is not its own.
 
-use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 
-use maitred_config::{Memory, NoEnvironment, Problems, config_map, load};
+use maitred_config::config_map;
 use maitred_http::RequestHead;
-use maitred_net::ListenAddress;
-use maitred_policy::{Build, Catalog, Facts, Means, Phase, Policy, PolicyKind, ResponseCx, Step, Verdict};
-use maitred_proxy::{Clock, Compiler, Gateway, GatewayOptions, OverloadShared, compile};
-use maitred_telemetry::{Metrics, MetricsOptions};
-use maitred_upstream::{Addresses, Resolve, ResolveError};
+use maitred_policy::{Build, Catalog, Facts, Phase, Policy, PolicyKind, ResponseCx, Step, Verdict};
+
+use crate::document::{options, serve};
 
 config_map! {
     /// Tells the client what it is told.
@@ -54,17 +50,6 @@ impl Policy for Tell {
     }
 }
 
-struct NoNames;
-
-impl Resolve for NoNames {
-    fn resolve<'a>(
-        &'a self,
-        name: &'a str,
-    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Addresses, ResolveError>> + Send + 'a>> {
-        Box::pin(async move { Err(ResolveError(format!("nobody knows {name}"))) })
-    }
-}
-
 /// A service that answers with the status that the path names, and with nothing where it names none.
 fn service() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
@@ -102,8 +87,6 @@ fn ask(address: SocketAddr, path: &str) -> String {
 fn document(live: SocketAddr, closed: SocketAddr) -> String {
     format!(
         "
-maitred: 1
-listeners: {{ web: http://127.0.0.1:0 }}
 telemetry: {{ access_log: false }}
 upstreams:
   live: {{ endpoints: http://{live} }}
@@ -123,63 +106,24 @@ routes:
     )
 }
 
-/// A gateway of one worker with this document.
-async fn gateway(document: &str) -> Gateway {
-    let files = Memory::new().with("maitred.yaml", document);
-    let loaded = load("maitred.yaml", &files, &NoEnvironment);
-    let catalog = Catalog::default().with::<Tell>();
-    let options = MetricsOptions { workers: 1, max_series: 100, version: "", revision: "", started: 0 };
-    let (metrics, seen) = (Metrics::new(options), RefCell::default());
-    let compiler = Compiler {
-        document: loaded.usable().expect("the document is good"),
-        texts: loaded.texts(),
-        means: Means { files: &files, seen: &seen },
-        now: Clock::default().wall(),
-        catalog: &catalog,
-        metrics: &metrics,
-        previous: None,
-    };
-    let snapshot = compile(compiler, &mut Problems::new()).expect("it compiles");
-    let options = GatewayOptions {
-        workers: 1,
-        clock: Clock::default(),
-        resolver: Arc::new(NoNames),
-        access_log_dropped: Arc::default(),
-        panics: Arc::default(),
-        overload: Arc::new(OverloadShared::new(1)),
-    };
-    Gateway::start(options, snapshot).await.expect("there is a free port")
-}
-
 #[test]
 fn policies_know_since_when_the_service_was_awaited() {
     let closed = TcpListener::bind("127.0.0.1:0").and_then(|bound| bound.local_addr()).unwrap();
-    let document = document(service(), closed);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let gateway = gateway(&document).await;
-        let Some((_, _, ListenAddress::Tcp(address))) = gateway.addresses().next() else {
-            panic!("not bound")
-        };
-        let address = *address;
-        let asked = tokio::task::spawn_blocking(move || {
-            for (path, told) in [
-                ("/live/200", "200 yes"),
-                ("/live/503", "503 yes"),
-                ("/mute", "504 yes"),
-                ("/closed", "502 no"),
-                ("/own", "200 no"),
-                ("/default/200", "200 yes"),
-                ("/default/503", "200 no"),
-                ("/instead", "200 no"),
-                ("/other/201", "201 yes"),
-                ("/other/503", "200 no"),
-                ("/in_vain/503", "503 yes"),
-            ] {
-                assert_eq!(ask(address, path), told, "{path}");
-            }
-        });
-        asked.await.unwrap();
-        assert!(gateway.drain().await);
+    serve(&document(service(), closed), &Catalog::default().with::<Tell>(), options(), |address| {
+        for (path, told) in [
+            ("/live/200", "200 yes"),
+            ("/live/503", "503 yes"),
+            ("/mute", "504 yes"),
+            ("/closed", "502 no"),
+            ("/own", "200 no"),
+            ("/default/200", "200 yes"),
+            ("/default/503", "200 no"),
+            ("/instead", "200 no"),
+            ("/other/201", "201 yes"),
+            ("/other/503", "200 no"),
+            ("/in_vain/503", "503 yes"),
+        ] {
+            assert_eq!(ask(address, path), told, "{path}");
+        }
     });
 }

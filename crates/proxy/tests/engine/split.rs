@@ -1,16 +1,12 @@
 //! What compiling a split comes to: ramps that go on over reloads, and policies that cannot stand on it.
 
-use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, SystemTime};
 
-use maitred_config::{Memory, NoEnvironment, Problems, Style, config_map, load};
+use maitred_config::config_map;
 use maitred_http::{PathRules, RequestHead};
-use maitred_policy::{
-    Build, Catalog, Facts, Means, Needs, Phase, Policy, PolicyKind, RequestCx, Step, Verdict,
-};
-use maitred_proxy::{Compiler, Snapshot, compile, explain};
-use maitred_telemetry::{Metrics, MetricsOptions};
+use maitred_policy::{Build, Catalog, Facts, Needs, Phase, Policy, PolicyKind, RequestCx, Step, Verdict};
+use maitred_proxy::{Snapshot, explain};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -55,21 +51,8 @@ impl Policy for ForOne {
     }
 }
 
-/// Compiles a document at a time; the problems as drawn where it has any.
 fn compiled(document: &str, now: SystemTime, previous: Option<&Snapshot>) -> Result<Snapshot, String> {
-    let text = format!("maitred: 1\nlisteners: {{ web: http://127.0.0.1:0 }}\n{document}");
-    let loaded = load("maitred.yaml", &Memory::new().with("maitred.yaml", text.as_str()), &NoEnvironment);
-    let metrics =
-        Metrics::new(MetricsOptions { workers: 1, max_series: 100, version: "", revision: "", started: 0 });
-    let (files, seen, catalog) = (Memory::new(), RefCell::default(), Catalog::default().with::<ForOne>());
-    let document = loaded.usable().unwrap_or_else(|| {
-        panic!("{}", loaded.problems.render(loaded.texts(), Style::Plain));
-    });
-    let (texts, means) = (loaded.texts(), Means { files: &files, seen: &seen });
-    let compiler = Compiler { document, texts, means, now, catalog: &catalog, metrics: &metrics, previous };
-    let mut problems = Problems::new();
-    let snapshot = compile(compiler, &mut problems);
-    snapshot.ok_or_else(|| problems.render(texts, Style::Plain))
+    crate::document::compiled(document, &Catalog::default().with::<ForOne>(), now, previous)
 }
 
 /// The share of variant `B` at a time.

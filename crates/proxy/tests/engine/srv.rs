@@ -1,18 +1,16 @@
 //! An upstream that is named by records of SRV, from the line of the document to the services that are asked.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use maitred_config::{Memory, NoEnvironment, Problems, load};
-use maitred_net::ListenAddress;
-use maitred_policy::{Catalog, Means};
-use maitred_proxy::{Clock, Compiler, Gateway, GatewayOptions, OverloadShared, compile};
-use maitred_telemetry::{Metrics, MetricsOptions};
+use maitred_policy::Catalog;
+use maitred_proxy::GatewayOptions;
 use maitred_upstream::{Addresses, Resolve, ResolveError, Resolving, ServiceRecord, Services};
+
+use crate::document::{options, serve};
 
 const TTL: Duration = Duration::from_mins(5);
 
@@ -34,8 +32,6 @@ impl Resolve for Zone {
 }
 
 const DOCUMENT: &str = "
-maitred: 1
-listeners: { web: http://127.0.0.1:0 }
 telemetry: { access_log: false }
 upstreams: { users: { endpoints: srv:_http._tcp.users.internal, host: endpoint } }
 routes: { all: { match: /*, upstream: users } }
@@ -89,38 +85,9 @@ fn the_services_of_a_name_are_asked_those_of_the_first_priority_first() {
     let zone = Zone(vec![record("later", 20), record("one", 10), record("two", 10)]);
     let told = |record: &ServiceRecord| format!("{}:{1} at {1}", record.target, record.port);
     let wanted: BTreeSet<String> = zone.0[1..].iter().map(told).collect();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let loaded = load("maitred.yaml", &Memory::new().with("maitred.yaml", DOCUMENT), &NoEnvironment);
-        let options = MetricsOptions { workers: 1, max_series: 100, version: "", revision: "", started: 0 };
-        let (catalog, metrics) = (Catalog::default(), Metrics::new(options));
-        let (files, seen) = (Memory::new(), RefCell::default());
-        let compiler = Compiler {
-            document: loaded.usable().unwrap(),
-            texts: loaded.texts(),
-            means: Means { files: &files, seen: &seen },
-            now: Clock::default().wall(),
-            catalog: &catalog,
-            metrics: &metrics,
-            previous: None,
-        };
-        let snapshot = compile(compiler, &mut Problems::new()).unwrap();
-        let options = GatewayOptions {
-            workers: 1,
-            clock: Clock::default(),
-            resolver: Arc::new(zone),
-            access_log_dropped: Arc::default(),
-            panics: Arc::default(),
-            overload: Arc::new(OverloadShared::new(1)),
-        };
-        let gateway = Gateway::start(options, snapshot).await.unwrap();
-        let Some((_, _, ListenAddress::Tcp(address))) = gateway.addresses().next() else {
-            panic!("not bound")
-        };
-        let address = *address;
-        let asked =
-            tokio::task::spawn_blocking(move || (0..6).map(|_| ask(address)).collect::<BTreeSet<_>>());
-        assert_eq!(asked.await.unwrap(), wanted);
-        assert!(gateway.drain().await);
+    let options = GatewayOptions { resolver: Arc::new(zone), ..options() };
+    let asked = serve(DOCUMENT, &Catalog::default(), options, |address| {
+        (0..6).map(|_| ask(address)).collect::<BTreeSet<_>>()
     });
+    assert_eq!(asked, wanted);
 }

@@ -1,0 +1,8 @@
+//! The engine as a library: what compiling comes to, and gateways with policies that are made for a test.
+
+mod document;
+mod lag;
+mod panic;
+mod sent_at;
+mod split;
+mod srv;
