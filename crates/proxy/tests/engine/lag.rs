@@ -15,8 +15,8 @@ use crate::document::{compiled, options, run, start};
 config_map! {
     /// Does what no policy may: it keeps the worker busy.
     pub struct HogConfig {
-        /// For how long.
-        time: Duration = "100ms",
+        /// For how long: no part of the second after which a worker looks whether it is late, else it might be on time for each.
+        time: Duration = "230ms",
     }
 }
 
