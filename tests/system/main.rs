@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test an error is a failure")]
 #![allow(clippy::disallowed_types, reason = "scripts of services share what they saw")]
 
+mod access;
 mod acme;
 mod answers;
 mod balancing;

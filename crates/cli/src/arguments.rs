@@ -32,10 +32,21 @@ pub(crate) enum Command {
     Explain(ExplainArguments),
     /// Print the JSON Schema of the configuration, for editors
     Schema,
+    /// Make API keys for consumers, and the hashes that configurations have
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Run the gateway with sample services, and print requests to try
     Demo(DemoArguments),
     /// Print the version
     Version,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Print a new key, and its hash
+    New,
+    /// Print the hash of the key that is the first line of standard input
+    Hash,
 }
 
 #[derive(Debug, Args)]

@@ -12,6 +12,7 @@ mod demo;
 #[cfg(test)]
 mod documents;
 mod explain;
+mod key;
 mod run;
 mod schema;
 #[cfg(test)]
@@ -55,6 +56,7 @@ fn dispatch(command: &Command, console: &mut Console<'_>) -> io::Result<Exit> {
             explain::explain(arguments, &words, &workshop::on_disk(&words.file), console)
         }
         Command::Schema => schema::schema(console),
+        Command::Key(command) => key::key(*command, io::stdin().lock(), console),
         Command::Demo(arguments) => demo::demo(arguments, console),
         Command::Version => {
             console.print(&format!("maitred {}\n", workshop::VERSION))?;

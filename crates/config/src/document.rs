@@ -19,6 +19,7 @@ mod admin;
 mod body;
 mod check;
 mod condition;
+mod consumer;
 mod effective;
 mod limits;
 mod listener;
@@ -35,6 +36,7 @@ pub use action::{Redirect, RedirectStatus, Respond};
 pub use admin::Admin;
 pub use body::{ErrorBodies, JsonTemplate};
 pub use condition::{Condition, TextMatch};
+pub use consumer::Consumer;
 pub use effective::{EffectivePolicy, Layer, Place};
 pub use limits::Limits;
 pub use listener::{
@@ -69,6 +71,8 @@ config_map! {
         limits: Limits = true,
         /// The services behind the gateway.
         upstreams: Named<Upstream>,
+        /// Whom the gateway knows by name.
+        consumers: Named<Consumer>,
         /// Which requests go where.
         routes: Named<Route>,
         /// Policies of every route, and of requests that no route takes.

@@ -40,6 +40,8 @@ macro_rules! policies {
 }
 
 policies! {
+    api_key::ApiKey,
+    authorize::Authorize,
     concurrency_limit::ConcurrencyLimit,
     cors::Cors,
     fault::FaultPolicy,

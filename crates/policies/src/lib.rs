@@ -4,6 +4,8 @@
 //! Its user page is the `//!` of its file, from which, its keys and its `example.yaml`, [`reference()`] makes the pages under
 //! `docs/policies/`.
 
+mod api_key;
+mod authorize;
 mod catalog;
 mod concurrency_limit;
 mod cors;

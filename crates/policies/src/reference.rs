@@ -64,7 +64,7 @@ fn user_page(source: &str) -> String {
 /// The phase in which the example's policy runs.
 fn phase(kind: &dyn DynKind, page: &Page) -> Phase {
     let (files, seen) = (page.files(), RefCell::default());
-    let means = Means { files: &files, seen: &seen };
+    let means = Means::new(&files, &seen);
     let loaded = load("example.yaml", &files, &NoEnvironment);
     let document = loaded.usable().expect("the catalogue tests load every example");
     let mut problems = Problems::new();

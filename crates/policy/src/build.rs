@@ -4,11 +4,12 @@
 use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use maitred_config::{Files, Glob, Problem, Problems, Span, Spanned};
 
 use crate::condition::Condition;
+use crate::identity::Consumers;
 use crate::values::Available;
 
 /// Where a policy is written. A policy belongs to its place: routes that inherit it share it, and after a reload it is
@@ -37,6 +38,18 @@ pub struct Means<'a> {
     pub files: &'a dyn Files,
     /// The files that were read, for whoever watches them.
     pub seen: &'a RefCell<Vec<PathBuf>>,
+    /// Whom the gateway knows by name.
+    pub consumers: &'a Arc<Consumers>,
+}
+
+/// Where no document says whom the gateway knows.
+static NOBODY: LazyLock<Arc<Consumers>> = LazyLock::new(Arc::default);
+
+impl<'a> Means<'a> {
+    /// These files, and no consumers.
+    pub fn new(files: &'a dyn Files, seen: &'a RefCell<Vec<PathBuf>>) -> Self {
+        Self { files, seen, consumers: &NOBODY }
+    }
 }
 
 impl<'a> Build<'a> {
@@ -62,6 +75,11 @@ impl<'a> Build<'a> {
     pub fn try_read(&self, path: &Path) -> io::Result<Vec<u8>> {
         self.means.seen.borrow_mut().push(path.to_owned());
         self.means.files.read(path)
+    }
+
+    /// Whom the gateway knows by name.
+    pub fn consumers(&self) -> &Arc<Consumers> {
+        self.means.consumers
     }
 
     /// The files that fit a pattern.

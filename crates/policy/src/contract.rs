@@ -81,6 +81,9 @@ pub trait Policy: Sized + Send + Sync + 'static {
     /// Once at the end of every exchange in which the policy ran, whatever happened to it.
     fn on_end(&self, _state: &mut Self::State, _local: &Self::Local, _outcome: &Outcome) {}
 
+    /// Who asks, as this request shows it, for `maitred explain`: policies behind this one are explained by that.
+    fn identify(&self, _request: &RequestHead, _facts: &mut Facts) {}
+
     /// What it would do with this request, in one line for `maitred explain`.
     fn explain(&self, request: &RequestHead, facts: &Facts) -> String;
 }

@@ -9,6 +9,7 @@ use std::time::{Instant, SystemTime};
 
 use maitred_http::{Method, RequestHead, Scheme, Target};
 
+use crate::identity::Consumer;
 use crate::request_id::RequestId;
 
 /// What is known of one request. It lives as long as the exchange.
@@ -26,6 +27,8 @@ pub struct Facts {
     pub listener: Rc<str>,
     /// The certificate that the client has shown and that was found good, if it has (mutual TLS).
     pub certificate: Option<Rc<CertificateFacts>>,
+    /// Who asks, once that is known; none for anybody.
+    pub consumer: Option<Arc<Consumer>>,
     /// Whether the client looks for errors in `grpc-status`: it calls gRPC, or gRPC-Web. Policies may change the request into
     /// such a call, and do not change this.
     pub speaks_grpc: bool,

@@ -16,7 +16,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use maitred_config::{Memory, NoEnvironment, Problems, Style, load_tree};
+use maitred_config::{Memory, NoEnvironment, Problems, Style, load_tree, read_text};
 use maitred_http::{Fields, Known, Method, RequestHead, ResponseHead};
 use maitred_telemetry::Measure;
 
@@ -27,6 +27,7 @@ use crate::erased::{Catalog, DynPolicy};
 use crate::facts::{Facts, RouteFacts, TableRef};
 use crate::fault::Fault;
 use crate::fetched::{FetchError, Service};
+use crate::identity::Consumers;
 use crate::phase::Phase;
 use crate::runtime::Runtime as _;
 use crate::verdict::{Step, Verdict};
@@ -42,6 +43,7 @@ pub struct Harness {
     policies: Vec<Running>,
     facts: Facts,
     files: Memory,
+    consumers: Arc<Consumers>,
     runtime: MovedRuntime,
 }
 
@@ -99,7 +101,18 @@ impl Harness {
 
     /// The same, where these files are there to be read.
     pub fn with_files<K: PolicyKind>(yaml: &str, files: Memory) -> Self {
-        Self { policies: Vec::new(), facts: facts(), files, runtime: MovedRuntime::default() }.and::<K>(yaml)
+        Self::knowing_with_files::<K>(Arc::default(), yaml, files)
+    }
+
+    /// The same in a gateway that knows these consumers: what stands behind `consumers:`.
+    pub fn knowing<K: PolicyKind>(consumers: &str, yaml: &str) -> Self {
+        let written = read_text(consumers).expect("the test's consumers are good");
+        Self::knowing_with_files::<K>(Arc::new(Consumers::new(&written)), yaml, Memory::new())
+    }
+
+    fn knowing_with_files<K: PolicyKind>(consumers: Arc<Consumers>, yaml: &str, files: Memory) -> Self {
+        let (facts, runtime) = (facts(), MovedRuntime::default());
+        Self { policies: Vec::new(), facts, files, consumers, runtime }.and::<K>(yaml)
     }
 
     /// The same with one policy more, written behind the others.
@@ -112,13 +125,14 @@ impl Harness {
     pub fn reloaded<K: PolicyKind>(&self, yaml: &str) -> Self {
         let [previous] = &self.policies[..] else { panic!("there is one policy") };
         let (facts, runtime) = (self.facts.clone(), self.runtime.clone());
-        let mut reloaded = Self { policies: Vec::new(), facts, files: Memory::new(), runtime };
+        let consumers = Arc::clone(&self.consumers);
+        let mut reloaded = Self { policies: Vec::new(), facts, files: Memory::new(), consumers, runtime };
         reloaded.add::<K>(yaml, Some(&*previous.policy));
         reloaded
     }
 
     fn add<K: PolicyKind>(&mut self, yaml: &str, previous: Option<&dyn DynPolicy>) {
-        let (phase, policy) = match compile::<K>(yaml, &self.files, previous) {
+        let (phase, policy) = match compile::<K>(yaml, &self.files, &self.consumers, previous) {
             (Some(compiled), _) => compiled,
             (None, problems) => panic!("{}: {yaml} is no good:\n{problems}", K::NAME),
         };
@@ -378,7 +392,7 @@ pub fn problems_of<K: PolicyKind>(yaml: &str) -> String {
 
 /// The same where the configuration names these files.
 pub fn problems_with_files<K: PolicyKind>(yaml: &str, files: &Memory) -> String {
-    compile::<K>(yaml, files, None).1
+    compile::<K>(yaml, files, &Arc::default(), None).1
 }
 
 type Compiled = (Phase, Box<dyn DynPolicy>);
@@ -386,6 +400,7 @@ type Compiled = (Phase, Box<dyn DynPolicy>);
 fn compile<K: PolicyKind>(
     yaml: &str,
     files: &Memory,
+    consumers: &Arc<Consumers>,
     previous: Option<&dyn DynPolicy>,
 ) -> (Option<Compiled>, String) {
     let text = if yaml.trim().contains('\n') {
@@ -395,7 +410,7 @@ fn compile<K: PolicyKind>(
     };
     let mut problems = Problems::new();
     let seen = RefCell::default();
-    let means = Means { files, seen: &seen };
+    let means = Means { files, seen: &seen, consumers };
     let files = Memory::new().with("policy.yaml", text.as_str());
     let tree = load_tree("policy.yaml".as_ref(), &files, &NoEnvironment, &mut problems);
     let catalog = Catalog::default().with::<K>();

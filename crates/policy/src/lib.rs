@@ -14,6 +14,7 @@ mod fault;
 mod fetched;
 #[cfg(any(test, feature = "harness"))]
 pub mod harness;
+pub mod identity;
 mod phase;
 mod request_id;
 mod runtime;

@@ -16,6 +16,7 @@ use std::time::SystemTime;
 
 use maitred_config::{AccessLogFormat, Document, LogTarget};
 use maitred_config::{Problems, Texts};
+use maitred_policy::identity::Consumers;
 use maitred_policy::{Catalog, Means};
 use maitred_telemetry::{AccessFormat, AccessShape, Metrics};
 use maitred_wire::{Http2Limits, Limits};
@@ -52,6 +53,8 @@ impl std::fmt::Debug for Compiler<'_> {
 pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapshot> {
     let before = problems.error_count();
     let document = compiler.document;
+    let consumers = Arc::new(Consumers::new(&document.consumers));
+    let compiler = Compiler { means: Means { consumers: &consumers, ..compiler.means }, ..compiler };
     let limits = limits(document);
     let keys = balance::keys(document, problems);
     let mut tls = tls::TlsCompiler::new(&compiler, problems);

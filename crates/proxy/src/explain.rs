@@ -91,11 +91,11 @@ pub fn explain(
         .pipeline
         .policies()
         .iter()
-        .map(|instance| ExplainedPolicy {
-            phase: instance.phase,
-            name: instance.name.to_string(),
-            place: instance.place.to_string(),
-            says: instance.policy.explain(request, &facts),
+        .map(|instance| {
+            let says = instance.policy.explain(request, &facts);
+            instance.policy.identify(request, &mut facts);
+            let (name, place) = (instance.name.to_string(), instance.place.to_string());
+            ExplainedPolicy { phase: instance.phase, name, place, says }
         })
         .collect();
     let told = |verdict: &Verdict| ExplainedRoute {
@@ -123,6 +123,7 @@ fn facts(route: &Route, listener: &ListenerSettings, client: IpAddr, at: SystemT
         scheme: listener.scheme,
         listener: Rc::from(&*listener.name),
         certificate: None,
+        consumer: None,
         speaks_grpc: false,
         asked: None,
         request_id: RequestId::new(0, [0; 10]),

@@ -64,6 +64,8 @@ pub(crate) struct KeptFor<'a> {
     pub(crate) scheme: Scheme,
     /// What tells the client's certificate apart, where it has shown one.
     pub(crate) certificate: Option<&'a str>,
+    /// The consumer that asks, where it is known.
+    pub(crate) consumer: Option<&'a str>,
 }
 
 /// What stands under a key.
@@ -124,6 +126,7 @@ impl KeptKey {
             authority.as_bytes(),
             request.target.as_str().as_bytes(),
             whose.certificate.unwrap_or_default().as_bytes(),
+            whose.consumer.unwrap_or_default().as_bytes(),
         ] {
             add(&mut digest, part);
         }
@@ -174,8 +177,9 @@ fn add_field(digest: &mut Context, name: &[u8], fields: &Fields) {
     }
 }
 
-/// Whether the head of an answer lets it be kept for the callers that it is for. `request` is what it answers.
-pub(crate) fn may_keep(request: &RequestHead, response: &ResponseHead, has_certificate: bool) -> bool {
+/// Whether the head of an answer lets it be kept for the callers that it is for. `request` is what it answers; `is_for_one` says that it
+/// is known who asks.
+pub(crate) fn may_keep(request: &RequestHead, response: &ResponseHead, is_for_one: bool) -> bool {
     let says_no_store = |fields: &Fields| fields.has_item(Known::CacheControl, "no-store");
     // A part of an answer is no answer to who asks for another part.
     if !(200..300).contains(&response.status) || response.status == 206 {
@@ -187,7 +191,7 @@ pub(crate) fn may_keep(request: &RequestHead, response: &ResponseHead, has_certi
     if response.fields.has(Known::SetCookie) || response.fields.has(Known::Trailer) {
         return false;
     }
-    if is_private(&response.fields) && !has_certificate && !shows_credentials(&request.fields) {
+    if is_private(&response.fields) && !is_for_one && !shows_credentials(&request.fields) {
         // Who it is for cannot be told.
         return false;
     }

@@ -56,6 +56,22 @@ fn headers_hosts_and_listeners_count() {
     insta::assert_snapshot!("listener", explain_line(&["/users/7/orders", "--listener", "internal"]));
 }
 
+#[test]
+fn who_asks_is_known_to_the_policies_behind() {
+    // Of the key `test`.
+    let hash = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    let document = format!(
+        "maitred: 1\nconsumers: {{ acme: {{ groups: staff, api_keys: '{hash}' }} }}\nroutes: {{ app: {{ match: /*, respond: fine, \
+         policies: {{ api_key: true, authorize: {{ groups: staff }} }} }} }}\n"
+    );
+    let with_key = explain_in(&document, &["/", "-H", "X-API-Key: test"]).out;
+    assert!(with_key.contains("finds the key of acme in header.X-API-Key"), "{with_key}");
+    assert!(with_key.contains("lets it pass"), "{with_key}");
+    let without = explain_in(&document, &["/"]).out;
+    assert!(without.contains("refuses it: no key in header.X-API-Key"), "{without}");
+    assert!(without.contains("refuses it: group staff required"), "{without}");
+}
+
 /// A route with variants, a mirror, and what stands in.
 const TRAFFIC: &str = "
 maitred: 1

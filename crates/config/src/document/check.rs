@@ -21,6 +21,7 @@ pub(super) fn document(document: &Document, fields: &Fields<'_>, reader: &mut Re
     listeners(document, fields, reader);
     challenges(document, reader);
     upstreams(document, reader);
+    super::consumer::check(&document.consumers, reader);
     let mut unknown = UnknownNames { suggestions_left: SUGGESTIONS };
     policies(document, &mut unknown, reader);
     routes(document, &mut unknown, fields, reader);

@@ -2,8 +2,10 @@
 
 use std::cell::RefCell;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use maitred_config::{Memory, NoEnvironment, Node, Problems, Shape, Style, Texts, load};
+use maitred_policy::identity::Consumers;
 use maitred_policy::{DynKind, Means};
 
 use super::*;
@@ -51,10 +53,12 @@ fn every_example_loads_and_uses_its_policy() {
     each(|kind, page| {
         let files = page.files();
         let seen = RefCell::default();
-        let means = Means { files: &files, seen: &seen };
+        let means = Means::new(&files, &seen);
         let loaded = load("example.yaml", &files, &NoEnvironment);
         let mut problems = loaded.problems.clone();
         let document = loaded.document.as_ref().expect("an example is a document");
+        let consumers = Arc::new(Consumers::new(&document.consumers));
+        let means = Means { consumers: &consumers, ..means };
         let routes = document.routes.iter().map(Some).chain([None]);
         let policies: Vec<_> =
             routes.flat_map(|route| document.effective_policies(route, &catalog)).collect();
@@ -75,7 +79,7 @@ fn unknown_keys_are_refused_with_their_place() {
         let files = Memory::new().with("wrong.yaml", text.as_str());
         let loaded = load("wrong.yaml", &files, &NoEnvironment);
         let seen = RefCell::default();
-        let means = Means { files: &files, seen: &seen };
+        let means = Means::new(&files, &seen);
         let mut problems = Problems::new();
         let policy = &loaded.document.as_ref().expect("a document").policies.entries[0];
         let compiled = kind.compile(&policy.node, loaded.texts(), means, &mut problems, None);
@@ -92,7 +96,7 @@ fn unknown_keys_are_refused_with_their_place() {
 #[test]
 fn what_is_not_compiled_has_a_problem() {
     let (texts, files, seen) = (Texts::default(), Memory::new(), RefCell::default());
-    let means = Means { files: &files, seen: &seen };
+    let means = Means::new(&files, &seen);
     each(|kind, _| {
         for text in ["true", "[]", "nonsense", "-1", "~", "{ a: { b: c } }", "{}"] {
             let mut problems = Problems::new();

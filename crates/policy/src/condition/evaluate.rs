@@ -1,14 +1,17 @@
 //! What a condition is for one request: its values are told once, then the rewritten expression is evaluated.
 //! Of what a client sent, nothing gets into the reason of a failure.
 
+use std::sync::Arc;
+
 use cel::common::types::{CelBool, CelInt, CelList, CelString};
-use cel::common::value::CowVal;
+use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 use cel::{Context, ExecutionError};
 use smallvec::SmallVec;
 
 use super::constants::Constant;
 use super::{Condition, Missing, Undecided, functions};
+use crate::identity::Consumer;
 use crate::values::{Kind, Value, View};
 
 /// A value of this request.
@@ -16,8 +19,8 @@ enum Told {
     /// Bytes of the buffer.
     Text(std::ops::Range<usize>),
     Number(i64),
-    /// The groups of an anonymous caller.
-    NoGroups,
+    /// The groups of whoever asks.
+    Groups(Option<Arc<Consumer>>),
     Missing,
 }
 
@@ -49,14 +52,17 @@ fn tell(value: &Value, view: &View<'_>, buffer: &mut Vec<u8>) -> Told {
     let start = buffer.len();
     let is_there = value.write(view, buffer);
     match (value, value.kind()) {
-        (_, Kind::Texts) => Told::NoGroups,
+        (_, Kind::Texts) => {
+            buffer.truncate(start);
+            Told::Groups(view.facts.consumer.clone())
+        }
         (_, Kind::Number) => {
             let digits = std::str::from_utf8(&buffer[start..]).ok().and_then(|digits| digits.parse().ok());
             buffer.truncate(start);
             digits.map_or(Told::Missing, Told::Number)
         }
         // Consumers always exist; the name of an anonymous one is empty.
-        (Value::Consumer, _) => Told::Text(start..buffer.len()),
+        (Value::ConsumerName | Value::ConsumerPlan, _) => Told::Text(start..buffer.len()),
         _ if is_there => {
             if let Err(_not_utf8) = std::str::from_utf8(&buffer[start..]) {
                 let readable = String::from_utf8_lossy(&buffer[start..]).into_owned();
@@ -85,7 +91,11 @@ impl VariableResolver for Names<'_> {
         match self.told.get(name.parse::<usize>().ok()?)? {
             Told::Text(at) => Some(CowVal::owned(CelString::from(&self.texts[at.clone()]))),
             Told::Number(number) => Some(CowVal::owned(CelInt::from(*number))),
-            Told::NoGroups => Some(CowVal::owned(CelList::from(Vec::new()))),
+            Told::Groups(consumer) => {
+                let groups = consumer.iter().flat_map(|consumer| &consumer.groups);
+                let groups = groups.map(|group| -> Box<dyn Val> { Box::new(CelString::from(&**group)) });
+                Some(CowVal::owned(CelList::from(groups.collect::<Vec<_>>())))
+            }
             Told::Missing => None,
         }
     }

@@ -36,6 +36,7 @@ pub fn facts() -> Facts {
         scheme: Scheme::Https,
         listener: Rc::from("web"),
         certificate: None,
+        consumer: None,
         speaks_grpc: false,
         asked: None,
         request_id: RequestId::parse(b"the-id").expect("letters and a dash"),

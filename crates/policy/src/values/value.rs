@@ -38,9 +38,11 @@ pub enum Value {
     Cookie(Box<str>),
     /// `path.NAME`: a parameter of the path that matched.
     Path(Box<str>),
-    /// `consumer.name` or `consumer.plan`: empty for anonymous callers, and no caller has a name yet.
-    Consumer,
-    /// `consumer.groups`: no groups for anonymous callers.
+    /// `consumer.name`: empty where nobody knows who asks.
+    ConsumerName,
+    /// `consumer.plan`: empty where nobody knows who asks, and no consumer has one yet.
+    ConsumerPlan,
+    /// `consumer.groups`, joined by commas as text: none where nobody knows who asks.
     ConsumerGroups,
     /// `claim.NAME`: anonymous callers have no claims.
     Claim,
@@ -93,7 +95,8 @@ impl Value {
             ValueName::Query(field) => Self::Query(field.as_str().into()),
             ValueName::Cookie(field) => Self::Cookie(field.as_str().into()),
             ValueName::Path(field) => Self::Path(field.as_str().into()),
-            ValueName::ConsumerName | ValueName::ConsumerPlan => Self::Consumer,
+            ValueName::ConsumerName => Self::ConsumerName,
+            ValueName::ConsumerPlan => Self::ConsumerPlan,
             ValueName::ConsumerGroups => Self::ConsumerGroups,
             ValueName::Claim(_) => Self::Claim,
             ValueName::Route => Self::Route,
@@ -131,6 +134,13 @@ impl Value {
                 }
                 None => false,
             },
+            Self::ConsumerGroups => match &view.facts.consumer {
+                Some(consumer) if !consumer.groups.is_empty() => {
+                    out.extend_from_slice(consumer.groups.join(", ").as_bytes());
+                    true
+                }
+                _ => false,
+            },
             Self::ClientIp => write_shown(out, view.facts.client.to_canonical()),
             Self::Now => write_now(view, out),
             Self::ResponseStatus => view.response.is_some_and(|response| write_shown(out, response.status)),
@@ -162,6 +172,7 @@ impl Value {
                 .find(|(candidate, _)| *candidate == name.as_bytes())
                 .map(|(_, value)| value),
             Self::ClientCertificate => facts.certificate.as_ref().map(|shown| shown.subject.as_bytes()),
+            Self::ConsumerName => facts.consumer.as_ref().map(|consumer| consumer.name.as_bytes()),
             Self::Route => Some(facts.route.name.as_bytes()),
             Self::Upstream => facts.upstream.as_ref().map(|name| name.as_bytes()),
             Self::ErrorTitle => view.error.map(|error| error.title.as_bytes()),

@@ -91,7 +91,7 @@ pub(crate) fn record(
             endpoint: &endpoint,
             variant: variant.map_or("", |(name, _)| name),
             attempts: record.attempts,
-            consumer: "",
+            consumer: facts.consumer.as_ref().map_or("", |consumer| &consumer.name),
             user_agent: request.fields.known(Known::UserAgent).unwrap_or_default(),
             referer: request.fields.known(Known::Referer).unwrap_or_default(),
             outcome: record.outcome,

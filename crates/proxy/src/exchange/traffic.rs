@@ -102,7 +102,8 @@ fn key(exchange: &Exchange<'_>, target: &Target, request: &RequestHead) -> KeptK
     let facts = &exchange.facts;
     let certificate = facts.certificate.as_ref().map(|shown| shown.fingerprint.as_str());
     let (route, upstream) = (&*facts.route.name, &*target.service.upstream);
-    KeptKey::new(KeptFor { route, upstream, scheme: facts.scheme, certificate }, request)
+    let consumer = facts.consumer.as_ref().map(|consumer| &*consumer.name);
+    KeptKey::new(KeptFor { route, upstream, scheme: facts.scheme, certificate, consumer }, request)
 }
 
 /// Has a good answer kept for when the service fails.
@@ -114,10 +115,10 @@ fn keep(
     answered: &mut Result<Body, Failed>,
 ) {
     let (Some(kept), Ok(Body::Stream(forwarded))) = (&degrade.kept, answered) else { return };
-    let has_certificate = exchange.facts.certificate.is_some();
+    let is_for_one = exchange.facts.certificate.is_some() || exchange.facts.consumer.is_some();
     let request_body = forwarded.upload.length(exchange.announced.length);
     let key = || key(exchange, target, &heads.request);
-    forwarded.keeping = Keeping::begin(kept, key, heads, (request_body, &**forwarded), has_certificate);
+    forwarded.keeping = Keeping::begin(kept, key, heads, (request_body, &**forwarded), is_for_one);
 }
 
 /// A service that failed, and what stands in for it.

@@ -29,7 +29,13 @@ fn response(status: u16, fields: &[(&str, &str)]) -> ResponseHead {
 }
 
 fn whose() -> KeptFor<'static> {
-    KeptFor { route: "orders", upstream: "orders-v1", scheme: Scheme::Http, certificate: None }
+    KeptFor {
+        route: "orders",
+        upstream: "orders-v1",
+        scheme: Scheme::Http,
+        certificate: None,
+        consumer: None,
+    }
 }
 
 /// Keeps an answer with this body to a request, and tells what others find.

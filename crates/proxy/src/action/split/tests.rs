@@ -22,6 +22,7 @@ fn facts(received: SystemTime) -> Facts {
         scheme: Scheme::Http,
         listener: Rc::from("web"),
         certificate: None,
+        consumer: None,
         speaks_grpc: false,
         asked: None,
         request_id: RequestId::new(0, [0; 10]),

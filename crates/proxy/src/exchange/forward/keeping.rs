@@ -27,7 +27,7 @@ impl Keeping {
         key: impl FnOnce() -> KeptKey,
         heads: &Heads,
         (request_body, forwarded): (BodyLength, &Forwarded),
-        has_certificate: bool,
+        is_for_one: bool,
     ) -> Option<Box<Self>> {
         let Heads { request, response } = heads;
         let is_too_large = matches!(forwarded.length, BodyLength::Known(length) if length > LARGEST as u64);
@@ -35,7 +35,7 @@ impl Keeping {
             || !request_body.is_empty()
             || is_too_large
             || is_stream(response)
-            || !may_keep(request, response, has_certificate)
+            || !may_keep(request, response, is_for_one)
         {
             return None;
         }

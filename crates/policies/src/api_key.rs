@@ -1,0 +1,222 @@
+//! Identifies consumers by their API keys.
+//!
+//! A request shows its key in the header `X-API-Key`, or where `from` says. Whose key it is becomes `consumer.name` and
+//! `consumer.groups`, and the service is told in `X-Consumer` and `X-Consumer-Groups`; what a client itself says there is removed.
+//! A request without a key is answered 401, unless `optional` lets it pass as that of nobody; one with a wrong key always is.
+//!
+//! The configuration has hashes of keys only: `maitred key new` makes a key and its hash, `maitred key hash` the hash of a key. The
+//! service does not get the key, unless `forward` says so.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use maitred_config::scalar::ValueName;
+use maitred_config::{Problem, Spanned, config_map};
+use maitred_http::{Known, RequestHead, Target, percent_decode};
+use maitred_policy::identity::{self, Consumer, Consumers};
+use maitred_policy::values::{Available, Value, View};
+use maitred_policy::{Build, Facts, Fault, Phase, Policy, PolicyKind, RequestCx, Step, Verdict};
+
+config_map! {
+    /// Where keys are shown, and who may go without.
+    pub struct ApiKeyConfig {
+        /// Where a key is looked for: `header.NAME`, `query.NAME` or `cookie.NAME`. Of several the first that a request has counts. Queries stand in
+        /// the logs of many programs: prefer headers.
+        #[main]
+        from: Vec<Spanned<ValueName>> = "[header.X-API-Key]",
+        /// Whether the service gets the key, too.
+        forward: bool = false,
+        /// Whether a request without a key passes, as that of nobody. One with a wrong key never does.
+        optional: bool = false,
+    }
+}
+
+/// See the top of this file.
+#[derive(Debug)]
+pub(crate) struct ApiKey {
+    from: Box<[Shown]>,
+    forward: bool,
+    optional: bool,
+    consumers: Arc<Consumers>,
+}
+
+/// A place where keys are shown.
+#[derive(Debug)]
+struct Shown {
+    value: Value,
+    /// As it is written.
+    text: Box<str>,
+}
+
+/// What a request shows.
+enum Found<'a> {
+    Nothing,
+    /// A key that nobody has, in this place.
+    Wrong(&'a Shown),
+    Known(&'a Shown, &'a Arc<Consumer>),
+}
+
+impl PolicyKind for ApiKey {
+    const NAME: &'static str = "api_key";
+    type Config = ApiKeyConfig;
+    type Compiled = Self;
+
+    fn phase(_: &ApiKeyConfig) -> Phase {
+        Phase::Identify
+    }
+
+    fn compile(config: ApiKeyConfig, build: &mut Build<'_>, _: Option<&Self>) -> Option<Self> {
+        let from: Vec<Shown> =
+            config.from.iter().filter_map(|written| Shown::compile(written, build)).collect();
+        if config.from.is_empty() {
+            let problem = Problem::error("`from` names no place").at(build.span());
+            build.report(problem.help("leave it out for `header.X-API-Key`"));
+        }
+        let consumers = Arc::clone(build.consumers());
+        if !consumers.have_keys() {
+            let problem =
+                Problem::warning("no consumer has an API key, so that nobody can pass").at(build.span());
+            build.report(problem.help(
+                "write `consumers: { NAME: { api_keys: \"sha256:…\" } }`; `maitred key new` makes one",
+            ));
+        }
+        let is_good = !from.is_empty() && from.len() == config.from.len();
+        let (forward, optional) = (config.forward, config.optional);
+        is_good.then(|| Self { from: from.into(), forward, optional, consumers })
+    }
+}
+
+impl Shown {
+    fn compile(written: &Spanned<ValueName>, build: &mut Build<'_>) -> Option<Self> {
+        let is_place =
+            matches!(written.value, ValueName::Header(_) | ValueName::Query(_) | ValueName::Cookie(_));
+        let compiled = Value::compile(&written.value, Available::Request);
+        match compiled {
+            Ok(value) if is_place => Some(Self { value, text: written.value.to_string().into() }),
+            Ok(_) => {
+                let problem = Problem::error("no key is shown there").at(written.span);
+                build.report(problem.help("write `header.NAME`, `query.NAME` or `cookie.NAME`"));
+                None
+            }
+            Err(message) => {
+                build.report(Problem::error(message).at(written.span));
+                None
+            }
+        }
+    }
+
+    /// Takes the key out of what is logged of a request.
+    fn hide(&self, request: &RequestHead, facts: &mut Facts) {
+        if let Value::Query(name) = &self.value {
+            facts.remember(request);
+            if let Some(asked) = &mut facts.asked {
+                remove_from_query(&mut asked.target, name);
+            }
+        }
+    }
+
+    /// Takes the key out of a request.
+    fn remove(&self, request: &mut RequestHead) {
+        match &self.value {
+            Value::Header(name) => _ = request.fields.remove(name),
+            Value::Query(name) => remove_from_query(&mut request.target, name),
+            Value::Cookie(name) => remove_cookie(request, name.as_bytes()),
+            _ => {}
+        }
+    }
+}
+
+/// Takes a parameter out of the query; the others keep their spelling.
+fn remove_from_query(target: &mut Target, name: &str) {
+    let is_it =
+        |pair: &str| *percent_decode(pair.split('=').next().unwrap_or_default(), true) == *name.as_bytes();
+    let rest: Vec<&str> = target.query().unwrap_or_default().split('&').filter(|pair| !is_it(pair)).collect();
+    let rest = (!rest.is_empty()).then(|| rest.join("&"));
+    target.set_query(rest.as_deref());
+}
+
+/// Takes a cookie out of those of a request.
+fn remove_cookie(request: &mut RequestHead, name: &[u8]) {
+    let is_it =
+        |pair: &[u8]| pair.split(|byte| *byte == b'=').next().is_some_and(|found| found.trim_ascii() == name);
+    let lines: Vec<Vec<u8>> = request
+        .fields
+        .all_known(Known::Cookie)
+        .map(|line| {
+            let pairs = line.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+            pairs.filter(|pair| !is_it(pair)).collect::<Vec<_>>().join(&b"; "[..])
+        })
+        .filter(|line| !line.is_empty())
+        .collect();
+    request.fields.remove_known(Known::Cookie);
+    for line in lines {
+        request.fields.append_known(Known::Cookie, &line);
+    }
+}
+
+impl ApiKey {
+    /// What this request shows.
+    fn find(&self, request: &RequestHead, facts: &Facts) -> Found<'_> {
+        let mut key = Vec::new();
+        let view = View::of_request(request, facts);
+        let Some(shown) = self.from.iter().find(|shown| shown.value.write(&view, &mut key)) else {
+            return Found::Nothing;
+        };
+        let hash = digest(&SHA256, &key);
+        let hash: &[u8; 32] = hash.as_ref().try_into().expect("a SHA-256 has 32 bytes");
+        self.consumers.of_key(hash).map_or(Found::Wrong(shown), |consumer| Found::Known(shown, consumer))
+    }
+}
+
+/// Nobody is told which key would have been right.
+fn refused(cause: &'static str, detail: &'static str) -> Fault {
+    Fault::client(401, cause, detail).field(b"WWW-Authenticate", b"ApiKey")
+}
+
+impl Policy for ApiKey {
+    type State = ();
+    type Local = ();
+
+    fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
+        match self.find(cx.request, cx.facts) {
+            Found::Nothing if self.optional => identity::tell(cx.request, None),
+            Found::Nothing => return Step::fail(refused("missing_credentials", "Missing credentials")),
+            Found::Wrong(shown) => {
+                shown.hide(cx.request, cx.facts);
+                return Step::fail(refused("invalid_credentials", "Invalid API key"));
+            }
+            Found::Known(shown, consumer) => {
+                shown.hide(cx.request, cx.facts);
+                if !self.forward {
+                    shown.remove(cx.request);
+                }
+                identity::tell(cx.request, Some(&**consumer));
+                cx.facts.consumer = Some(Arc::clone(consumer));
+            }
+        }
+        Step::CONTINUE
+    }
+
+    fn identify(&self, request: &RequestHead, facts: &mut Facts) {
+        if let Found::Known(_, consumer) = self.find(request, facts) {
+            facts.consumer = Some(Arc::clone(consumer));
+        }
+    }
+
+    fn explain(&self, request: &RequestHead, facts: &Facts) -> String {
+        match self.find(request, facts) {
+            Found::Nothing if self.optional => {
+                "finds no key, and lets it through as that of nobody".to_owned()
+            }
+            Found::Nothing => {
+                let places: Vec<&str> = self.from.iter().map(|shown| &*shown.text).collect();
+                format!("refuses it: no key in {}", places.join(", "))
+            }
+            Found::Wrong(shown) => format!("refuses it: no consumer has the key in {}", shown.text),
+            Found::Known(shown, consumer) => format!("finds the key of {} in {}", consumer.name, shown.text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
