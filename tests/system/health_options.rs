@@ -97,6 +97,16 @@ fn a_check_of_which_nothing_is_written_asks_the_endpoint_itself() {
     passes(&gateway, "app");
 }
 
+/// Each upstream fails its check for this reason, or passes where there is none.
+fn judged<const N: usize>(gateway: &Gateway, cases: [(&str, Option<&str>); N]) {
+    for (name, why) in cases {
+        match why {
+            Some(why) => fails(gateway, name, why),
+            None => passes(gateway, name),
+        }
+    }
+}
+
 #[test]
 fn which_statuses_pass() {
     let [fine, gone, closed] =
@@ -112,12 +122,7 @@ fn which_statuses_pass() {
     let upstreams = cases
         .map(|(name, service, expect, _)| upstream(name, &service.url(), &format!("{TIMEOUT}, {expect}")));
     let gateway = with(&upstreams.concat());
-    for (name, _, _, why) in cases {
-        match why {
-            Some(why) => fails(&gateway, name, why),
-            None => passes(&gateway, name),
-        }
-    }
+    judged(&gateway, cases.map(|(name, _, _, why)| (name, why)));
 }
 
 #[test]
@@ -137,12 +142,7 @@ fn which_bodies_pass() {
         upstream(name, &service.url(), &format!("{TIMEOUT}, expect_body: '{expect}'"))
     });
     let gateway = with(&upstreams.concat());
-    for (name, _, _, why) in cases {
-        match why {
-            Some(why) => fails(&gateway, name, why),
-            None => passes(&gateway, name),
-        }
-    }
+    judged(&gateway, cases.map(|(name, _, _, why)| (name, why)));
 }
 
 #[test]

@@ -12,10 +12,12 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{SHA256, digest};
 use maitred_config::scalar::ValueName;
 use maitred_config::{Problem, Spanned, config_map};
-use maitred_http::{Known, RequestHead, Target, percent_decode};
+use maitred_http::{Known, RequestHead};
 use maitred_policy::identity::{self, Consumer, Consumers};
 use maitred_policy::values::{Available, Value, View};
 use maitred_policy::{Build, Facts, Fault, Phase, Policy, PolicyKind, RequestCx, Step, Verdict};
+
+use crate::edits::query;
 
 config_map! {
     /// Where keys are shown, and who may go without.
@@ -105,12 +107,12 @@ impl Shown {
         }
     }
 
-    /// Takes the key out of what is logged of a request.
+    /// Takes the key out of what is logged of a request, if it can be there.
     fn hide(&self, request: &RequestHead, facts: &mut Facts) {
-        if let Value::Query(name) = &self.value {
+        if let (Value::Query(name), Some(_)) = (&self.value, request.target.query()) {
             facts.remember(request);
             if let Some(asked) = &mut facts.asked {
-                remove_from_query(&mut asked.target, name);
+                query::remove(&mut asked.target, name);
             }
         }
     }
@@ -119,20 +121,11 @@ impl Shown {
     fn remove(&self, request: &mut RequestHead) {
         match &self.value {
             Value::Header(name) => _ = request.fields.remove(name),
-            Value::Query(name) => remove_from_query(&mut request.target, name),
+            Value::Query(name) => query::remove(&mut request.target, name),
             Value::Cookie(name) => remove_cookie(request, name.as_bytes()),
             _ => {}
         }
     }
-}
-
-/// Takes a parameter out of the query; the others keep their spelling.
-fn remove_from_query(target: &mut Target, name: &str) {
-    let is_it =
-        |pair: &str| *percent_decode(pair.split('=').next().unwrap_or_default(), true) == *name.as_bytes();
-    let rest: Vec<&str> = target.query().unwrap_or_default().split('&').filter(|pair| !is_it(pair)).collect();
-    let rest = (!rest.is_empty()).then(|| rest.join("&"));
-    target.set_query(rest.as_deref());
 }
 
 /// Takes a cookie out of those of a request.
@@ -181,14 +174,15 @@ impl Policy for ApiKey {
         match self.find(cx.request, cx.facts) {
             Found::Nothing if self.optional => identity::tell(cx.request, None),
             Found::Nothing => return Step::fail(refused("missing_credentials", "Missing credentials")),
-            Found::Wrong(shown) => {
-                shown.hide(cx.request, cx.facts);
+            Found::Wrong(_) => {
+                self.from.iter().for_each(|shown| shown.hide(cx.request, cx.facts));
                 return Step::fail(refused("invalid_credentials", "Invalid API key"));
             }
-            Found::Known(shown, consumer) => {
-                shown.hide(cx.request, cx.facts);
+            Found::Known(_, consumer) => {
+                // Also where another place was looked at first.
+                self.from.iter().for_each(|shown| shown.hide(cx.request, cx.facts));
                 if !self.forward {
-                    shown.remove(cx.request);
+                    self.from.iter().for_each(|shown| shown.remove(cx.request));
                 }
                 identity::tell(cx.request, Some(&**consumer));
                 cx.facts.consumer = Some(Arc::clone(consumer));

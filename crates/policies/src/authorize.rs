@@ -122,8 +122,7 @@ mod tests {
     /// The status and what is told, for a consumer of these groups.
     fn ask(yaml: &str, name: Option<&str>, groups: &[&str], fields: &[(&str, &str)]) -> (u16, String) {
         let harness = Harness::of::<Authorize>(yaml).with_facts(|facts| {
-            let groups: Box<[Box<str>]> = groups.iter().map(|group| (*group).into()).collect();
-            facts.consumer = name.map(|name| Arc::new(Consumer { name: name.into(), groups }));
+            facts.consumer = name.map(|name| Arc::new(Consumer::new(name, groups.iter().copied())));
         });
         let outcome = harness.request("GET /", fields).answer(200, &[]);
         let told = match &outcome.answered {

@@ -5,7 +5,7 @@
 
 mod config;
 mod fields;
-mod query;
+pub(crate) mod query;
 mod texts;
 
 pub(crate) use config::{FieldEditsConfig, QueryEditsConfig};

@@ -14,6 +14,17 @@ pub struct Consumer {
     pub name: Box<str>,
     /// The groups that it belongs to.
     pub groups: Box<[Box<str>]>,
+    /// The same with commas between them, as services are told.
+    pub groups_listed: Box<str>,
+}
+
+impl Consumer {
+    /// One of this name and these groups.
+    pub fn new<'a>(name: &str, groups: impl Iterator<Item = &'a str>) -> Self {
+        let groups: Box<[Box<str>]> = groups.map(Into::into).collect();
+        let groups_listed = groups.join(", ").into();
+        Self { name: name.into(), groups, groups_listed }
+    }
 }
 
 /// All consumers of a configuration, by what they show.
@@ -28,8 +39,8 @@ impl Consumers {
     pub fn new(written: &Named<config::Consumer>) -> Self {
         let mut by_key = HashMap::new();
         for entry in written {
-            let groups = entry.value.groups.iter().map(|group| group.value.as_str().into()).collect();
-            let consumer = Arc::new(Consumer { name: (&*entry.name).into(), groups });
+            let groups = entry.value.groups.iter().map(|group| group.value.as_str());
+            let consumer = Arc::new(Consumer::new(&entry.name, groups));
             let keys = entry.value.api_keys.iter().map(|key| (key.value.0, Arc::clone(&consumer)));
             by_key.extend(keys);
         }
@@ -59,6 +70,6 @@ pub fn tell(request: &mut RequestHead, consumer: Option<&Consumer>) {
     let Some(consumer) = consumer else { return };
     request.fields.append_bytes(TOLD[0], consumer.name.as_bytes());
     if !consumer.groups.is_empty() {
-        request.fields.append_bytes(TOLD[1], consumer.groups.join(", ").as_bytes());
+        request.fields.append_bytes(TOLD[1], consumer.groups_listed.as_bytes());
     }
 }

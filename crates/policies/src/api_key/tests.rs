@@ -101,6 +101,17 @@ fn keys_are_found_where_from_says_and_taken_out_there() {
 }
 
 #[test]
+fn a_second_key_does_not_reach_the_service_either() {
+    let yaml = "[header.X-API-Key, query.key, cookie.key]";
+    let fields = [("X-API-Key", "key of bob"), ("Cookie", "key=key of acme")];
+    let outcome = ask(yaml, "GET /a?key=key+of+acme", &fields);
+    assert_eq!((name(&outcome), outcome.sent_field("Cookie")), (Some("bob"), None));
+    assert_eq!(outcome.sent.as_ref().unwrap().target.as_str(), "/a");
+    let logged = outcome.facts.asked.as_ref().map(|asked| asked.target.as_str());
+    assert_eq!(logged, Some("/a"));
+}
+
+#[test]
 fn no_key_of_a_query_is_logged() {
     for yaml in ["query.key", "{ from: query.key, forward: true }"] {
         for key in ["key+of+bob", "key+of+nobody"] {

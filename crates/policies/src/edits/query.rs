@@ -106,11 +106,23 @@ impl QueryEdits {
                 pairs.push(Pair { name: &name.encoded, value });
             }
         }
-        (!pairs.is_empty()).then(|| join(&pairs))
+        (!pairs.is_empty()).then(|| join(pairs.iter()))
     }
 }
 
-fn join(pairs: &[Pair<'_>]) -> String {
+/// Takes a parameter out of the query, however it is encoded there; nothing else changes if there is none.
+pub(crate) fn remove(target: &mut Target, name: &str) {
+    let without = |query: &str| {
+        let pairs: SmallVec<[Pair<'_>; 16]> = query.split('&').map(Pair::of).collect();
+        let is_there = pairs.iter().any(|pair| pair.is(name));
+        is_there.then(|| join(pairs.iter().filter(|pair| !pair.is(name))))
+    };
+    if let Some(rest) = target.query().and_then(without) {
+        target.set_query((!rest.is_empty()).then_some(&*rest));
+    }
+}
+
+fn join<'p, 'q: 'p>(pairs: impl Iterator<Item = &'p Pair<'q>>) -> String {
     let mut query = String::new();
     for pair in pairs {
         if !query.is_empty() {
