@@ -172,7 +172,7 @@ impl Policy for ApiKey {
 
     fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
         match self.find(cx.request, cx.facts) {
-            Found::Nothing if self.optional => identity::tell(cx.request, None),
+            Found::Nothing if self.optional => identity::tell(cx.request, cx.facts),
             Found::Nothing => return Step::fail(refused("missing_credentials", "Missing credentials")),
             Found::Wrong(_) => {
                 self.from.iter().for_each(|shown| shown.hide(cx.request, cx.facts));
@@ -184,11 +184,15 @@ impl Policy for ApiKey {
                 if !self.forward {
                     self.from.iter().for_each(|shown| shown.remove(cx.request));
                 }
-                identity::tell(cx.request, Some(&**consumer));
                 cx.facts.consumer = Some(Arc::clone(consumer));
+                identity::tell(cx.request, cx.facts);
             }
         }
         Step::CONTINUE
+    }
+
+    fn shows(&self, request: &RequestHead, facts: &Facts) -> bool {
+        !matches!(self.find(request, facts), Found::Nothing)
     }
 
     fn identify(&self, request: &RequestHead, facts: &mut Facts) {

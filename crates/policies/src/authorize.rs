@@ -66,10 +66,7 @@ impl PolicyKind for Authorize {
 
 impl Authorize {
     fn check(&self, request: &RequestHead, facts: &Facts) -> Result<(), Lacking> {
-        let is_in = |group: &str| {
-            let consumer = facts.consumer.as_ref();
-            consumer.is_some_and(|consumer| consumer.groups.iter().any(|has| **has == *group))
-        };
+        let is_in = |group: &str| facts.groups().any(|has| has == group);
         if !self.groups.is_empty() && !self.groups.iter().any(|group| is_in(group)) {
             return Err(Lacking::Group);
         }

@@ -81,6 +81,11 @@ pub trait Policy: Sized + Send + Sync + 'static {
     /// Once at the end of every exchange in which the policy ran, whatever happened to it.
     fn on_end(&self, _state: &mut Self::State, _local: &Self::Local, _outcome: &Outcome) {}
 
+    /// Whether a request shows what this policy identifies by, be it right or wrong: `any_of` goes by that.
+    fn shows(&self, _request: &RequestHead, _facts: &Facts) -> bool {
+        false
+    }
+
     /// Who asks, as this request shows it, for `maitred explain`: policies behind this one are explained by that.
     fn identify(&self, _request: &RequestHead, _facts: &mut Facts) {}
 

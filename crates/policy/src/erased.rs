@@ -58,6 +58,7 @@ pub trait DynPolicy: Send + Sync + 'static {
         slot: Slot<'a>,
     ) -> Step<'a, Verdict>;
     fn on_end(&self, slot: Slot<'_>, outcome: &Outcome);
+    fn shows(&self, request: &RequestHead, facts: &Facts) -> bool;
     fn identify(&self, request: &RequestHead, facts: &mut Facts);
     fn explain(&self, request: &RequestHead, facts: &Facts) -> String;
     fn as_any(&self) -> &dyn Any;
@@ -123,6 +124,10 @@ impl<P: Policy> DynPolicy for P {
     fn on_end(&self, slot: Slot<'_>, outcome: &Outcome) {
         let (state, local) = typed::<P>(slot);
         Policy::on_end(self, state, local, outcome);
+    }
+
+    fn shows(&self, request: &RequestHead, facts: &Facts) -> bool {
+        Policy::shows(self, request, facts)
     }
 
     fn identify(&self, request: &RequestHead, facts: &mut Facts) {

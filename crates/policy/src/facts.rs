@@ -9,7 +9,7 @@ use std::time::{Instant, SystemTime};
 
 use maitred_http::{Method, RequestHead, Scheme, Target};
 
-use crate::identity::Consumer;
+use crate::identity::{Claims, Consumer};
 use crate::request_id::RequestId;
 
 /// What is known of one request. It lives as long as the exchange.
@@ -29,6 +29,8 @@ pub struct Facts {
     pub certificate: Option<Rc<CertificateFacts>>,
     /// Who asks, once that is known; none for anybody.
     pub consumer: Option<Arc<Consumer>>,
+    /// What others say of who asks; none for anybody.
+    pub claims: Option<Rc<Claims>>,
     /// Whether the client looks for errors in `grpc-status`: it calls gRPC, or gRPC-Web. Policies may change the request into
     /// such a call, and do not change this.
     pub speaks_grpc: bool,
@@ -56,6 +58,18 @@ impl Facts {
     pub fn remember(&mut self, request: &RequestHead) {
         let asked = || Box::new(Asked { method: request.method, target: request.target.clone() });
         self.asked.get_or_insert_with(asked);
+    }
+
+    /// The groups of who asks: those of the consumer, and those that others tell of.
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        let own = self.consumer.iter().flat_map(|consumer| &consumer.groups);
+        let told = self.claims.iter().flat_map(|claims| &claims.groups);
+        own.chain(told).map(|group| &**group)
+    }
+
+    /// Whether it is known who asks.
+    pub fn is_identified(&self) -> bool {
+        self.consumer.is_some() || self.claims.is_some()
     }
 
     /// Lowers the limit of the request body to `limit` bytes.

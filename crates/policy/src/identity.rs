@@ -1,4 +1,4 @@
-//! Who asks: the consumers that the gateway knows, and how services are told of them.
+//! Who asks: the consumers that the gateway knows, what others say of somebody, and how services are told.
 //! What a client must show is the business of each policy that identifies.
 
 use std::collections::HashMap;
@@ -7,6 +7,8 @@ use std::sync::Arc;
 use maitred_config::{self as config, Named};
 use maitred_http::RequestHead;
 
+use crate::facts::Facts;
+
 /// Somebody whom the gateway knows by name.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Consumer {
@@ -14,17 +16,30 @@ pub struct Consumer {
     pub name: Box<str>,
     /// The groups that it belongs to.
     pub groups: Box<[Box<str>]>,
-    /// The same with commas between them, as services are told.
-    pub groups_listed: Box<str>,
 }
 
 impl Consumer {
     /// One of this name and these groups.
     pub fn new<'a>(name: &str, groups: impl Iterator<Item = &'a str>) -> Self {
-        let groups: Box<[Box<str>]> = groups.map(Into::into).collect();
-        let groups_listed = groups.join(", ").into();
-        Self { name: name.into(), groups, groups_listed }
+        Self { name: name.into(), groups: groups.map(Into::into).collect() }
     }
+}
+
+/// What somebody whom the gateway trusts says of who asks: an issuer by a token, or a service that was asked. It was found good.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Claims {
+    /// The name of the issuer, as the configuration has it.
+    pub issuer: Box<str>,
+    /// Who it is: `sub`.
+    pub subject: Option<Box<str>>,
+    /// Groups, beside those that a consumer has.
+    pub groups: Box<[Box<str>]>,
+    /// What it may act as.
+    pub roles: Box<[Box<str>]>,
+    /// What its client may ask for: `scope` (RFC 8693 section 4.2).
+    pub scopes: Box<[Box<str>]>,
+    /// Everything that is said, as it came.
+    pub all: serde_json::Map<String, serde_json::Value>,
 }
 
 /// All consumers of a configuration, by what they show.
@@ -62,14 +77,31 @@ impl Consumers {
 const TOLD: [&[u8]; 3] = [b"X-Consumer", b"X-Consumer-Groups", b"X-User-ID"];
 
 /// Tells the service who asks, as far as that is known, in a request of a route that identifies. What a client itself says there
-/// goes.
-pub fn tell(request: &mut RequestHead, consumer: Option<&Consumer>) {
+/// goes. To be called by each policy that identifies, also where nobody was found.
+pub fn tell(request: &mut RequestHead, facts: &Facts) {
     for name in TOLD {
         request.fields.remove_bytes(name);
     }
-    let Some(consumer) = consumer else { return };
-    request.fields.append_bytes(TOLD[0], consumer.name.as_bytes());
-    if !consumer.groups.is_empty() {
-        request.fields.append_bytes(TOLD[1], consumer.groups_listed.as_bytes());
+    if let Some(consumer) = &facts.consumer {
+        request.fields.append_bytes(TOLD[0], consumer.name.as_bytes());
     }
+    let mut listed = Vec::new();
+    if list_groups(facts, &mut listed) {
+        request.fields.append_bytes(TOLD[1], &listed);
+    }
+    if let Some(subject) = facts.claims.as_ref().and_then(|claims| claims.subject.as_deref()) {
+        request.fields.append_bytes(TOLD[2], subject.as_bytes());
+    }
+}
+
+/// Appends the groups of who asks, with commas between them; false if there are none.
+pub(crate) fn list_groups(facts: &Facts, out: &mut Vec<u8>) -> bool {
+    let start = out.len();
+    for group in facts.groups() {
+        if out.len() > start {
+            out.extend_from_slice(b", ");
+        }
+        out.extend_from_slice(group.as_bytes());
+    }
+    out.len() > start
 }

@@ -124,6 +124,7 @@ fn facts(route: &Route, listener: &ListenerSettings, client: IpAddr, at: SystemT
         listener: Rc::from(&*listener.name),
         certificate: None,
         consumer: None,
+        claims: None,
         speaks_grpc: false,
         asked: None,
         request_id: RequestId::new(0, [0; 10]),

@@ -1,8 +1,6 @@
 //! What a condition is for one request: its values are told once, then the rewritten expression is evaluated.
 //! Of what a client sent, nothing gets into the reason of a failure.
 
-use std::sync::Arc;
-
 use cel::common::types::{CelBool, CelInt, CelList, CelString};
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
@@ -11,7 +9,6 @@ use smallvec::SmallVec;
 
 use super::constants::Constant;
 use super::{Condition, Missing, Undecided, functions};
-use crate::identity::Consumer;
 use crate::values::{Kind, Value, View};
 
 /// A value of this request.
@@ -20,7 +17,7 @@ enum Told {
     Text(std::ops::Range<usize>),
     Number(i64),
     /// The groups of whoever asks.
-    Groups(Option<Arc<Consumer>>),
+    Groups(Box<[Box<str>]>),
     Missing,
 }
 
@@ -54,7 +51,7 @@ fn tell(value: &Value, view: &View<'_>, buffer: &mut Vec<u8>) -> Told {
     match (value, value.kind()) {
         (_, Kind::Texts) => {
             buffer.truncate(start);
-            Told::Groups(view.facts.consumer.clone())
+            Told::Groups(view.facts.groups().map(Into::into).collect())
         }
         (_, Kind::Number) => {
             let digits = std::str::from_utf8(&buffer[start..]).ok().and_then(|digits| digits.parse().ok());
@@ -91,9 +88,9 @@ impl VariableResolver for Names<'_> {
         match self.told.get(name.parse::<usize>().ok()?)? {
             Told::Text(at) => Some(CowVal::owned(CelString::from(&self.texts[at.clone()]))),
             Told::Number(number) => Some(CowVal::owned(CelInt::from(*number))),
-            Told::Groups(consumer) => {
-                let groups = consumer.iter().flat_map(|consumer| &consumer.groups);
-                let groups = groups.map(|group| -> Box<dyn Val> { Box::new(CelString::from(&**group)) });
+            Told::Groups(groups) => {
+                let groups =
+                    groups.iter().map(|group| -> Box<dyn Val> { Box::new(CelString::from(&**group)) });
                 Some(CowVal::owned(CelList::from(groups.collect::<Vec<_>>())))
             }
             Told::Missing => None,

@@ -37,6 +37,7 @@ pub fn facts() -> Facts {
         listener: Rc::from("web"),
         certificate: None,
         consumer: None,
+        claims: None,
         speaks_grpc: false,
         asked: None,
         request_id: RequestId::parse(b"the-id").expect("letters and a dash"),

@@ -10,6 +10,7 @@ use maitred_telemetry::TimeText;
 
 use super::encode::decoded;
 use super::{Available, View};
+use crate::identity;
 
 /// A value of a request, ready to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,6 +135,7 @@ impl Value {
                 }
                 None => false,
             },
+            Self::ConsumerGroups => identity::list_groups(view.facts, out),
             Self::ClientIp => write_shown(out, view.facts.client.to_canonical()),
             Self::Now => write_now(view, out),
             Self::ResponseStatus => view.response.is_some_and(|response| write_shown(out, response.status)),
@@ -166,10 +168,6 @@ impl Value {
                 .map(|(_, value)| value),
             Self::ClientCertificate => facts.certificate.as_ref().map(|shown| shown.subject.as_bytes()),
             Self::ConsumerName => facts.consumer.as_ref().map(|consumer| consumer.name.as_bytes()),
-            Self::ConsumerGroups => {
-                let listed = facts.consumer.as_ref().map(|consumer| consumer.groups_listed.as_bytes());
-                listed.filter(|listed| !listed.is_empty())
-            }
             Self::Route => Some(facts.route.name.as_bytes()),
             Self::Upstream => facts.upstream.as_ref().map(|name| name.as_bytes()),
             Self::ErrorTitle => view.error.map(|error| error.title.as_bytes()),

@@ -115,7 +115,7 @@ fn keep(
     answered: &mut Result<Body, Failed>,
 ) {
     let (Some(kept), Ok(Body::Stream(forwarded))) = (&degrade.kept, answered) else { return };
-    let is_for_one = exchange.facts.certificate.is_some() || exchange.facts.consumer.is_some();
+    let is_for_one = exchange.facts.certificate.is_some() || exchange.facts.is_identified();
     let request_body = forwarded.upload.length(exchange.announced.length);
     let key = || key(exchange, target, &heads.request);
     forwarded.keeping = Keeping::begin(kept, key, heads, (request_body, &**forwarded), is_for_one);

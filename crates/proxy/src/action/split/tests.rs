@@ -23,6 +23,7 @@ fn facts(received: SystemTime) -> Facts {
         listener: Rc::from("web"),
         certificate: None,
         consumer: None,
+        claims: None,
         speaks_grpc: false,
         asked: None,
         request_id: RequestId::new(0, [0; 10]),
