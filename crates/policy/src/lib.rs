@@ -15,8 +15,10 @@ mod fetched;
 #[cfg(any(test, feature = "harness"))]
 pub mod harness;
 pub mod identity;
+mod outbound;
 mod phase;
 mod request_id;
+mod resources;
 mod runtime;
 pub mod values;
 mod verdict;
@@ -28,8 +30,12 @@ pub use contract::{Needs, Outcome, Policy, PolicyKind, RequestCx, ResponseCx};
 pub use erased::{Catalog, CompiledPolicy, DynKind, DynPolicy, Slot};
 pub use facts::{Asked, CertificateFacts, Facts, PathNames, PathParams, RouteFacts, TableRef};
 pub use fault::{Fault, Retry, Side};
-pub use fetched::{Asking, Fetch, FetchError, FetchedShared, Making, Renew, Service};
+pub use fetched::{
+    Asking, Fetch, FetchError, FetchedShared, Fetching, Made, Making, Origin, Renew, Service, follow,
+};
+pub use outbound::{CallError, CallLimits, Calling, Outbound, Upstreams};
 pub use phase::Phase;
 pub use request_id::RequestId;
+pub use resources::{MakingResources, Resources};
 pub use runtime::{Runtime, Sleep};
 pub use verdict::{Reply, Step, Verdict};

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use maitred_net::{Timers, release_memory};
-use maitred_policy::{Runtime, Sleep};
 use maitred_telemetry::{
     AccessFormat, AccessLog, AccessRecord, ConnectionRefusal, RepeatLimit, SharedCounter,
 };
 
 use tokio::sync::Notify;
 
+use crate::abroad::Errands;
 use crate::clock::{Anchor, Clock, micros};
 use crate::listener::ListenerSettings;
 use crate::local::{Heads, LocalSnapshot};
@@ -39,6 +39,8 @@ pub(crate) struct Means {
     pub(crate) panics: Arc<SharedCounter>,
     /// Which workers take no new requests.
     pub(crate) overload: Arc<OverloadShared>,
+    /// Where it sends what is to be asked of services that it does not know.
+    pub(crate) errands: Errands,
 }
 
 pub(crate) struct Worker {
@@ -47,6 +49,7 @@ pub(crate) struct Worker {
     pub(crate) clock: Clock,
     pub(crate) panics: Arc<SharedCounter>,
     pub(crate) timers: Timers,
+    pub(crate) errands: Errands,
     overload: Arc<OverloadShared>,
     lag: Cell<Lag>,
     anchor: Cell<Anchor>,
@@ -69,7 +72,7 @@ pub(crate) struct Worker {
 impl Worker {
     /// Worker `index` of `count`, serving with `first`.
     pub(crate) fn new((index, count): (usize, usize), means: Means, first: Arc<Snapshot>) -> Self {
-        let Means { clock, panics, overload } = means;
+        let Means { clock, panics, overload, errands } = means;
         let mut random = fastrand::Rng::new();
         let snapshot = Rc::new(LocalSnapshot::new(first, (index, count), random.u32(..), None));
         Self {
@@ -78,6 +81,7 @@ impl Worker {
             clock,
             panics,
             timers: Timers::new(clock.now()),
+            errands,
             overload,
             lag: Cell::default(),
             anchor: Cell::new(Anchor::new(&clock)),
@@ -272,23 +276,6 @@ impl Worker {
             log.write(&format, record);
             logs.insert(Arc::clone(&target.key), log);
         }
-    }
-}
-
-/// What policies are given of it.
-impl Runtime for Worker {
-    fn now(&self) -> Instant {
-        self.clock.now()
-    }
-
-    fn sleep_until(&self, at: Instant) -> Sleep {
-        let timer = self.timers.timer();
-        timer.set(at);
-        Box::pin(std::future::poll_fn(move |cx| timer.poll_fired(cx)))
-    }
-
-    fn random(&self) -> u64 {
-        self.random.borrow_mut().u64(..)
     }
 }
 
