@@ -31,5 +31,5 @@ pub use fault::{Fault, Retry, Side};
 pub use fetched::{Asking, Fetch, FetchError, FetchedShared, Making, Renew, Service};
 pub use phase::Phase;
 pub use request_id::RequestId;
-pub use runtime::{Runtime, Sleep};
+pub use runtime::{Job, Runtime, Sleep, off_worker};
 pub use verdict::{Reply, Step, Verdict};

@@ -20,6 +20,7 @@ use crate::accept::{self, Command, Sockets};
 use crate::background::Background;
 use crate::clock::Clock;
 use crate::health::HealthChecks;
+use crate::jobs::JobsShared;
 use crate::overload::OverloadShared;
 use crate::snapshot::Snapshot;
 use crate::worker::{Means, Worker};
@@ -60,6 +61,7 @@ pub struct Gateway {
     writers: HashMap<Arc<str>, LogWriter>,
     background: Background,
     health: HealthChecks,
+    jobs: Arc<JobsShared>,
 }
 
 /// What the listeners are bound to, by their names.
@@ -93,6 +95,7 @@ impl Gateway {
             writers: HashMap::new(),
             background: Background::new(Arc::clone(&options.panics)),
             health: HealthChecks::new(Arc::clone(&options.panics)),
+            jobs: Arc::new(JobsShared::new(options.workers, Arc::clone(&options.panics))),
             options,
         };
         gateway.open_logs(&snapshot)?;
@@ -210,7 +213,8 @@ impl Gateway {
         let (end, ended) = oneshot::channel::<()>();
         let (count, first) = (self.options.workers, Arc::clone(&self.current));
         let GatewayOptions { clock, panics, overload, .. } = &self.options;
-        let means = Means { clock: *clock, panics: Arc::clone(panics), overload: Arc::clone(overload) };
+        let (panics, overload, jobs) = (Arc::clone(panics), Arc::clone(overload), Arc::clone(&self.jobs));
+        let means = Means { clock: *clock, panics, overload, jobs };
         let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             // Dropped when the thread ends, however it does.
             let _end = end;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use maitred_net::{Timers, release_memory};
-use maitred_policy::{Runtime, Sleep};
+use maitred_policy::{Fault, Job, Runtime, Sleep};
 use maitred_telemetry::{
     AccessFormat, AccessLog, AccessRecord, ConnectionRefusal, RepeatLimit, SharedCounter,
 };
@@ -16,6 +16,7 @@ use maitred_telemetry::{
 use tokio::sync::Notify;
 
 use crate::clock::{Anchor, Clock, micros};
+use crate::jobs::JobsShared;
 use crate::listener::ListenerSettings;
 use crate::local::{Heads, LocalSnapshot};
 use crate::overload::{Lag, OverloadShared};
@@ -39,6 +40,8 @@ pub(crate) struct Means {
     pub(crate) panics: Arc<SharedCounter>,
     /// Which workers take no new requests.
     pub(crate) overload: Arc<OverloadShared>,
+    /// What takes long.
+    pub(crate) jobs: Arc<JobsShared>,
 }
 
 pub(crate) struct Worker {
@@ -48,6 +51,7 @@ pub(crate) struct Worker {
     pub(crate) panics: Arc<SharedCounter>,
     pub(crate) timers: Timers,
     overload: Arc<OverloadShared>,
+    jobs: Arc<JobsShared>,
     lag: Cell<Lag>,
     anchor: Cell<Anchor>,
     began: Instant,
@@ -69,7 +73,7 @@ pub(crate) struct Worker {
 impl Worker {
     /// Worker `index` of `count`, serving with `first`.
     pub(crate) fn new((index, count): (usize, usize), means: Means, first: Arc<Snapshot>) -> Self {
-        let Means { clock, panics, overload } = means;
+        let Means { clock, panics, overload, jobs } = means;
         let mut random = fastrand::Rng::new();
         let snapshot = Rc::new(LocalSnapshot::new(first, (index, count), random.u32(..), None));
         Self {
@@ -79,6 +83,7 @@ impl Worker {
             panics,
             timers: Timers::new(clock.now()),
             overload,
+            jobs,
             lag: Cell::default(),
             anchor: Cell::new(Anchor::new(&clock)),
             began: clock.now(),
@@ -289,6 +294,10 @@ impl Runtime for Worker {
 
     fn random(&self) -> u64 {
         self.random.borrow_mut().u64(..)
+    }
+
+    fn queue(&self, job: Job) -> Result<(), Fault> {
+        self.jobs.queue(job)
     }
 }
 
