@@ -181,6 +181,23 @@ impl Harness {
         measured.flat_map(|measured| measured.measures()).collect()
     }
 
+    /// Has what policies hand over to other threads wait until [`work`](Self::work) is called, and more than so many at a time refused.
+    /// Else each job is done at once.
+    pub fn hold_jobs(self, most: usize) -> Self {
+        self.runtime.hold_jobs(most);
+        self
+    }
+
+    /// Does the job that has waited longest; false if none waits.
+    pub fn work(&self) -> bool {
+        self.runtime.work()
+    }
+
+    /// How many jobs were done; those whose client had gone count.
+    pub fn jobs_done(&self) -> usize {
+        self.runtime.jobs_done()
+    }
+
     /// Moves the clock. What waits for it notices when it is looked at.
     pub fn advance(&self, by: Duration) {
         self.runtime.advance(by);

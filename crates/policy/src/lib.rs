@@ -37,5 +37,5 @@ pub use outbound::{CallError, CallLimits, Calling, Outbound, Upstreams};
 pub use phase::Phase;
 pub use request_id::RequestId;
 pub use resources::{MakingResources, Resources};
-pub use runtime::{Runtime, Sleep};
+pub use runtime::{Job, Runtime, Sleep, off_worker};
 pub use verdict::{Reply, Step, Verdict};
