@@ -6,9 +6,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use maitred_config::{Files, Glob, Problem, Problems, Span, Spanned};
+use maitred_config::{Files, Glob, PolicyEntry, Problem, Problems, Span, Spanned, Texts};
 
 use crate::condition::Condition;
+use crate::erased::{CompiledPolicy, DynPolicy};
 use crate::identity::Consumers;
 use crate::values::Available;
 
@@ -28,6 +29,7 @@ pub enum Place {
 pub struct Build<'a> {
     problems: &'a mut Problems,
     span: Span,
+    texts: &'a Texts,
     means: Means<'a>,
 }
 
@@ -40,22 +42,37 @@ pub struct Means<'a> {
     pub seen: &'a RefCell<Vec<PathBuf>>,
     /// Whom the gateway knows by name.
     pub consumers: &'a Arc<Consumers>,
+    /// The policies that there are, for those that hold others.
+    pub kinds: &'a dyn Kinds,
+}
+
+/// The policies that there are.
+pub trait Kinds {
+    /// Compiles what is written in `texts`; none if there were problems. `previous` is the policy that this one replaces.
+    fn compile(
+        &self,
+        written: &PolicyEntry,
+        texts: &Texts,
+        means: Means<'_>,
+        problems: &mut Problems,
+        previous: Option<&dyn DynPolicy>,
+    ) -> Option<CompiledPolicy>;
 }
 
 /// Where no document says whom the gateway knows.
 static NOBODY: LazyLock<Arc<Consumers>> = LazyLock::new(Arc::default);
 
 impl<'a> Means<'a> {
-    /// These files, and no consumers.
-    pub fn new(files: &'a dyn Files, seen: &'a RefCell<Vec<PathBuf>>) -> Self {
-        Self { files, seen, consumers: &NOBODY }
+    /// These files and policies, and no consumers.
+    pub fn new(files: &'a dyn Files, seen: &'a RefCell<Vec<PathBuf>>, kinds: &'a dyn Kinds) -> Self {
+        Self { files, seen, consumers: &NOBODY, kinds }
     }
 }
 
 impl<'a> Build<'a> {
-    /// For a policy written at `span`.
-    pub fn new(problems: &'a mut Problems, span: Span, means: Means<'a>) -> Self {
-        Self { problems, span, means }
+    /// For a policy written at `span` of `texts`.
+    pub fn new(problems: &'a mut Problems, span: Span, texts: &'a Texts, means: Means<'a>) -> Self {
+        Self { problems, span, texts, means }
     }
 
     /// The bytes of a file. That it cannot be read is reported.
@@ -80,6 +97,15 @@ impl<'a> Build<'a> {
     /// Whom the gateway knows by name.
     pub fn consumers(&self) -> &Arc<Consumers> {
         self.means.consumers
+    }
+
+    /// A policy that this one holds. What is wrong with it is reported.
+    pub fn policy(
+        &mut self,
+        written: &PolicyEntry,
+        previous: Option<&dyn DynPolicy>,
+    ) -> Option<CompiledPolicy> {
+        self.means.kinds.compile(written, self.texts, self.means, self.problems, previous)
     }
 
     /// The files that fit a pattern.

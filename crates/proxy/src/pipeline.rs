@@ -177,8 +177,7 @@ impl Drop for Run<'_> {
     fn drop(&mut self) {
         for (instance, state) in self.pipeline.policies.iter().zip(&mut self.states).take(self.ran) {
             let local = &*self.locals[instance.number];
-            let slot = Slot { state: &mut **state, local, runtime: self.runtime };
-            instance.policy.on_end(slot, &self.outcome);
+            instance.policy.on_end(&mut **state, local, &self.outcome);
         }
     }
 }

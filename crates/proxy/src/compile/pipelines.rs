@@ -4,8 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use maitred_config::scalar::nearest;
-use maitred_config::{Document, EffectivePolicy, PolicyMap, PolicyShapes, Route};
+use maitred_config::{Document, EffectivePolicy, PolicyMap, Route};
 use maitred_config::{NamedEntry, Node, Problem, Problems};
 
 use super::Compiler;
@@ -107,13 +106,7 @@ impl<'a> Pipelines<'a> {
             return known.clone();
         }
         if self.compiler.catalog.find(&policy.kind).is_none() {
-            let names = self.compiler.catalog.kinds();
-            let help = nearest::nearest(&policy.kind, names.iter().copied()).map_or_else(
-                || format!("there are {}", names.join(", ")),
-                |meant| format!("did you mean `{meant}`?"),
-            );
-            let problem = Problem::error(format!("there is no policy `{}`", policy.kind)).at(policy.span);
-            problems.push(problem.help(help));
+            problems.push(self.compiler.catalog.unknown(&policy.kind).at(policy.span));
             self.known.insert(key.for_any(), None);
             return None;
         }
