@@ -142,7 +142,13 @@ impl<'a> Pipelines<'a> {
         let key = if is_for_one { key } else { key.for_any() };
         let instance = compiled.map(|compiled| {
             let (written, upstream) = ((&*key.place, &*key.name), key.upstream.clone());
-            Arc::new(PolicyInstance::new(written, upstream, self.instances.len(), compiled))
+            Arc::new(PolicyInstance::new(
+                written,
+                upstream,
+                self.instances.len(),
+                compiled,
+                self.compiler.metrics,
+            ))
         });
         if let Some(measured) = instance.as_ref().and_then(|instance| instance.policy.measured()) {
             let mut labels = vec![("place", &*key.place), ("policy", &*key.name)];
