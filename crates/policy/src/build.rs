@@ -10,6 +10,7 @@ use maitred_config::{Files, Glob, Problem, Problems, Span, Spanned};
 
 use crate::condition::Condition;
 use crate::identity::Consumers;
+use crate::ip_lists::IpLists;
 use crate::values::Available;
 
 /// Where a policy is written. A policy belongs to its place: routes that inherit it share it, and after a reload it is
@@ -40,15 +41,19 @@ pub struct Means<'a> {
     pub seen: &'a RefCell<Vec<PathBuf>>,
     /// Whom the gateway knows by name.
     pub consumers: &'a Arc<Consumers>,
+    /// Lists of addresses, by name.
+    pub ip_lists: &'a IpLists,
 }
 
 /// Where no document says whom the gateway knows.
 static NOBODY: LazyLock<Arc<Consumers>> = LazyLock::new(Arc::default);
+/// Where no document has lists of addresses.
+static NO_LISTS: LazyLock<IpLists> = LazyLock::new(IpLists::default);
 
 impl<'a> Means<'a> {
-    /// These files, and no consumers.
+    /// These files, no consumers and no lists.
     pub fn new(files: &'a dyn Files, seen: &'a RefCell<Vec<PathBuf>>) -> Self {
-        Self { files, seen, consumers: &NOBODY }
+        Self { files, seen, consumers: &NOBODY, ip_lists: &NO_LISTS }
     }
 }
 
@@ -80,6 +85,11 @@ impl<'a> Build<'a> {
     /// Whom the gateway knows by name.
     pub fn consumers(&self) -> &Arc<Consumers> {
         self.means.consumers
+    }
+
+    /// The lists of addresses that the document has.
+    pub fn ip_lists(&self) -> &'a IpLists {
+        self.means.ip_lists
     }
 
     /// The files that fit a pattern.

@@ -15,6 +15,7 @@ mod fetched;
 #[cfg(any(test, feature = "harness"))]
 pub mod harness;
 pub mod identity;
+mod ip_lists;
 mod phase;
 mod request_id;
 mod runtime;
@@ -29,6 +30,7 @@ pub use erased::{Catalog, CompiledPolicy, DynKind, DynPolicy, Slot};
 pub use facts::{Asked, CertificateFacts, Facts, PathNames, PathParams, RouteFacts, TableRef};
 pub use fault::{Fault, Retry, Side};
 pub use fetched::{Asking, Fetch, FetchError, FetchedShared, Making, Renew, Service};
+pub use ip_lists::{IpLists, Networks};
 pub use phase::Phase;
 pub use request_id::RequestId;
 pub use runtime::{Runtime, Sleep};
