@@ -6,14 +6,18 @@
 
 mod api_key;
 mod authorize;
+mod bot_filter;
 mod catalog;
 mod concurrency_limit;
 mod cors;
+mod csrf;
 mod edits;
 mod fault;
 mod grpc_json;
 mod grpc_web;
 mod ip;
+mod json_limits;
+mod origins;
 mod reference;
 mod request_id;
 mod request_size;
@@ -22,4 +26,5 @@ mod transform_request;
 mod transform_response;
 
 pub use catalog::catalog;
+pub use json_limits::{JsonBounds, JsonFault, JsonScanner};
 pub use reference::reference;
