@@ -11,6 +11,7 @@ use maitred_config::{Files, Glob, PolicyEntry, Problem, Problems, Span, Spanned,
 use crate::condition::Condition;
 use crate::erased::{CompiledPolicy, DynPolicy};
 use crate::identity::Consumers;
+use crate::ip_lists::IpLists;
 use crate::outbound::{NoUpstreams, Outbound, Upstreams};
 use crate::resources::MakingResources;
 use crate::values::Available;
@@ -50,6 +51,8 @@ pub struct Means<'a> {
     pub resources: Option<&'a MakingResources<'a>>,
     /// The policies that there are, for those that hold others.
     pub kinds: &'a dyn Kinds,
+    /// Lists of addresses, by name.
+    pub ip_lists: &'a IpLists,
 }
 
 /// The policies that there are.
@@ -67,11 +70,14 @@ pub trait Kinds {
 
 /// Where no document says whom the gateway knows.
 static NOBODY: LazyLock<Arc<Consumers>> = LazyLock::new(Arc::default);
+/// Where no document has lists of addresses.
+static NO_LISTS: LazyLock<IpLists> = LazyLock::new(IpLists::default);
 
 impl<'a> Means<'a> {
-    /// These files and policies, and neither consumers nor upstreams.
+    /// These files and policies, and neither consumers nor upstreams nor lists.
     pub fn new(files: &'a dyn Files, seen: &'a RefCell<Vec<PathBuf>>, kinds: &'a dyn Kinds) -> Self {
-        Self { files, seen, consumers: &NOBODY, upstreams: &NoUpstreams, resources: None, kinds }
+        let (consumers, upstreams, ip_lists) = (&*NOBODY, &NoUpstreams, &*NO_LISTS);
+        Self { files, seen, consumers, upstreams, resources: None, kinds, ip_lists }
     }
 }
 
@@ -133,6 +139,11 @@ impl<'a> Build<'a> {
         previous: Option<&dyn DynPolicy>,
     ) -> Option<CompiledPolicy> {
         self.means.kinds.compile(written, self.texts, self.means, self.problems, previous)
+    }
+
+    /// The lists of addresses that the document has.
+    pub fn ip_lists(&self) -> &'a IpLists {
+        self.means.ip_lists
     }
 
     /// The files that fit a pattern.

@@ -367,7 +367,12 @@ impl Outcome {
                 && running.policy.wants_body(request)
                 && body.whole.is_none()
             {
-                body.whole = streamed.take().map(Box::new);
+                let passed = streamed.take().map(|whole| filtered(&mut body.filters, whole)).transpose();
+                match passed {
+                    Ok(whole) => body.whole = whole.map(Box::new),
+                    Err(fault) => return self.take(Verdict::Fail(fault), &mut ResponseBody::default()),
+                }
+                body.filters = Filters::default();
             }
             run.ran += 1;
             let slot = run.slot(run.ran - 1);

@@ -16,6 +16,7 @@ mod fetched;
 #[cfg(any(test, feature = "harness"))]
 pub mod harness;
 pub mod identity;
+mod ip_lists;
 mod kind;
 mod outbound;
 mod phase;
@@ -36,6 +37,7 @@ pub use fault::{Fault, Retry, Side};
 pub use fetched::{
     Asking, Fetch, FetchError, FetchedShared, Fetching, Made, Making, Origin, Renew, Service, follow,
 };
+pub use ip_lists::{IpLists, Networks};
 pub use kind::PolicyKind;
 pub use outbound::{CallError, CallLimits, Calling, Outbound, Upstreams};
 pub use phase::Phase;

@@ -196,7 +196,7 @@ async fn go_down(
             Down::NeedsBody => {
                 let total = exchange.route.action.total();
                 exchange.deadline = Deadline::of(&heads.request, total, exchange.started);
-                match bodies::read_request(exchange, connection).await {
+                match bodies::read_request(exchange, connection, &mut body.filters).await {
                     Ok(whole) => body.whole = Some(Box::new(whole)),
                     Err(fault) => return Verdict::Fail(fault),
                 }
