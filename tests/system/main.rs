@@ -33,6 +33,7 @@ mod hedging;
 mod http2;
 mod http3;
 mod interim;
+mod keycloak;
 mod limits;
 mod overload;
 mod proxies;
