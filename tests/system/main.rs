@@ -6,6 +6,7 @@
 mod access;
 mod acme;
 mod answers;
+mod any_of;
 mod balancing;
 mod bodies;
 mod browser;
@@ -39,6 +40,7 @@ mod overload;
 mod proxies;
 mod proxy_protocol;
 mod proxying;
+mod refusals;
 mod reload;
 mod reload_state;
 mod retries;

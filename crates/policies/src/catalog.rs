@@ -40,6 +40,7 @@ macro_rules! policies {
 }
 
 policies! {
+    any_of::AnyOf,
     api_key::ApiKey,
     authorize::Authorize,
     concurrency_limit::ConcurrencyLimit,
