@@ -35,6 +35,7 @@ mod hedging;
 mod http2;
 mod http3;
 mod interim;
+mod keycloak;
 mod limits;
 mod overload;
 mod proxies;
