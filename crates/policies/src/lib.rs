@@ -19,6 +19,7 @@ mod grpc_web;
 mod ip;
 mod json_limits;
 mod origins;
+mod provider;
 mod reference;
 mod request_id;
 mod request_size;
