@@ -21,10 +21,12 @@ mod check;
 mod condition;
 mod consumer;
 mod effective;
+mod issuer;
 mod limits;
 mod listener;
 mod matching;
 mod overload;
+mod plan;
 mod policies;
 mod route;
 mod telemetry;
@@ -36,8 +38,9 @@ pub use action::{Redirect, RedirectStatus, Respond};
 pub use admin::Admin;
 pub use body::{ErrorBodies, JsonTemplate};
 pub use condition::{Condition, TextMatch};
-pub use consumer::Consumer;
+pub use consumer::{Consumer, TokenSubject};
 pub use effective::{EffectivePolicy, Layer, Place};
+pub use issuer::{ClaimPaths, Issuer, KeysFrom, TokenAlgorithm, WebUrl};
 pub use limits::Limits;
 pub use listener::{
     Acme, AcmeChallenge, AcmeHost, Certificate, ClientAuth, Listener, ListenerProxyProtocol,
@@ -45,6 +48,7 @@ pub use listener::{
 };
 pub use matching::Match;
 pub use overload::{MemoryBound, Overload};
+pub use plan::Plan;
 pub use policies::{NoPolicies, PolicyEntry, PolicyMap, PolicyShapes};
 pub use route::{
     DegradeCache, DegradeRespond, DegradeStep, Mirror, PathPrefix, Ramp, Route, RouteTimeouts, Split,
@@ -71,6 +75,10 @@ config_map! {
         limits: Limits = true,
         /// The services behind the gateway.
         upstreams: Named<Upstream>,
+        /// Who signs tokens.
+        issuers: Named<Issuer>,
+        /// What callers may use, by name: consumers have a plan, or tokens name it.
+        plans: Named<Plan>,
         /// Whom the gateway knows by name.
         consumers: Named<Consumer>,
         /// Which requests go where.

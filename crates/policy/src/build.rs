@@ -1,12 +1,14 @@
 //! What a policy may ask for while it is compiled, and where it is written.
 //! Nothing here exists at run time.
 
+use std::any::{Any, TypeId};
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use maitred_config::{Files, Glob, Problem, Problems, Span, Spanned};
+use maitred_config::{Files, Glob, Issuer, Named, Problem, Problems, Span, Spanned};
 
 use crate::condition::Condition;
 use crate::identity::Consumers;
@@ -40,15 +42,28 @@ pub struct Means<'a> {
     pub seen: &'a RefCell<Vec<PathBuf>>,
     /// Whom the gateway knows by name.
     pub consumers: &'a Arc<Consumers>,
+    /// Who signs tokens.
+    pub issuers: &'a Named<Issuer>,
+    /// What policies share with each other, where they do.
+    pub shared: Option<&'a Resources>,
 }
+
+/// What policies of one compilation share, such as the keys of an issuer: by kind and name.
+#[derive(Default)]
+pub struct Resources(RefCell<HashMap<(TypeId, Box<str>), Option<Resource>>>);
+
+type Resource = Arc<dyn Any + Send + Sync>;
+
+/// Where no document says who signs tokens.
+static NO_ISSUERS: LazyLock<Named<Issuer>> = LazyLock::new(Named::default);
 
 /// Where no document says whom the gateway knows.
 static NOBODY: LazyLock<Arc<Consumers>> = LazyLock::new(Arc::default);
 
 impl<'a> Means<'a> {
-    /// These files, and no consumers.
+    /// These files, no consumers and no issuers.
     pub fn new(files: &'a dyn Files, seen: &'a RefCell<Vec<PathBuf>>) -> Self {
-        Self { files, seen, consumers: &NOBODY }
+        Self { files, seen, consumers: &NOBODY, issuers: &NO_ISSUERS, shared: None }
     }
 }
 
@@ -80,6 +95,29 @@ impl<'a> Build<'a> {
     /// Whom the gateway knows by name.
     pub fn consumers(&self) -> &Arc<Consumers> {
         self.means.consumers
+    }
+
+    /// Who signs tokens.
+    pub fn issuers(&self) -> &'a Named<Issuer> {
+        self.means.issuers
+    }
+
+    /// What policies share under this name: made by the first that asks for it, and the same for all others. None if it could not be made,
+    /// which is reported once.
+    pub fn shared<T: Send + Sync + 'static>(
+        &mut self,
+        name: &str,
+        make: impl FnOnce(&mut Self) -> Option<Arc<T>>,
+    ) -> Option<Arc<T>> {
+        let Some(Resources(made)) = self.means.shared else { return make(self) };
+        let key = (TypeId::of::<T>(), Box::from(name));
+        let known = made.borrow().get(&key).cloned();
+        let resource = known.unwrap_or_else(|| {
+            let resource = make(self).map(|made| made as Resource);
+            made.borrow_mut().insert(key, resource.clone());
+            resource
+        });
+        resource.and_then(|resource| resource.downcast().ok())
     }
 
     /// The files that fit a pattern.
@@ -118,5 +156,11 @@ impl std::fmt::Debug for Build<'_> {
 impl std::fmt::Debug for Means<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Means")
+    }
+}
+
+impl std::fmt::Debug for Resources {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Resources")
     }
 }

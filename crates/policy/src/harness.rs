@@ -16,7 +16,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use maitred_config::{Memory, NoEnvironment, Problems, Style, load_tree, read_text};
+use maitred_config::{Issuer, Memory, Named, NoEnvironment, Problems, Style, load, load_tree, read_text};
 use maitred_http::{Fields, Known, Method, RequestHead, ResponseHead};
 use maitred_telemetry::Measure;
 
@@ -44,6 +44,7 @@ pub struct Harness {
     facts: Facts,
     files: Memory,
     consumers: Arc<Consumers>,
+    issuers: Arc<Named<Issuer>>,
     runtime: MovedRuntime,
 }
 
@@ -110,9 +111,17 @@ impl Harness {
         Self::knowing_with_files::<K>(Arc::new(Consumers::new(&written)), yaml, Memory::new())
     }
 
+    /// The same in a gateway that has this document: its consumers, plans and issuers count. It may name the files.
+    pub fn in_document<K: PolicyKind>(document: &str, yaml: &str, files: Memory) -> Self {
+        let (consumers, issuers) = of_document(document, &files);
+        let (facts, runtime) = (facts(), MovedRuntime::default());
+        Self { policies: Vec::new(), facts, files, consumers, issuers, runtime }.and::<K>(yaml)
+    }
+
     fn knowing_with_files<K: PolicyKind>(consumers: Arc<Consumers>, yaml: &str, files: Memory) -> Self {
         let (facts, runtime) = (facts(), MovedRuntime::default());
-        Self { policies: Vec::new(), facts, files, consumers, runtime }.and::<K>(yaml)
+        let issuers = Arc::default();
+        Self { policies: Vec::new(), facts, files, consumers, issuers, runtime }.and::<K>(yaml)
     }
 
     /// The same with one policy more, written behind the others.
@@ -126,16 +135,19 @@ impl Harness {
         let [previous] = &self.policies[..] else { panic!("there is one policy") };
         let (facts, runtime) = (self.facts.clone(), self.runtime.clone());
         let consumers = Arc::clone(&self.consumers);
-        let mut reloaded = Self { policies: Vec::new(), facts, files: Memory::new(), consumers, runtime };
+        let issuers = Arc::clone(&self.issuers);
+        let mut reloaded =
+            Self { policies: Vec::new(), facts, files: Memory::new(), consumers, issuers, runtime };
         reloaded.add::<K>(yaml, Some(&*previous.policy));
         reloaded
     }
 
     fn add<K: PolicyKind>(&mut self, yaml: &str, previous: Option<&dyn DynPolicy>) {
-        let (phase, policy) = match compile::<K>(yaml, &self.files, &self.consumers, previous) {
-            (Some(compiled), _) => compiled,
-            (None, problems) => panic!("{}: {yaml} is no good:\n{problems}", K::NAME),
-        };
+        let (phase, policy) =
+            match compile::<K>(yaml, &self.files, (&self.consumers, &self.issuers), previous) {
+                (Some(compiled), _) => compiled,
+                (None, problems) => panic!("{}: {yaml} is no good:\n{problems}", K::NAME),
+            };
         let local = policy.new_local();
         self.policies.push(Running { phase, policy, local });
         self.policies.sort_by_key(|running| running.phase);
@@ -392,7 +404,24 @@ pub fn problems_of<K: PolicyKind>(yaml: &str) -> String {
 
 /// The same where the configuration names these files.
 pub fn problems_with_files<K: PolicyKind>(yaml: &str, files: &Memory) -> String {
-    compile::<K>(yaml, files, &Arc::default(), None).1
+    compile::<K>(yaml, files, (&Arc::default(), &Named::default()), None).1
+}
+
+/// The same in a gateway that has this document, which may name the files, too.
+pub fn problems_in_document<K: PolicyKind>(document: &str, yaml: &str, files: &Memory) -> String {
+    let (consumers, issuers) = of_document(document, files);
+    compile::<K>(yaml, files, (&consumers, &issuers), None).1
+}
+
+/// Consumers with their plans, and issuers.
+fn of_document(text: &str, files: &Memory) -> (Arc<Consumers>, Arc<Named<Issuer>>) {
+    let files = files.clone().with("document.yaml", text);
+    let loaded = load("document.yaml", &files, &NoEnvironment);
+    let document = loaded.document.filter(|_| !loaded.problems.has_errors());
+    let document =
+        document.unwrap_or_else(|| panic!("{}", loaded.problems.render(&loaded.tree.texts, Style::Plain)));
+    let consumers = Consumers::with_plans(&document.consumers, &document.plans);
+    (Arc::new(consumers), Arc::new(document.issuers))
 }
 
 type Compiled = (Phase, Box<dyn DynPolicy>);
@@ -400,7 +429,7 @@ type Compiled = (Phase, Box<dyn DynPolicy>);
 fn compile<K: PolicyKind>(
     yaml: &str,
     files: &Memory,
-    consumers: &Arc<Consumers>,
+    (consumers, issuers): (&Arc<Consumers>, &Named<Issuer>),
     previous: Option<&dyn DynPolicy>,
 ) -> (Option<Compiled>, String) {
     let text = if yaml.trim().contains('\n') {
@@ -410,7 +439,7 @@ fn compile<K: PolicyKind>(
     };
     let mut problems = Problems::new();
     let seen = RefCell::default();
-    let means = Means { files, seen: &seen, consumers };
+    let means = Means { consumers, issuers, ..Means::new(files, &seen) };
     let files = Memory::new().with("policy.yaml", text.as_str());
     let tree = load_tree("policy.yaml".as_ref(), &files, &NoEnvironment, &mut problems);
     let catalog = Catalog::default().with::<K>();

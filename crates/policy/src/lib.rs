@@ -22,7 +22,7 @@ pub mod values;
 mod verdict;
 
 pub use body::{BodyFilter, Filters, RequestBody, ResponseBody, WholeBody};
-pub use build::{Build, Means, Place};
+pub use build::{Build, Means, Place, Resources};
 pub use condition::Condition;
 pub use contract::{Needs, Outcome, Policy, PolicyKind, RequestCx, ResponseCx};
 pub use erased::{Catalog, CompiledPolicy, DynKind, DynPolicy, Slot};

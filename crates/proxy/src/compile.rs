@@ -17,7 +17,7 @@ use std::time::SystemTime;
 use maitred_config::{AccessLogFormat, Document, LogTarget};
 use maitred_config::{Problems, Texts};
 use maitred_policy::identity::Consumers;
-use maitred_policy::{Catalog, Means};
+use maitred_policy::{Catalog, Means, Resources};
 use maitred_telemetry::{AccessFormat, AccessShape, Metrics};
 use maitred_wire::{Http2Limits, Limits};
 
@@ -53,8 +53,11 @@ impl std::fmt::Debug for Compiler<'_> {
 pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapshot> {
     let before = problems.error_count();
     let document = compiler.document;
-    let consumers = Arc::new(Consumers::new(&document.consumers));
-    let compiler = Compiler { means: Means { consumers: &consumers, ..compiler.means }, ..compiler };
+    let consumers = Arc::new(Consumers::with_plans(&document.consumers, &document.plans));
+    let shared = Resources::default();
+    let means =
+        Means { consumers: &consumers, issuers: &document.issuers, shared: Some(&shared), ..compiler.means };
+    let compiler = Compiler { means, ..compiler };
     let limits = limits(document);
     let keys = balance::keys(document, problems);
     let mut tls = tls::TlsCompiler::new(&compiler, problems);

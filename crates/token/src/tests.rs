@@ -1,5 +1,7 @@
 //! Tokens and keys made here, good ones and each kind of bad one.
 
+mod wycheproof;
+
 use std::time::Duration;
 
 use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};

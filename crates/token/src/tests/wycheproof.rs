@@ -4,8 +4,9 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use maitred_token::{Jws, KeySet};
 use serde_json::Value;
+
+use crate::{Jws, KeySet};
 
 /// Vectors that contradict others or RFC 7515, with the verdict that is right.
 ///
