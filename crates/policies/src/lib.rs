@@ -14,10 +14,12 @@ mod fault;
 mod grpc_json;
 mod grpc_web;
 mod ip;
+mod jwt;
 mod reference;
 mod request_id;
 mod request_size;
 mod security_headers;
+mod shown;
 mod transform_request;
 mod transform_response;
 

@@ -64,9 +64,9 @@ fn user_page(source: &str) -> String {
 /// The phase in which the example's policy runs.
 fn phase(kind: &dyn DynKind, page: &Page) -> Phase {
     let (files, seen) = (page.files(), RefCell::default());
-    let means = Means::new(&files, &seen);
     let loaded = load("example.yaml", &files, &NoEnvironment);
     let document = loaded.usable().expect("the catalogue tests load every example");
+    let means = Means { issuers: &document.issuers, ..Means::new(&files, &seen) };
     let mut problems = Problems::new();
     let global = &document.policies.entries;
     let of_routes = document.routes.iter().flat_map(|route| &route.value.policies.entries);

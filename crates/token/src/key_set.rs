@@ -122,6 +122,18 @@ impl KeySet {
     }
 }
 
+/// All keys of several sets.
+impl FromIterator<KeySet> for KeySet {
+    fn from_iter<T: IntoIterator<Item = Self>>(sets: T) -> Self {
+        let mut all = Self::default();
+        for set in sets {
+            all.keys.extend(set.keys);
+            all.unused.extend(set.unused);
+        }
+        all
+    }
+}
+
 /// Whether a token that means one key by its `kid` could as well mean the other. Different keys have different names, unless kind or
 /// algorithm tell them apart (RFC 7517 section 4.5).
 fn may_be_meant(other: &Map<String, Value>, key: &Map<String, Value>) -> bool {

@@ -14,7 +14,7 @@ config_map! {
     /// Somebody who signs tokens.
     #[check = Issuer::check]
     pub struct Issuer {
-        /// What its tokens have as `iss`. Where nothing else says where its keys are, it is the URL of an OpenID provider, which tells them
+        /// What its tokens have as `iss`. Where nothing else says where its keys are, it is the URL of a login provider, which tells them
         /// (`/.well-known/openid-configuration`).
         #[main]
         issuer: String,
