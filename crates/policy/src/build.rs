@@ -50,8 +50,10 @@ pub struct Means<'a> {
 
 /// What policies of one compilation share, such as the keys of an issuer: by kind and name.
 #[derive(Default)]
-pub struct Resources(RefCell<HashMap<(TypeId, Box<str>), Option<Resource>>>);
+pub struct Resources(RefCell<Made>);
 
+/// None where it could not be made.
+type Made = HashMap<(TypeId, Box<str>), Option<Resource>>;
 type Resource = Arc<dyn Any + Send + Sync>;
 
 /// Where no document says who signs tokens.

@@ -75,11 +75,13 @@ pub struct Claims {
 pub struct Consumers {
     /// By the SHA-256 of a key. Looking one up tells nothing of how near a guess came: nobody can aim at a hash.
     by_key: HashMap<[u8; 32], Arc<Consumer>>,
-    /// By the subject of a token, with the issuer that it has to be of.
-    by_subject: HashMap<Box<str>, Vec<(Option<Box<str>>, Arc<Consumer>)>>,
+    by_subject: HashMap<Box<str>, Vec<OfSubject>>,
     plans: HashSet<Box<str>>,
     default_plan: Option<Box<str>>,
 }
+
+/// Whose tokens have a subject, with the issuer that they have to be of.
+type OfSubject = (Option<Box<str>>, Arc<Consumer>);
 
 impl Consumers {
     /// Those that are written, and no plans.
@@ -140,9 +142,7 @@ const TOLD: [&[u8]; 3] = [b"X-Consumer", b"X-Consumer-Groups", b"X-User-ID"];
 /// Tells the service who asks, as far as that is known, in a request of a route that identifies. What a client itself says there
 /// goes. To be called by each policy that identifies, also where nobody was found.
 pub fn tell(request: &mut RequestHead, facts: &Facts) {
-    for name in TOLD {
-        request.fields.remove_bytes(name);
-    }
+    request.fields.remove_where(|name| TOLD.iter().any(|told| is_read_as(name, told)));
     if let Some(consumer) = &facts.consumer {
         request.fields.append_bytes(TOLD[0], consumer.name.as_bytes());
     }
@@ -157,6 +157,14 @@ pub fn tell(request: &mut RequestHead, facts: &Facts) {
     {
         request.fields.append_bytes(TOLD[2], subject.as_bytes());
     }
+}
+
+/// Whether services may take a name for another: neither case nor, once names are those of variables (RFC 3875 section 4.1.18), the
+/// sign between their words tells them apart.
+fn is_read_as(name: &[u8], told: &[u8]) -> bool {
+    let is_alike =
+        |(byte, told): (&u8, &u8)| byte.eq_ignore_ascii_case(told) || (*byte == b'_' && *told == b'-');
+    name.len() == told.len() && name.iter().zip(told).all(is_alike)
 }
 
 /// Appends the groups of who asks, with commas between them; false if there are none. A group that others tell of and that would be read as
