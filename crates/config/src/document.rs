@@ -21,6 +21,7 @@ mod check;
 mod condition;
 mod consumer;
 mod effective;
+mod ip_list;
 mod issuer;
 mod limits;
 mod listener;
@@ -40,7 +41,8 @@ pub use body::{ErrorBodies, JsonTemplate};
 pub use condition::{Condition, TextMatch};
 pub use consumer::{Consumer, TokenSubject};
 pub use effective::{EffectivePolicy, Layer, Place};
-pub use issuer::{ClaimPaths, Issuer, KeysFrom, TokenAlgorithm, WebUrl};
+pub use ip_list::IpList;
+pub use issuer::{ClaimPaths, Issuer, IssuerTls, KeysFrom, TokenAlgorithm};
 pub use limits::Limits;
 pub use listener::{
     Acme, AcmeChallenge, AcmeHost, Certificate, ClientAuth, Listener, ListenerProxyProtocol,
@@ -81,6 +83,8 @@ config_map! {
         plans: Named<Plan>,
         /// Whom the gateway knows by name.
         consumers: Named<Consumer>,
+        /// Addresses and networks under a name, for the policy `ip`.
+        ip_lists: Named<IpList>,
         /// Which requests go where.
         routes: Named<Route>,
         /// Policies of every route, and of requests that no route takes.

@@ -43,15 +43,19 @@ macro_rules! policies {
 }
 
 policies! {
+    any_of::AnyOf,
     api_key::ApiKey,
     authorize::Authorize,
+    bot_filter::BotFilter,
     concurrency_limit::ConcurrencyLimit,
     cors::Cors,
+    csrf::Csrf,
     fault::FaultPolicy,
     grpc_json::GrpcJson,
     grpc_web::GrpcWeb,
     ip::Ip,
     jwt::Jwt,
+    json_limits::JsonLimits,
     request_id::RequestIdPolicy,
     request_size::RequestSize,
     security_headers::SecurityHeaders,

@@ -8,6 +8,9 @@
 //! A request without a token is answered 401, unless `optional` lets it pass as that of nobody; one with a bad token always is: "Token expired" or
 //! "Invalid token". The log has the reason. The service gets the token, too, unless `forward` says otherwise.
 //!
+//! Keys that an issuer publishes are fetched beside the requests, renewed now and then, and kept while the issuer is down. A token that names a key which
+//! is not known yet waits up to two seconds for it. Where no key was ever fetched, the answer is 503.
+//!
 //! No algorithm `none`, no key that the token brings along or points to, no token inside a token, and none above 16 KiB. A request with two tokens in one
 //! place is refused: services could read the other one.
 
@@ -17,18 +20,21 @@ use std::time::{Duration, UNIX_EPOCH};
 use maitred_config::scalar::{ValueName, nearest::nearest};
 use maitred_config::{FilePath, Problem, Spanned, config_map};
 use maitred_http::RequestHead;
-use maitred_policy::{Build, Facts, Fault, Phase, Policy, PolicyKind, RequestCx, Step, Verdict, identity};
+use maitred_policy::{
+    Build, Facts, Fault, Fetching, Phase, Policy, PolicyKind, RequestCx, Side, Step, Verdict, identity,
+};
 use maitred_token::Refusal;
 
 use crate::shown::Shown;
 
 mod claims;
+mod fetched;
 mod issuer;
 mod known;
 mod revoked;
 mod verify;
 
-use known::Known;
+use known::{Known, Waiting};
 use verify::{Verified, Verifier};
 
 config_map! {
@@ -54,6 +60,10 @@ config_map! {
         optional: bool = false,
     }
 }
+
+/// How long a request waits for a key that its token was signed with and that is not known yet, and how often it looks.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_millis(50);
 
 /// A clock that is wrong by more than this makes `exp` meaningless.
 const LONGEST_LEEWAY: Duration = Duration::from_mins(10);
@@ -143,6 +153,42 @@ fn issuers(config: &JwtConfig, build: &mut Build<'_>) -> Option<Vec<issuer::Trus
 }
 
 impl Jwt {
+    /// Whether a token is bad only for want of a key that may come any moment: issuers sign with new keys at once.
+    fn may_become_good(&self, found: &Found<'_>) -> bool {
+        matches!(found, Found::Bad(_, Refusal::Key | Refusal::NoKeys)) && self.verifier.has_published()
+    }
+
+    /// Waits a moment for the key.
+    async fn wait<'a>(&'a self, cx: RequestCx<'a, Self>, _waiting: Waiting<'a>) -> Verdict {
+        let until = cx.runtime.now() + LONGEST_WAIT;
+        let mut found = self.find(cx.request, cx.facts, Some(cx.local));
+        while self.may_become_good(&found) && cx.runtime.now() < until {
+            cx.runtime.sleep_until(cx.runtime.now() + LOOK).await;
+            found = self.find(cx.request, cx.facts, Some(cx.local));
+        }
+        self.decide(found, cx.request, cx.facts)
+    }
+
+    fn decide(&self, found: Found<'_>, request: &mut RequestHead, facts: &mut Facts) -> Verdict {
+        match found {
+            Found::Nothing if self.optional => {}
+            Found::Nothing => {
+                let fault = Fault::client(401, "missing_credentials", "Missing credentials");
+                return fault.field(b"WWW-Authenticate", b"Bearer realm=\"gateway\"").into();
+            }
+            Found::Bad(_, refusal) => {
+                self.withhold(request, facts);
+                return refused(refusal).into();
+            }
+            Found::Good(_, verified) => {
+                self.withhold(request, facts);
+                verified.tell(facts);
+            }
+        }
+        identity::tell(request, facts);
+        Verdict::Continue
+    }
+
     /// What this request shows. Tokens that were found good on this worker before are `known`.
     fn find(&self, request: &RequestHead, facts: &Facts, known: Option<&Known>) -> Found<'_> {
         for shown in &self.from {
@@ -166,6 +212,11 @@ impl Jwt {
 /// What is answered to a request whose token is bad (RFC 6750 section 3). The reason is for the log: whoever made the token up learns nothing.
 fn refused(refusal: Refusal) -> Fault {
     let (cause, detail, challenge): (_, _, &[u8]) = match refusal {
+        // Nobody can tell whether it is good; that is not the client's fault.
+        Refusal::NoKeys => {
+            let fault = Fault::new(Side::Gateway, 503, "issuer_unreachable", "Service unavailable");
+            return fault.field(b"Retry-After", b"1").source(refusal);
+        }
         Refusal::Expired => (
             "token_expired",
             "Token expired",
@@ -191,29 +242,32 @@ impl Policy for Jwt {
 
     fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
         let found = self.find(cx.request, cx.facts, Some(cx.local));
-        self.from.iter().for_each(|shown| shown.hide(cx.request, cx.facts));
-        match found {
-            Found::Nothing if self.optional => {}
-            Found::Nothing => {
-                let fault = Fault::client(401, "missing_credentials", "Missing credentials");
-                return Step::fail(fault.field(b"WWW-Authenticate", b"Bearer realm=\"gateway\""));
-            }
-            Found::Bad(_, refusal) => return Step::fail(refused(refusal)),
-            Found::Good(_, verified) => {
-                if !self.forward {
-                    self.from.iter().for_each(|shown| shown.remove(cx.request));
-                }
-                verified.tell(cx.facts);
-            }
+        if self.may_become_good(&found)
+            && let Some(waiting) = cx.local.wait()
+        {
+            return Step::Later(Box::pin(self.wait(cx, waiting)));
         }
-        identity::tell(cx.request, cx.facts);
-        Step::CONTINUE
+        Step::Ready(self.decide(found, cx.request, cx.facts))
+    }
+
+    fn fetched(&self) -> Vec<Fetching> {
+        self.verifier.fetched()
     }
 
     fn shows(&self, request: &RequestHead, _: &Facts) -> bool {
         let has_token =
             |shown: &Shown| shown.all(request).iter().any(|value| verify::token(shown, value).is_some());
         self.from.iter().any(has_token)
+    }
+
+    /// Everywhere, also where another place was looked at first.
+    fn withhold(&self, request: &mut RequestHead, facts: &mut Facts) {
+        for shown in &self.from {
+            shown.hide(request, facts);
+            if !self.forward {
+                shown.remove(request);
+            }
+        }
     }
 
     fn identify(&self, request: &RequestHead, facts: &mut Facts) {

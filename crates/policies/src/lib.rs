@@ -4,17 +4,22 @@
 //! Its user page is the `//!` of its file, from which, its keys and its `example.yaml`, [`reference()`] makes the pages under
 //! `docs/policies/`.
 
+mod any_of;
 mod api_key;
 mod authorize;
+mod bot_filter;
 mod catalog;
 mod concurrency_limit;
 mod cors;
+mod csrf;
 mod edits;
 mod fault;
 mod grpc_json;
 mod grpc_web;
 mod ip;
+mod json_limits;
 mod jwt;
+mod origins;
 mod reference;
 mod request_id;
 mod request_size;
@@ -24,4 +29,5 @@ mod transform_request;
 mod transform_response;
 
 pub use catalog::catalog;
+pub use json_limits::{JsonBounds, JsonFault, JsonScanner};
 pub use reference::reference;

@@ -56,8 +56,10 @@ impl Shown {
     }
 
     /// Takes it out of what is logged of a request, if it can be there.
-    pub(crate) fn hide(&self, request: &RequestHead, facts: &mut Facts) {
-        if let (Value::Query(name), Some(_)) = (&self.value, request.target.query()) {
+    pub(crate) fn hide(&self, request: &mut RequestHead, facts: &mut Facts) {
+        let Value::Query(name) = &self.value else { return };
+        query::remove_of_referer(request, name);
+        if request.target.query().is_some() {
             facts.remember(request);
             if let Some(asked) = &mut facts.asked {
                 query::remove(&mut asked.target, name);

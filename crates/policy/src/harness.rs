@@ -5,6 +5,7 @@
 //! [`Outcome`]: what the service got and what the client gets.
 
 mod begun;
+mod called;
 mod given;
 mod moved;
 
@@ -22,30 +23,42 @@ use maitred_telemetry::Measure;
 
 use crate::body::{BodyFilter, Filters, RequestBody, ResponseBody, WholeBody};
 use crate::build::Means;
-use crate::contract::PolicyKind;
-use crate::erased::{Catalog, DynPolicy};
+use crate::catalog::Catalog;
+use crate::contract::Policy;
+use crate::erased::DynPolicy;
 use crate::facts::{Facts, RouteFacts, TableRef};
 use crate::fault::Fault;
-use crate::fetched::{FetchError, Service};
+use crate::fetched::{FetchError, Fetching, Service};
 use crate::identity::Consumers;
+use crate::kind::PolicyKind;
+use crate::outbound::CallError;
 use crate::phase::Phase;
 use crate::runtime::Runtime as _;
 use crate::verdict::{Step, Verdict};
 
 pub use begun::Begun;
+pub use called::Called;
 pub use given::{facts, request};
 
 use begun::Run;
+use called::AnyUpstream;
 use moved::MovedRuntime;
 
 /// Policies, ready to be run. What they own on a worker lives as long as this.
 pub struct Harness {
     policies: Vec<Running>,
     facts: Facts,
+    around: Around,
+    runtime: MovedRuntime,
+}
+
+/// What policies are compiled in the midst of.
+#[derive(Clone, Default)]
+struct Around {
     files: Memory,
     consumers: Arc<Consumers>,
     issuers: Arc<Named<Issuer>>,
-    runtime: MovedRuntime,
+    kinds: Arc<Catalog>,
 }
 
 struct Running {
@@ -102,26 +115,29 @@ impl Harness {
 
     /// The same, where these files are there to be read.
     pub fn with_files<K: PolicyKind>(yaml: &str, files: Memory) -> Self {
-        Self::knowing_with_files::<K>(Arc::default(), yaml, files)
+        Self::amid::<K>(Around { files, ..Around::default() }, yaml)
     }
 
     /// The same in a gateway that knows these consumers: what stands behind `consumers:`.
     pub fn knowing<K: PolicyKind>(consumers: &str, yaml: &str) -> Self {
+        Self::holding::<K>(Catalog::default(), consumers, yaml)
+    }
+
+    /// The same of a policy that may hold others, of these kinds.
+    pub fn holding<K: PolicyKind>(kinds: Catalog, consumers: &str, yaml: &str) -> Self {
         let written = read_text(consumers).expect("the test's consumers are good");
-        Self::knowing_with_files::<K>(Arc::new(Consumers::new(&written)), yaml, Memory::new())
+        let (consumers, kinds) = (Arc::new(Consumers::new(&written)), Arc::new(kinds));
+        Self::amid::<K>(Around { consumers, kinds, ..Around::default() }, yaml)
     }
 
     /// The same in a gateway that has this document: its consumers, plans and issuers count. It may name the files.
     pub fn in_document<K: PolicyKind>(document: &str, yaml: &str, files: Memory) -> Self {
-        let (consumers, issuers) = of_document(document, &files);
-        let (facts, runtime) = (facts(), MovedRuntime::default());
-        Self { policies: Vec::new(), facts, files, consumers, issuers, runtime }.and::<K>(yaml)
+        Self::amid::<K>(of_document(document, &files), yaml)
     }
 
-    fn knowing_with_files<K: PolicyKind>(consumers: Arc<Consumers>, yaml: &str, files: Memory) -> Self {
+    fn amid<K: PolicyKind>(around: Around, yaml: &str) -> Self {
         let (facts, runtime) = (facts(), MovedRuntime::default());
-        let issuers = Arc::default();
-        Self { policies: Vec::new(), facts, files, consumers, issuers, runtime }.and::<K>(yaml)
+        Self { policies: Vec::new(), facts, around, runtime }.and::<K>(yaml)
     }
 
     /// The same with one policy more, written behind the others.
@@ -134,20 +150,17 @@ impl Harness {
     pub fn reloaded<K: PolicyKind>(&self, yaml: &str) -> Self {
         let [previous] = &self.policies[..] else { panic!("there is one policy") };
         let (facts, runtime) = (self.facts.clone(), self.runtime.clone());
-        let consumers = Arc::clone(&self.consumers);
-        let issuers = Arc::clone(&self.issuers);
-        let mut reloaded =
-            Self { policies: Vec::new(), facts, files: Memory::new(), consumers, issuers, runtime };
+        let around = Around { files: Memory::new(), ..self.around.clone() };
+        let mut reloaded = Self { policies: Vec::new(), facts, around, runtime };
         reloaded.add::<K>(yaml, Some(&*previous.policy));
         reloaded
     }
 
     fn add<K: PolicyKind>(&mut self, yaml: &str, previous: Option<&dyn DynPolicy>) {
-        let (phase, policy) =
-            match compile::<K>(yaml, &self.files, (&self.consumers, &self.issuers), previous) {
-                (Some(compiled), _) => compiled,
-                (None, problems) => panic!("{}: {yaml} is no good:\n{problems}", K::NAME),
-            };
+        let (phase, policy) = match compile::<K>(yaml, &self.around, previous) {
+            (Some(compiled), _) => compiled,
+            (None, problems) => panic!("{}: {yaml} is no good:\n{problems}", K::NAME),
+        };
         let local = policy.new_local();
         self.policies.push(Running { phase, policy, local });
         self.policies.sort_by_key(|running| running.phase);
@@ -159,15 +172,57 @@ impl Harness {
         self
     }
 
+    /// The same, where services that policies ask answer so. None: with silence. Without this, a test in which somebody is asked panics.
+    pub fn answering(
+        self,
+        answer: impl FnMut(&Called) -> Option<Result<(ResponseHead, WholeBody), CallError>> + 'static,
+    ) -> Self {
+        self.runtime.answer_with(Box::new(answer));
+        self
+    }
+
+    /// The calls to services so far, in their order.
+    pub fn calls(&self) -> Vec<Called> {
+        self.runtime.calls()
+    }
+
+    /// Calls that are waited for.
+    pub fn open_calls(&self) -> usize {
+        self.runtime.open_calls()
+    }
+
     /// The time that it is.
     pub fn now(&self) -> Instant {
         self.runtime.now()
+    }
+
+    /// The policy of type `P`; the first if there are several.
+    pub fn policy<P: Policy>(&self) -> &P {
+        let mut all = self.policies.iter().filter_map(|running| running.policy.as_any().downcast_ref());
+        all.next().expect("the harness has such a policy")
     }
 
     /// What the policies measure.
     pub fn measures(&self) -> Vec<Measure> {
         let measured = self.policies.iter().filter_map(|running| running.policy.measured());
         measured.flat_map(|measured| measured.measures()).collect()
+    }
+
+    /// Has what policies hand over to other threads wait until [`work`](Self::work) is called, and more than so many at a time refused.
+    /// Else each job is done at once.
+    pub fn hold_jobs(self, most: usize) -> Self {
+        self.runtime.hold_jobs(most);
+        self
+    }
+
+    /// Does the job that has waited longest; false if none waits.
+    pub fn work(&self) -> bool {
+        self.runtime.work()
+    }
+
+    /// How many jobs were done; those whose client had gone count.
+    pub fn jobs_done(&self) -> usize {
+        self.runtime.jobs_done()
     }
 
     /// Moves the clock. What waits for it notices when it is looked at.
@@ -198,12 +253,12 @@ impl Harness {
 
     /// Fetches once what the policies have from elsewhere, as the engine does in the background: whether there is something new.
     pub fn fetch(&self, service: &dyn Service) -> Result<bool, FetchError> {
-        let fetched = self.policies.iter().filter_map(|running| running.policy.fetched());
-        let mut tried = fetched.map(|thing| {
+        let fetched = self.policies.iter().flat_map(|running| running.policy.fetched());
+        let mut tried = fetched.map(|Fetching { thing, .. }| {
             let made = at_once(Arc::clone(&thing).ask(service)).and_then(|making| making());
             made.inspect_err(|why| thing.fail(why.clone()))
         });
-        tried.try_fold(false, |any, new| Ok(any | new?))
+        tried.try_fold(false, |any, made| Ok(any | made?.is_new))
     }
 
     /// A request, `METHOD TARGET`, with these fields.
@@ -292,12 +347,17 @@ impl Outcome {
         self.sent.as_ref().expect("the service got a request").target.as_str()
     }
 
-    /// The cause of the fault that was answered.
-    pub fn cause(&self) -> Option<&'static str> {
+    /// The fault that was answered.
+    pub fn fault(&self) -> Option<&Fault> {
         match &self.answered {
-            Answered::Fault(fault) => Some(fault.cause()),
+            Answered::Fault(fault) => Some(fault),
             _ => None,
         }
+    }
+
+    /// The cause of the fault that was answered.
+    pub fn cause(&self) -> Option<&'static str> {
+        self.fault().map(Fault::cause)
     }
 
     async fn go_down(
@@ -313,7 +373,12 @@ impl Outcome {
                 && running.policy.wants_body(request)
                 && body.whole.is_none()
             {
-                body.whole = streamed.take().map(Box::new);
+                let passed = streamed.take().map(|whole| filtered(&mut body.filters, whole)).transpose();
+                match passed {
+                    Ok(whole) => body.whole = whole.map(Box::new),
+                    Err(fault) => return self.take(Verdict::Fail(fault), &mut ResponseBody::default()),
+                }
+                body.filters = Filters::default();
             }
             run.ran += 1;
             let slot = run.slot(run.ran - 1);
@@ -404,32 +469,34 @@ pub fn problems_of<K: PolicyKind>(yaml: &str) -> String {
 
 /// The same where the configuration names these files.
 pub fn problems_with_files<K: PolicyKind>(yaml: &str, files: &Memory) -> String {
-    compile::<K>(yaml, files, (&Arc::default(), &Named::default()), None).1
+    compile::<K>(yaml, &Around { files: files.clone(), ..Around::default() }, None).1
+}
+
+/// The same of a policy that may hold others, of these kinds.
+pub fn problems_holding<K: PolicyKind>(kinds: Catalog, yaml: &str) -> String {
+    compile::<K>(yaml, &Around { kinds: Arc::new(kinds), ..Around::default() }, None).1
 }
 
 /// The same in a gateway that has this document, which may name the files, too.
 pub fn problems_in_document<K: PolicyKind>(document: &str, yaml: &str, files: &Memory) -> String {
-    let (consumers, issuers) = of_document(document, files);
-    compile::<K>(yaml, files, (&consumers, &issuers), None).1
+    compile::<K>(yaml, &of_document(document, files), None).1
 }
 
-/// Consumers with their plans, and issuers.
-fn of_document(text: &str, files: &Memory) -> (Arc<Consumers>, Arc<Named<Issuer>>) {
-    let files = files.clone().with("document.yaml", text);
-    let loaded = load("document.yaml", &files, &NoEnvironment);
+fn of_document(text: &str, files: &Memory) -> Around {
+    let written = files.clone().with("document.yaml", text);
+    let loaded = load("document.yaml", &written, &NoEnvironment);
     let document = loaded.document.filter(|_| !loaded.problems.has_errors());
     let document =
         document.unwrap_or_else(|| panic!("{}", loaded.problems.render(&loaded.tree.texts, Style::Plain)));
-    let consumers = Consumers::with_plans(&document.consumers, &document.plans);
-    (Arc::new(consumers), Arc::new(document.issuers))
+    let consumers = Arc::new(Consumers::with_plans(&document.consumers, &document.plans));
+    Around { files: files.clone(), consumers, issuers: Arc::new(document.issuers), ..Around::default() }
 }
 
 type Compiled = (Phase, Box<dyn DynPolicy>);
 
 fn compile<K: PolicyKind>(
     yaml: &str,
-    files: &Memory,
-    (consumers, issuers): (&Arc<Consumers>, &Named<Issuer>),
+    around: &Around,
     previous: Option<&dyn DynPolicy>,
 ) -> (Option<Compiled>, String) {
     let text = if yaml.trim().contains('\n') {
@@ -439,7 +506,8 @@ fn compile<K: PolicyKind>(
     };
     let mut problems = Problems::new();
     let seen = RefCell::default();
-    let means = Means { consumers, issuers, ..Means::new(files, &seen) };
+    let Around { files, consumers, issuers, kinds } = around;
+    let means = Means { consumers, issuers, upstreams: &AnyUpstream, ..Means::new(files, &seen, &**kinds) };
     let files = Memory::new().with("policy.yaml", text.as_str());
     let tree = load_tree("policy.yaml".as_ref(), &files, &NoEnvironment, &mut problems);
     let catalog = Catalog::default().with::<K>();

@@ -19,6 +19,8 @@ pub enum Refusal {
     Issuer,
     /// The issuer has no key of its `kid`, or none at all.
     Key,
+    /// The keys of its issuer are not known by now.
+    NoKeys,
     /// The issuer's key is not for its `alg`.
     KeyAlgorithm,
     /// The signature is wrong.
@@ -46,6 +48,7 @@ impl fmt::Display for Refusal {
             Self::Type => "its `typ` is that of another kind of token",
             Self::Issuer => "its `iss` is no issuer that may be",
             Self::Key => "its issuer has no key of its `kid`",
+            Self::NoKeys => "the keys of its issuer could not be fetched yet",
             Self::KeyAlgorithm => "the key is not for its `alg`",
             Self::Signature => "its signature is wrong",
             Self::Audience => "its `aud` is somebody else",

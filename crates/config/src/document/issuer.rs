@@ -2,12 +2,11 @@
 //! Keys are read and fetched by the policies that check tokens.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 
 use crate::node::Node;
 use crate::problem::Problem;
 use crate::read::{Fields, FilePath, Named, Read, Reader, Secret, Shape, Spanned, TextShape};
-use crate::scalar::{FieldPath, https_url, quote};
+use crate::scalar::{EndpointHost, EndpointTarget, FieldPath, HttpUrl, http_url, quote};
 use crate::{config_map, config_words};
 
 config_map! {
@@ -23,7 +22,7 @@ config_map! {
         /// Its public keys as PEM, in one file or several.
         public_key: Vec<Spanned<FilePath>>,
         /// The URL of its description, where that is not where the issuer's URL says.
-        discovery: Option<WebUrl>,
+        discovery: Option<HttpUrl>,
         /// The secret that it shares with us, for HS256 and its like: at least as many bytes as the hash has, which is 32.
         secret: Option<Spanned<Secret>>,
         /// Whom its tokens are for: one of these has to be in `aud`. Without it, `aud` is not looked at.
@@ -32,6 +31,17 @@ config_map! {
         claims: ClaimPaths = true,
         /// Algorithms that its tokens may be signed with. Without it, those that its keys are for; with a secret, HS256.
         algorithms: Vec<TokenAlgorithm>,
+        /// How its keys are fetched over TLS. Without it, the authorities that the system trusts count.
+        tls: Option<IssuerTls>,
+    }
+}
+
+config_map! {
+    /// How the keys of an issuer are fetched over TLS.
+    pub struct IssuerTls {
+        /// The authorities whose certificates count, in PEM.
+        #[main]
+        ca: Spanned<FilePath>,
     }
 }
 
@@ -84,31 +94,13 @@ config_words! {
     }
 }
 
-/// The URL of a page: `https://…`, or `http://…` where nobody else can be in between.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WebUrl(pub String);
-
 /// Where the keys of an issuer are.
 #[derive(Debug, Clone, PartialEq)]
 pub enum KeysFrom {
     /// At a URL.
-    Url(WebUrl),
+    Url(HttpUrl),
     /// In a file.
     File(Spanned<FilePath>),
-}
-
-impl Read for WebUrl {
-    fn shape() -> Shape {
-        static SHAPE: TextShape =
-            TextShape { name: "URL", example: "https://login.example.com/keys", pattern: Some("^https?://") };
-        Shape::Text(&SHAPE)
-    }
-
-    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        static SHAPE: TextShape =
-            TextShape { name: "URL", example: "https://login.example.com/keys", pattern: Some("^https?://") };
-        reader.scalar(node, &SHAPE, |text| https_url::parse_any(text).map(Self))
-    }
 }
 
 impl Read for KeysFrom {
@@ -123,7 +115,7 @@ impl Read for KeysFrom {
 
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         if node.as_text().is_some_and(|text| text.contains("://")) {
-            return WebUrl::read(node, reader).map(Self::Url);
+            return HttpUrl::read(node, reader).map(Self::Url);
         }
         Spanned::read(node, reader).map(Self::File)
     }
@@ -139,11 +131,13 @@ impl TokenAlgorithm {
 const SOURCES: [&str; 4] = ["jwks", "public_key", "discovery", "secret"];
 
 impl Issuer {
-    /// Where its description is, if it is looked for there.
-    pub fn discovery_url(&self) -> Option<String> {
-        let has_keys = self.jwks.is_some() || !self.public_key.is_empty() || self.secret.is_some();
+    /// Where its description is, if its keys are looked for there (OpenID Connect Discovery 1.0 section 4).
+    pub fn discovery_url(&self) -> Option<HttpUrl> {
+        if self.jwks.is_some() || !self.public_key.is_empty() || self.secret.is_some() {
+            return None;
+        }
         let own = || format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
-        (!has_keys).then(|| self.discovery.as_ref().map_or_else(own, |url| url.0.clone()))
+        self.discovery.clone().or_else(|| http_url::parse(&own()).ok())
     }
 
     fn check(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
@@ -153,7 +147,7 @@ impl Issuer {
             let problem = problem.label(fields.key_span(second), "and from here");
             reader.problem(problem.label(fields.key_span(first), "from here").help("leave all but one out"));
         }
-        if sources.is_empty() && !fields.has_unknown() && https_url::parse_any(&self.issuer).is_err() {
+        if sources.is_empty() && !fields.has_unknown() && self.discovery_url().is_none() {
             let problem = Problem::error("nothing says where the keys of this issuer are");
             reader.problem(problem.at(fields.value_span("issuer")).help(
                 "write `jwks: URL or FILE`, `public_key: FILE` or `secret: \"${NAME}\"`; the URL of an OpenID provider alone is enough",
@@ -172,15 +166,21 @@ impl Issuer {
                 reader.problem(problem.at(fields.key_span("algorithms")));
             }
         }
+        let is_fetched = self.discovery_url().is_some() || matches!(self.jwks, Some(KeysFrom::Url(_)));
+        if fields.has("tls") && !is_fetched {
+            let problem =
+                Problem::error("the keys of this issuer are not fetched, so `tls` would do nothing");
+            reader.problem(problem.at(fields.key_span("tls")));
+        }
         self.warn_of_clear_text(fields, reader);
     }
 
     /// Who is in between could hand us keys of his own.
     fn warn_of_clear_text(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
-        let (key, url) = match (&self.jwks, &self.discovery) {
-            (Some(KeysFrom::Url(url)), _) => ("jwks", url.0.as_str()),
-            (None, Some(url)) => ("discovery", url.0.as_str()),
-            _ if self.discovery_url().is_some() => ("issuer", self.issuer.as_str()),
+        let discovery = self.discovery_url();
+        let (key, url) = match (&self.jwks, &discovery) {
+            (Some(KeysFrom::Url(url)), _) => ("jwks", url),
+            (None, Some(url)) => (if fields.has("discovery") { "discovery" } else { "issuer" }, url),
             _ => return,
         };
         if is_clear(url) {
@@ -193,15 +193,15 @@ impl Issuer {
 }
 
 /// Whether a page is asked for in the clear, of another machine.
-fn is_clear(url: &str) -> bool {
-    let Some(rest) = url.strip_prefix("http://") else { return false };
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    let host = match authority.strip_prefix('[') {
-        Some(address) => address.split(']').next().unwrap_or_default(),
-        None => authority.rsplit_once(':').map_or(authority, |(host, _)| host),
+fn is_clear(url: &HttpUrl) -> bool {
+    let is_here = match &url.origin().target {
+        EndpointTarget::Host { host: EndpointHost::Ip(address), .. } => address.to_canonical().is_loopback(),
+        EndpointTarget::Host { host: EndpointHost::Name(name), .. } => {
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        EndpointTarget::Unix(_) | EndpointTarget::Srv(_) => true,
     };
-    let is_loopback = host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
-    !is_loopback && host != "localhost" && !host.ends_with(".localhost")
+    !url.is_tls() && !is_here
 }
 
 /// Checks that a token tells by its `iss` which one it comes from.

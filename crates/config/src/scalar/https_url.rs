@@ -1,21 +1,12 @@
-//! Pages on the web, fetched over TLS alone, `https://acme.example.com/directory`, or also in the clear.
+//! Pages on the web that are fetched over TLS alone: `https://acme.example.com/directory`.
 //!
 //! A whole URL with its path, unlike the address of a service. A user in it is refused, since messages and logs quote it.
 
 use super::endpoint_url::host_and_port;
 use super::{ScalarProblem, quote, refuse_blank};
 
-/// Reads the URL of a page that is fetched over TLS alone: as written, with scheme and host in lower case.
+/// Reads the URL of a page: as written, with scheme and host in lower case.
 pub fn parse(text: &str) -> Result<String, ScalarProblem> {
-    read(text, false)
-}
-
-/// The same, of a page that may also be fetched in the clear.
-pub fn parse_any(text: &str) -> Result<String, ScalarProblem> {
-    read(text, true)
-}
-
-fn read(text: &str, may_be_clear: bool) -> Result<String, ScalarProblem> {
     // Before anything is quoted: what stands before an `@` may be a password.
     refuse_user(text)?;
     refuse_blank(text, "the URL of a page", "https://acme.example.com/directory")?;
@@ -23,8 +14,7 @@ fn read(text: &str, may_be_clear: bool) -> Result<String, ScalarProblem> {
         return Err(ScalarProblem::whole("`https://` is missing here", text)
             .help("write it like `https://acme.example.com/directory`"));
     };
-    let is_clear = may_be_clear && scheme.eq_ignore_ascii_case("http");
-    if !is_clear && !scheme.eq_ignore_ascii_case("https") {
+    if !scheme.eq_ignore_ascii_case("https") {
         let message = format!("{} is not `https`: what comes from there has to be trusted", quote(scheme));
         return Err(ScalarProblem::new(message, 0..scheme.len())
             .help(format!("write {}", quote(&format!("https://{rest}")))));
@@ -35,19 +25,23 @@ fn read(text: &str, may_be_clear: bool) -> Result<String, ScalarProblem> {
         return Err(ScalarProblem::new("a host is missing here", start..start)
             .help("write it like `https://acme.example.com/directory`"));
     }
-    host_and_port(authority, if is_clear { 80 } else { 443 }).map_err(|problem| problem.shifted(start))?;
+    host_and_port(authority, 443).map_err(|problem| problem.shifted(start))?;
     let behind = &rest[authority.len()..];
-    let stray = |c: char| !c.is_ascii_graphic() || "\"#<>\\^`{|}".contains(c);
-    if let Some((at, c)) = behind.char_indices().find(|(_, c)| stray(*c)) {
-        let at = start + authority.len() + at;
-        let message = format!("{} cannot stand in a URL", quote(&c.to_string()));
-        return Err(ScalarProblem::new(message, at..at + c.len_utf8()).help("percent-encode it"));
-    }
-    let scheme = if is_clear { "http" } else { "https" };
-    Ok(format!("{scheme}://{}{behind}", authority.to_ascii_lowercase()))
+    refuse_stray(behind, start + authority.len())?;
+    Ok(format!("https://{}{behind}", authority.to_ascii_lowercase()))
 }
 
-fn refuse_user(text: &str) -> Result<(), ScalarProblem> {
+/// Refuses what cannot stand in a path and query; `start` is where they begin.
+pub(super) fn refuse_stray(behind: &str, start: usize) -> Result<(), ScalarProblem> {
+    let stray = |c: char| !c.is_ascii_graphic() || "\"#<>\\^`{|}".contains(c);
+    let Some((at, c)) = behind.char_indices().find(|(_, c)| stray(*c)) else { return Ok(()) };
+    let message = format!("{} cannot stand in a URL", quote(&c.to_string()));
+    let at = start + at;
+    Err(ScalarProblem::new(message, at..at + c.len_utf8()).help("percent-encode it"))
+}
+
+/// Refuses a user in a URL.
+pub(super) fn refuse_user(text: &str) -> Result<(), ScalarProblem> {
     let start = text.find("://").map_or(0, |colon| colon + 3);
     let end = text[start..].find(['/', '?', '#']).map_or(text.len(), |at| start + at);
     let Some(at) = text[start..end].rfind('@') else { return Ok(()) };
@@ -70,10 +64,7 @@ mod tests {
             ("https://[::1]:14000", "https://[::1]:14000"),
         ] {
             assert_eq!(parse(text).as_deref(), Ok(read), "{text}");
-            assert_eq!(parse_any(text).as_deref(), Ok(read), "{text}");
         }
-        assert_eq!(parse_any("HTTP://A:8080/b").as_deref(), Ok("http://a:8080/b"));
-        assert!(parse_any("ftp://a/b").is_err());
     }
 
     #[test]

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use maitred_config::{FilePath, TokenAlgorithm};
 use maitred_config::{Issuer, KeysFrom, NamedEntry, Problem, Spanned};
-use maitred_policy::Build;
+use maitred_policy::{Build, FetchedShared, Fetching, Origin, Renew};
 use maitred_token::{Algorithm, Key, KeyError, KeySet, Rules};
 
 use super::JwtConfig;
 use super::claims::Paths;
+use super::fetched::{Published, PublishedKeys};
 
 /// An issuer, as one policy takes its tokens.
 #[derive(Debug)]
@@ -24,7 +25,12 @@ pub(super) struct Trusted {
 
 /// The keys of an issuer, which all policies share.
 #[derive(Debug)]
-pub(super) struct Keys(Arc<KeySet>);
+pub(super) enum Keys {
+    /// Those that the configuration has.
+    Fixed(Arc<KeySet>),
+    /// Those that the issuer publishes.
+    Published(Arc<FetchedShared<PublishedKeys>>),
+}
 
 impl Trusted {
     /// Compiles an issuer. What is wrong with its keys is reported.
@@ -34,7 +40,7 @@ impl Trusted {
         build: &mut Build<'_>,
     ) -> Option<Self> {
         let keys = build
-            .shared(&entry.name, |build| keys(entry, build).map(|keys| Arc::new(Keys(Arc::new(keys)))))?;
+            .resource(&entry.name, |build, previous: Option<&Arc<Keys>>| keys(entry, previous, build))?;
         let issuer = &entry.value;
         let texts = |all: &[String]| all.iter().map(|text| text.as_str().into()).collect();
         let rules = Rules {
@@ -46,14 +52,72 @@ impl Trusted {
         Some(Self { name: entry.name.clone(), rules, paths: Paths::new(&issuer.claims), keys })
     }
 
-    /// The keys that it has now.
-    pub(super) fn keys(&self) -> &Arc<KeySet> {
-        &self.keys.0
+    /// The keys that it has now; none while they were never fetched.
+    pub(super) fn keys(&self) -> Option<Arc<KeySet>> {
+        match &*self.keys {
+            Keys::Fixed(keys) => Some(Arc::clone(keys)),
+            Keys::Published(published) => published.now().as_ref().map(|fetched| Arc::clone(&fetched.keys)),
+        }
+    }
+
+    /// Says that a key seems to be missing.
+    pub(super) fn want(&self) {
+        if let Keys::Published(published) = &*self.keys {
+            published.want();
+        }
+    }
+
+    /// What is to be fetched, if something is.
+    pub(super) fn fetched(&self) -> Option<Fetching> {
+        let Keys::Published(published) = &*self.keys else { return None };
+        let from = Origin::Urls(published.how().first().clone());
+        Some(Fetching { thing: Arc::clone(published) as Arc<dyn Renew>, from })
     }
 }
 
-/// The keys of an issuer, with no more than the algorithms that are written for it.
-fn keys(entry: &NamedEntry<Issuer>, build: &mut Build<'_>) -> Option<KeySet> {
+/// The keys of an issuer, where they are in the configuration, or how they are fetched. Those that were fetched before a reload go on.
+fn keys(
+    entry: &NamedEntry<Issuer>,
+    previous: Option<&Arc<Keys>>,
+    build: &mut Build<'_>,
+) -> Option<Arc<Keys>> {
+    let issuer = &entry.value;
+    let at = match (&issuer.jwks, issuer.discovery_url()) {
+        (Some(KeysFrom::Url(url)), _) => Published::Keys(url.clone()),
+        (_, Some(url)) => Published::Description(url),
+        _ => return Some(Arc::new(Keys::Fixed(Arc::new(fixed(entry, build)?)))),
+    };
+    let bundle = match &issuer.tls {
+        Some(tls) => Some(bundle(&tls.ca, build)?),
+        None => None,
+    };
+    let algorithms = issuer.algorithms.iter().map(|word| algorithm(*word)).collect();
+    let how = PublishedKeys { issuer: issuer.issuer.as_str().into(), at, algorithms, bundle };
+    if let Some(Keys::Published(before)) = previous.map(|keys| &**keys)
+        && *before.how() == how
+    {
+        return previous.map(Arc::clone);
+    }
+    Some(Arc::new(Keys::Published(Arc::new(FetchedShared::new(how)))))
+}
+
+/// The authorities in a file.
+fn bundle(file: &Spanned<FilePath>, build: &mut Build<'_>) -> Option<Vec<u8>> {
+    let path = file.as_path();
+    let why = match build.try_read(path) {
+        Ok(bytes) if String::from_utf8_lossy(&bytes).contains("-----BEGIN CERTIFICATE-----") => {
+            return Some(bytes);
+        }
+        Ok(_) => "it has no certificate as PEM".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    let problem = Problem::error(format!("`{}` is no bundle of authorities: {why}", path.display()));
+    build.report(problem.at(file.span));
+    None
+}
+
+/// The keys that the configuration has, with no more than the algorithms that are written for them.
+fn fixed(entry: &NamedEntry<Issuer>, build: &mut Build<'_>) -> Option<KeySet> {
     let issuer = &entry.value;
     let algorithms: Vec<Algorithm> = issuer.algorithms.iter().map(|word| algorithm(*word)).collect();
     let keys = match (&issuer.secret, &issuer.jwks) {
@@ -63,17 +127,11 @@ fn keys(entry: &NamedEntry<Issuer>, build: &mut Build<'_>) -> Option<KeySet> {
             key.map_err(|why| build.report(secret_problem(&why, secret, entry))).ok()?
         }
         (None, Some(KeysFrom::File(file))) => read(file, build, KeySet::of_jwks)?,
-        (None, _) if !issuer.public_key.is_empty() => {
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        _ => {
+            let parse = |bytes: &[u8]| KeySet::of_pem(&String::from_utf8_lossy(bytes));
             let files = issuer.public_key.iter();
-            let sets: Vec<KeySet> =
-                files.filter_map(|file| read(file, build, |bytes| KeySet::of_pem(&text(bytes)))).collect();
+            let sets: Vec<KeySet> = files.filter_map(|file| read(file, build, parse)).collect();
             (sets.len() == issuer.public_key.len()).then(|| sets.into_iter().collect())?
-        }
-        (None, _) => {
-            let problem = Problem::error("the keys of this issuer would have to be fetched").at(entry.span);
-            build.report(problem.help("write `jwks: FILE`, `public_key: FILE` or `secret`"));
-            return None;
         }
     };
     tell_unused(&keys, entry, build);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use maitred_http::Known as KnownField;
+use maitred_policy::Fetching;
 use maitred_policy::identity::{Claims, Consumer, Consumers};
 use maitred_policy::values::Value;
 use maitred_token::{Jws, KeySet, Refusal, Times};
@@ -85,8 +86,19 @@ impl Verifier {
         in_time.map(|()| verified)
     }
 
+    /// Whether some of the issuers publish their keys.
+    pub(super) fn has_published(&self) -> bool {
+        self.issuers.iter().any(|issuer| issuer.fetched().is_some())
+    }
+
+    /// What is to be fetched.
+    pub(super) fn fetched(&self) -> Vec<Fetching> {
+        self.issuers.iter().filter_map(Trusted::fetched).collect()
+    }
+
     fn has_same_keys(&self, verified: &Verified) -> bool {
-        self.issuers.get(verified.issuer).is_some_and(|issuer| Arc::ptr_eq(issuer.keys(), &verified.keys))
+        let now = self.issuers.get(verified.issuer).and_then(Trusted::keys);
+        now.is_some_and(|now| Arc::ptr_eq(&now, &verified.keys))
     }
 
     /// Checks all but the times. Nothing of the token is told before its signature is known to be good.
@@ -97,8 +109,15 @@ impl Verifier {
         let index =
             self.issuers.iter().position(|issuer| *issuer.rules.issuer == *said).ok_or(Refusal::Issuer)?;
         let issuer = &self.issuers[index];
-        let keys = Arc::clone(issuer.keys());
-        keys.verify(&jws)?;
+        let Some(keys) = issuer.keys() else {
+            issuer.want();
+            return Err(Refusal::NoKeys);
+        };
+        keys.verify(&jws).inspect_err(|why| {
+            if *why == Refusal::Key {
+                issuer.want();
+            }
+        })?;
         let times = issuer.rules.check(&jws, &all)?;
         let is_revoked = |revoked: &Revoked| {
             all.get("jti").and_then(serde_json::Value::as_str).is_some_and(|jti| revoked.contains(jti))

@@ -120,7 +120,7 @@ fn claims_are_what_the_token_says() {
     });
     let serde_json::Value::Object(all) = claims else { panic!("an object") };
     let plan = Some("gold".into());
-    sample.facts.claims = Some(std::rc::Rc::new(crate::identity::Claims { all, plan, ..Default::default() }));
+    sample.facts.claims = Some(std::rc::Rc::new(crate::identity::Claims { plan, all, ..Default::default() }));
     let evaluate =
         |text: &str| Condition::compile(text, Available::Request).unwrap().evaluate(&sample.view());
     for text in [
