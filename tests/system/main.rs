@@ -52,6 +52,7 @@ mod shedding;
 mod shutdown;
 mod testssl;
 mod tls;
+mod tokens;
 mod traffic;
 mod upgrade;
 mod upstream_faults;
