@@ -25,6 +25,7 @@ mod limits;
 mod listener;
 mod matching;
 mod overload;
+mod plain;
 mod policies;
 mod route;
 mod telemetry;

@@ -8,7 +8,9 @@
 use maitred_config::{Fields, Problem, Reader, Spanned, config_map};
 use maitred_http::RequestHead;
 use maitred_policy::values::{Available, View};
-use maitred_policy::{Build, Condition, Facts, Fault, Phase, Policy, PolicyKind, RequestCx, Step, Verdict};
+use maitred_policy::{
+    Build, Condition, Facts, Fault, Needs, Phase, Policy, PolicyKind, RequestCx, Step, Verdict,
+};
 
 config_map! {
     /// Who may pass.
@@ -90,6 +92,10 @@ impl Authorize {
 impl Policy for Authorize {
     type State = ();
     type Local = ();
+
+    fn needs(&self) -> Needs {
+        Needs { identity: !self.groups.is_empty(), ..Needs::default() }
+    }
 
     fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
         match self.check(cx.request, cx.facts) {

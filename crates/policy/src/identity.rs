@@ -74,23 +74,23 @@ impl Consumers {
 }
 
 /// The fields in which services are told who asks.
-const TOLD: [&[u8]; 3] = [b"X-Consumer", b"X-Consumer-Groups", b"X-User-ID"];
+pub const TOLD: [&str; 3] = ["X-Consumer", "X-Consumer-Groups", "X-User-ID"];
 
 /// Tells the service who asks, as far as that is known, in a request of a route that identifies. What a client itself says there
 /// goes. To be called by each policy that identifies, also where nobody was found.
 pub fn tell(request: &mut RequestHead, facts: &Facts) {
     for name in TOLD {
-        request.fields.remove_bytes(name);
+        request.fields.remove_bytes(name.as_bytes());
     }
     if let Some(consumer) = &facts.consumer {
-        request.fields.append_bytes(TOLD[0], consumer.name.as_bytes());
+        request.fields.append_bytes(TOLD[0].as_bytes(), consumer.name.as_bytes());
     }
     let mut listed = Vec::new();
     if list_groups(facts, &mut listed) {
-        request.fields.append_bytes(TOLD[1], &listed);
+        request.fields.append_bytes(TOLD[1].as_bytes(), &listed);
     }
     if let Some(subject) = facts.claims.as_ref().and_then(|claims| claims.subject.as_deref()) {
-        request.fields.append_bytes(TOLD[2], subject.as_bytes());
+        request.fields.append_bytes(TOLD[2].as_bytes(), subject.as_bytes());
     }
 }
 

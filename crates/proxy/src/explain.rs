@@ -115,7 +115,7 @@ pub fn explain(
 }
 
 /// What would be known of the request, had it come.
-fn facts(route: &Route, listener: &ListenerSettings, client: IpAddr, at: SystemTime) -> Facts {
+pub(crate) fn facts(route: &Route, listener: &ListenerSettings, client: IpAddr, at: SystemTime) -> Facts {
     Facts {
         client,
         peer: client,

@@ -22,6 +22,7 @@ pub(super) fn document(document: &Document, fields: &Fields<'_>, reader: &mut Re
     challenges(document, reader);
     upstreams(document, reader);
     super::consumer::check(&document.consumers, reader);
+    super::plain::check(document, reader);
     let mut unknown = UnknownNames { suggestions_left: SUGGESTIONS };
     policies(document, &mut unknown, reader);
     routes(document, &mut unknown, fields, reader);
