@@ -20,8 +20,8 @@ use std::sync::Arc;
 use maitred_config::Problem;
 use maitred_http::RequestHead;
 use maitred_policy::{
-    Build, DynPolicy, Facts, Fault, Needs, Outcome, Phase, Policy, PolicyKind, Renew, RequestCx, ResponseCx,
-    Slot, Step, Verdict,
+    Build, DynPolicy, Facts, Fault, Fetching, Needs, Outcome, Phase, Policy, PolicyKind, RequestCx,
+    ResponseCx, Slot, Step, Verdict,
 };
 use maitred_telemetry::Measured;
 
@@ -221,8 +221,8 @@ impl Policy for AnyOf {
         self.policies.iter().any(wants)
     }
 
-    fn fetched(&self) -> Option<Arc<dyn Renew>> {
-        self.policies.iter().find_map(|held| held.policy.fetched())
+    fn fetched(&self) -> Vec<Fetching> {
+        self.policies.iter().flat_map(|held| held.policy.fetched()).collect()
     }
 
     fn measured(&self) -> Option<Arc<dyn Measured>> {

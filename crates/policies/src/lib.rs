@@ -7,14 +7,18 @@
 mod any_of;
 mod api_key;
 mod authorize;
+mod bot_filter;
 mod catalog;
 mod concurrency_limit;
 mod cors;
+mod csrf;
 mod edits;
 mod fault;
 mod grpc_json;
 mod grpc_web;
 mod ip;
+mod json_limits;
+mod origins;
 mod reference;
 mod request_id;
 mod request_size;
@@ -23,4 +27,5 @@ mod transform_request;
 mod transform_response;
 
 pub use catalog::catalog;
+pub use json_limits::{JsonBounds, JsonFault, JsonScanner};
 pub use reference::reference;

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::fmt::Write;
 
 use maitred_config::{Listing, NoEnvironment, Problems, Shape, load};
-use maitred_policy::{DynKind, Means, Phase};
+use maitred_policy::{DynKind, IpLists, Means, Phase};
 
 use crate::catalog::{PAGES, Page, catalog};
 
@@ -71,6 +71,8 @@ fn phase(kind: &dyn DynKind, page: &Page) -> Phase {
     let loaded = load("example.yaml", &files, &NoEnvironment);
     let document = loaded.usable().expect("the catalogue tests load every example");
     let mut problems = Problems::new();
+    let ip_lists = IpLists::compile(&document.ip_lists, &files, &mut problems);
+    let means = Means { ip_lists: &ip_lists, ..means };
     let global = &document.policies.entries;
     let of_routes = document.routes.iter().flat_map(|route| &route.value.policies.entries);
     let mut compiled = global

@@ -6,11 +6,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use maitred_config::{Files, Glob, PolicyEntry, Problem, Problems, Span, Spanned, Texts};
+use maitred_config::{Files, Glob, PolicyEntry, Problem, Problems, Span, Spanned, Texts, UpstreamRef};
 
 use crate::condition::Condition;
 use crate::erased::{CompiledPolicy, DynPolicy};
 use crate::identity::Consumers;
+use crate::ip_lists::IpLists;
+use crate::outbound::{NoUpstreams, Outbound, Upstreams};
+use crate::resources::MakingResources;
 use crate::values::Available;
 
 /// Where a policy is written. A policy belongs to its place: routes that inherit it share it, and after a reload it is
@@ -42,8 +45,14 @@ pub struct Means<'a> {
     pub seen: &'a RefCell<Vec<PathBuf>>,
     /// Whom the gateway knows by name.
     pub consumers: &'a Arc<Consumers>,
+    /// The upstreams that can be asked.
+    pub upstreams: &'a dyn Upstreams,
+    /// What policies share; none where each makes its own.
+    pub resources: Option<&'a MakingResources<'a>>,
     /// The policies that there are, for those that hold others.
     pub kinds: &'a dyn Kinds,
+    /// Lists of addresses, by name.
+    pub ip_lists: &'a IpLists,
 }
 
 /// The policies that there are.
@@ -61,11 +70,14 @@ pub trait Kinds {
 
 /// Where no document says whom the gateway knows.
 static NOBODY: LazyLock<Arc<Consumers>> = LazyLock::new(Arc::default);
+/// Where no document has lists of addresses.
+static NO_LISTS: LazyLock<IpLists> = LazyLock::new(IpLists::default);
 
 impl<'a> Means<'a> {
-    /// These files and policies, and no consumers.
+    /// These files and policies, and neither consumers nor upstreams nor lists.
     pub fn new(files: &'a dyn Files, seen: &'a RefCell<Vec<PathBuf>>, kinds: &'a dyn Kinds) -> Self {
-        Self { files, seen, consumers: &NOBODY, kinds }
+        let (consumers, upstreams, ip_lists) = (&*NOBODY, &NoUpstreams, &*NO_LISTS);
+        Self { files, seen, consumers, upstreams, resources: None, kinds, ip_lists }
     }
 }
 
@@ -99,6 +111,27 @@ impl<'a> Build<'a> {
         self.means.consumers
     }
 
+    /// The service that a policy asks, by the name of an upstream or by its URL. That there is none is reported.
+    pub fn upstream(&mut self, meant: &UpstreamRef) -> Option<Outbound> {
+        self.means.upstreams.find(meant).map_err(|problem| self.report(problem)).ok()
+    }
+
+    /// What policies share under this name and type: the first that asks makes it, with what there was before the reload at
+    /// hand. None where that went wrong, which was reported when it was made.
+    pub fn resource<T: Send + Sync + 'static>(
+        &mut self,
+        name: &str,
+        make: impl FnOnce(&mut Self, Option<&Arc<T>>) -> Option<Arc<T>>,
+    ) -> Option<Arc<T>> {
+        let Some(resources) = self.means.resources else { return make(self, None) };
+        if let Some(made) = resources.made(name) {
+            return made;
+        }
+        let made = make(self, resources.previous(name).as_ref());
+        resources.keep(name, made.as_ref());
+        made
+    }
+
     /// A policy that this one holds. What is wrong with it is reported.
     pub fn policy(
         &mut self,
@@ -106,6 +139,11 @@ impl<'a> Build<'a> {
         previous: Option<&dyn DynPolicy>,
     ) -> Option<CompiledPolicy> {
         self.means.kinds.compile(written, self.texts, self.means, self.problems, previous)
+    }
+
+    /// The lists of addresses that the document has.
+    pub fn ip_lists(&self) -> &'a IpLists {
+        self.means.ip_lists
     }
 
     /// The files that fit a pattern.

@@ -10,7 +10,7 @@ use maitred_telemetry::Measured;
 use crate::body::{RequestBody, ResponseBody};
 use crate::contract::{Needs, Outcome, Policy, RequestCx, ResponseCx};
 use crate::facts::Facts;
-use crate::fetched::Renew;
+use crate::fetched::Fetching;
 use crate::phase::Phase;
 use crate::runtime::Runtime;
 use crate::verdict::{Step, Verdict};
@@ -36,7 +36,7 @@ impl std::fmt::Debug for Slot<'_> {
 pub trait DynPolicy: Send + Sync + 'static {
     fn needs(&self) -> Needs;
     fn wants_body(&self, request: &RequestHead) -> bool;
-    fn fetched(&self) -> Option<Arc<dyn Renew>>;
+    fn fetched(&self) -> Vec<Fetching>;
     fn measured(&self) -> Option<Arc<dyn Measured>>;
     fn new_state(&self) -> Box<dyn Any>;
     fn new_local(&self) -> Box<dyn Any>;
@@ -78,7 +78,7 @@ impl<P: Policy> DynPolicy for P {
         Policy::wants_body(self, request)
     }
 
-    fn fetched(&self) -> Option<Arc<dyn Renew>> {
+    fn fetched(&self) -> Vec<Fetching> {
         Policy::fetched(self)
     }
 

@@ -16,9 +16,12 @@ mod fetched;
 #[cfg(any(test, feature = "harness"))]
 pub mod harness;
 pub mod identity;
+mod ip_lists;
 mod kind;
+mod outbound;
 mod phase;
 mod request_id;
+mod resources;
 mod runtime;
 pub mod values;
 mod verdict;
@@ -31,9 +34,14 @@ pub use contract::{Needs, Outcome, Policy, RequestCx, ResponseCx};
 pub use erased::{CompiledPolicy, DynPolicy, Slot};
 pub use facts::{Asked, CertificateFacts, Facts, PathNames, PathParams, RouteFacts, TableRef};
 pub use fault::{Fault, Retry, Side};
-pub use fetched::{Asking, Fetch, FetchError, FetchedShared, Making, Renew, Service};
+pub use fetched::{
+    Asking, Fetch, FetchError, FetchedShared, Fetching, Made, Making, Origin, Renew, Service, follow,
+};
+pub use ip_lists::{IpLists, Networks};
 pub use kind::PolicyKind;
+pub use outbound::{CallError, CallLimits, Calling, Outbound, Upstreams};
 pub use phase::Phase;
 pub use request_id::RequestId;
-pub use runtime::{Runtime, Sleep};
+pub use resources::{MakingResources, Resources};
+pub use runtime::{Job, Runtime, Sleep, off_worker};
 pub use verdict::{Reply, Step, Verdict};

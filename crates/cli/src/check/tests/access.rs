@@ -17,7 +17,7 @@ upstreams: {{ web: http://localhost:3001, other: http://localhost:3002 }}
     told.err.replace(" not used", "")
 }
 
-fn lines<'w>(warned: &'w str) -> Vec<&'w str> {
+fn lines(warned: &str) -> Vec<&str> {
     let wanted = warned.lines().filter_map(|line| line.strip_prefix("warning: "));
     wanted.filter(|line| !line.contains("nothing uses")).collect()
 }
