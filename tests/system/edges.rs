@@ -1,4 +1,5 @@
-//! Who and what is turned away at the edge: by address, by country, by the page that sends a request, by its name, by its JSON.
+//! Who and what is turned away at the edge: by address, by country, by the page that sends a request, by its name, by its JSON,
+//! and by tricks of spelling.
 
 #[path = "../../crates/policies/src/ip/tests/mmdb.rs"]
 mod mmdb;
@@ -28,9 +29,8 @@ fn lists_are_files_that_are_read_again() {
         )
     };
     // A hundred thousand networks, each second one of four addresses.
-    let long: String = (0..100_000u32)
-        .map(|i| format!("{}/30\n", std::net::Ipv4Addr::from_bits(0x0a00_0000 + i * 8)))
-        .collect();
+    let address = |i: u32| std::net::Ipv4Addr::from_bits(0x0a00_0000 + i * 8).to_string();
+    let long = (0..100_000).map(address).collect::<Vec<_>>().join("/30\n");
     let gateway = Gateway::start_with(&[("offices.txt", &long)], &document("{ allow: offices }"));
     for (client, expected) in [
         ("10.0.0.3", 200),
@@ -280,4 +280,30 @@ fn nobody_borrows_an_identity_by_a_trick_of_spelling() {
     );
     let echo = Echo::of(&answer);
     assert_eq!((echo.all("X-Consumer"), echo.field("X-Consumer-Groups")), (vec!["acme"], Some("partners")));
+}
+
+#[test]
+fn what_two_programs_could_read_differently_is_refused() {
+    let origin = Origin::start();
+    let gateway = crate::to(origin.url());
+    for (field, what) in [
+        ("Content-Length: 3\r\nContent-Length: 4", "two lengths"),
+        ("Content-Length: 3\r\nTransfer-Encoding: chunked", "a length beside a coding"),
+        ("Transfer-Encoding: gzip, chunked", "another coding"),
+        ("Transfer-Encoding: xchunked", "a coding that looks like one"),
+        ("Transfer_Encoding: chunked", "a name that looks like one"),
+        ("Content_Length: 3", "the same"),
+        ("Content-Length : 3", "a blank before the colon"),
+        ("Content-Length: +3", "no number"),
+        ("X-A: b\r\n Content-Length: 3", "a field that goes on"),
+        ("X-A: b\nContent-Length: 3", "a line end without a carriage return"),
+        ("X-A: b\0c", "a control byte"),
+        ("Host: other", "two hosts"),
+    ] {
+        let mut wire = gateway.connect();
+        wire.send(format!("POST / HTTP/1.1\r\nHost: test\r\n{field}\r\n\r\nabc"));
+        assert_eq!(wire.answer().status(), 400, "{what}");
+        wire.is_closed();
+    }
+    assert_eq!(gateway.metrics().sum("maitred_upstream_connections_opened_total", &[]), 0);
 }

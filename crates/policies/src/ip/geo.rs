@@ -1,4 +1,5 @@
-//! Where a database places addresses, and who may come from there.
+//! Where a database places addresses, and who may come from there. The database is read when the document is compiled, and lies in memory:
+//! a request asks it without waiting. What it says is believed.
 
 use std::fmt;
 use std::net::IpAddr;

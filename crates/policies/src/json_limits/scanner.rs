@@ -28,15 +28,22 @@ pub struct JsonBounds {
 
 /// What is wrong with a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each says it")]
 pub enum JsonFault {
+    /// It is no JSON.
     NotJson,
+    /// Too many objects and arrays are inside each other.
     TooDeep,
+    /// An object has too many names.
     TooManyKeys,
+    /// An array has too many elements.
     TooManyElements,
+    /// A name is too long.
     NameTooLong,
+    /// A text is too long.
     StringTooLong,
+    /// A number is too long.
     NumberTooLong,
+    /// A name stands twice in an object.
     KeyTwice,
 }
 
