@@ -6,11 +6,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use maitred_config::{Files, Glob, Problem, Problems, Span, Spanned};
+use maitred_config::{Files, Glob, Problem, Problems, Span, Spanned, UpstreamRef};
 
 use crate::condition::Condition;
 use crate::identity::Consumers;
 use crate::ip_lists::IpLists;
+use crate::outbound::{NoUpstreams, Outbound, Upstreams};
+use crate::resources::MakingResources;
 use crate::values::Available;
 
 /// Where a policy is written. A policy belongs to its place: routes that inherit it share it, and after a reload it is
@@ -43,6 +45,10 @@ pub struct Means<'a> {
     pub consumers: &'a Arc<Consumers>,
     /// Lists of addresses, by name.
     pub ip_lists: &'a IpLists,
+    /// The upstreams that can be asked.
+    pub upstreams: &'a dyn Upstreams,
+    /// What policies share; none where each makes its own.
+    pub resources: Option<&'a MakingResources<'a>>,
 }
 
 /// Where no document says whom the gateway knows.
@@ -51,9 +57,10 @@ static NOBODY: LazyLock<Arc<Consumers>> = LazyLock::new(Arc::default);
 static NO_LISTS: LazyLock<IpLists> = LazyLock::new(IpLists::default);
 
 impl<'a> Means<'a> {
-    /// These files, no consumers and no lists.
+    /// These files, and neither consumers nor lists nor upstreams.
     pub fn new(files: &'a dyn Files, seen: &'a RefCell<Vec<PathBuf>>) -> Self {
-        Self { files, seen, consumers: &NOBODY, ip_lists: &NO_LISTS }
+        let (consumers, ip_lists, upstreams) = (&*NOBODY, &*NO_LISTS, &NoUpstreams);
+        Self { files, seen, consumers, ip_lists, upstreams, resources: None }
     }
 }
 
@@ -90,6 +97,27 @@ impl<'a> Build<'a> {
     /// The lists of addresses that the document has.
     pub fn ip_lists(&self) -> &'a IpLists {
         self.means.ip_lists
+    }
+
+    /// The service that a policy asks, by the name of an upstream or by its URL. That there is none is reported.
+    pub fn upstream(&mut self, meant: &UpstreamRef) -> Option<Outbound> {
+        self.means.upstreams.find(meant).map_err(|problem| self.report(problem)).ok()
+    }
+
+    /// What policies share under this name and type: the first that asks makes it, with what there was before the reload at
+    /// hand. None where that went wrong, which was reported when it was made.
+    pub fn resource<T: Send + Sync + 'static>(
+        &mut self,
+        name: &str,
+        make: impl FnOnce(&mut Self, Option<&Arc<T>>) -> Option<Arc<T>>,
+    ) -> Option<Arc<T>> {
+        let Some(resources) = self.means.resources else { return make(self, None) };
+        if let Some(made) = resources.made(name) {
+            return made;
+        }
+        let made = make(self, resources.previous(name).as_ref());
+        resources.keep(name, made.as_ref());
+        made
     }
 
     /// The files that fit a pattern.

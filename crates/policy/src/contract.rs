@@ -11,7 +11,7 @@ use maitred_telemetry::Measured;
 use crate::body::{RequestBody, ResponseBody};
 use crate::build::Build;
 use crate::facts::Facts;
-use crate::fetched::Renew;
+use crate::fetched::Fetching;
 use crate::phase::Phase;
 use crate::runtime::Runtime;
 use crate::verdict::{Step, Verdict};
@@ -57,9 +57,9 @@ pub trait Policy: Sized + Send + Sync + 'static {
         true
     }
 
-    /// What it has from elsewhere, to be fetched in the background from the [upstream](Needs::upstream) that it is made for.
-    fn fetched(&self) -> Option<Arc<dyn Renew>> {
-        None
+    /// What it has from elsewhere, to be fetched in the background.
+    fn fetched(&self) -> Vec<Fetching> {
+        Vec::new()
     }
 
     /// What it measures, for the metrics: told with its place and name for as long as it lives.

@@ -12,7 +12,7 @@ use crate::body::{RequestBody, ResponseBody};
 use crate::build::{Build, Means};
 use crate::contract::{Needs, Outcome, Policy, PolicyKind, RequestCx, ResponseCx};
 use crate::facts::Facts;
-use crate::fetched::Renew;
+use crate::fetched::Fetching;
 use crate::phase::Phase;
 use crate::runtime::Runtime;
 use crate::verdict::{Step, Verdict};
@@ -38,7 +38,7 @@ impl std::fmt::Debug for Slot<'_> {
 pub trait DynPolicy: Send + Sync + 'static {
     fn needs(&self) -> Needs;
     fn wants_body(&self, request: &RequestHead) -> bool;
-    fn fetched(&self) -> Option<Arc<dyn Renew>>;
+    fn fetched(&self) -> Vec<Fetching>;
     fn measured(&self) -> Option<Arc<dyn Measured>>;
     fn new_state(&self) -> Box<dyn Any>;
     fn new_local(&self) -> Box<dyn Any>;
@@ -80,7 +80,7 @@ impl<P: Policy> DynPolicy for P {
         Policy::wants_body(self, request)
     }
 
-    fn fetched(&self) -> Option<Arc<dyn Renew>> {
+    fn fetched(&self) -> Vec<Fetching> {
         Policy::fetched(self)
     }
 

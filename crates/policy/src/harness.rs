@@ -5,6 +5,7 @@
 //! [`Outcome`]: what the service got and what the client gets.
 
 mod begun;
+mod called;
 mod given;
 mod moved;
 
@@ -26,16 +27,19 @@ use crate::contract::PolicyKind;
 use crate::erased::{Catalog, DynPolicy};
 use crate::facts::{Facts, RouteFacts, TableRef};
 use crate::fault::Fault;
-use crate::fetched::{FetchError, Service};
+use crate::fetched::{FetchError, Fetching, Service};
 use crate::identity::Consumers;
+use crate::outbound::CallError;
 use crate::phase::Phase;
 use crate::runtime::Runtime as _;
 use crate::verdict::{Step, Verdict};
 
 pub use begun::Begun;
+pub use called::Called;
 pub use given::{facts, request};
 
 use begun::Run;
+use called::AnyUpstream;
 use moved::MovedRuntime;
 
 /// Policies, ready to be run. What they own on a worker lives as long as this.
@@ -147,6 +151,25 @@ impl Harness {
         self
     }
 
+    /// The same, where services that policies ask answer so. None: with silence. Without this, a test in which somebody is asked panics.
+    pub fn answering(
+        self,
+        answer: impl FnMut(&Called) -> Option<Result<(ResponseHead, WholeBody), CallError>> + 'static,
+    ) -> Self {
+        self.runtime.answer_with(Box::new(answer));
+        self
+    }
+
+    /// The calls to services so far, in their order.
+    pub fn calls(&self) -> Vec<Called> {
+        self.runtime.calls()
+    }
+
+    /// Calls that are waited for.
+    pub fn open_calls(&self) -> usize {
+        self.runtime.open_calls()
+    }
+
     /// The time that it is.
     pub fn now(&self) -> Instant {
         self.runtime.now()
@@ -156,6 +179,23 @@ impl Harness {
     pub fn measures(&self) -> Vec<Measure> {
         let measured = self.policies.iter().filter_map(|running| running.policy.measured());
         measured.flat_map(|measured| measured.measures()).collect()
+    }
+
+    /// Has what policies hand over to other threads wait until [`work`](Self::work) is called, and more than so many at a time refused.
+    /// Else each job is done at once.
+    pub fn hold_jobs(self, most: usize) -> Self {
+        self.runtime.hold_jobs(most);
+        self
+    }
+
+    /// Does the job that has waited longest; false if none waits.
+    pub fn work(&self) -> bool {
+        self.runtime.work()
+    }
+
+    /// How many jobs were done; those whose client had gone count.
+    pub fn jobs_done(&self) -> usize {
+        self.runtime.jobs_done()
     }
 
     /// Moves the clock. What waits for it notices when it is looked at.
@@ -186,12 +226,12 @@ impl Harness {
 
     /// Fetches once what the policies have from elsewhere, as the engine does in the background: whether there is something new.
     pub fn fetch(&self, service: &dyn Service) -> Result<bool, FetchError> {
-        let fetched = self.policies.iter().filter_map(|running| running.policy.fetched());
-        let mut tried = fetched.map(|thing| {
+        let fetched = self.policies.iter().flat_map(|running| running.policy.fetched());
+        let mut tried = fetched.map(|Fetching { thing, .. }| {
             let made = at_once(Arc::clone(&thing).ask(service)).and_then(|making| making());
             made.inspect_err(|why| thing.fail(why.clone()))
         });
-        tried.try_fold(false, |any, new| Ok(any | new?))
+        tried.try_fold(false, |any, made| Ok(any | made?.is_new))
     }
 
     /// A request, `METHOD TARGET`, with these fields.
@@ -415,7 +455,7 @@ fn compile<K: PolicyKind>(
     };
     let mut problems = Problems::new();
     let seen = RefCell::default();
-    let means = Means { consumers, ..Means::new(files, &seen) };
+    let means = Means { consumers, upstreams: &AnyUpstream, ..Means::new(files, &seen) };
     let files = Memory::new().with("policy.yaml", text.as_str());
     let tree = load_tree("policy.yaml".as_ref(), &files, &NoEnvironment, &mut problems);
     let catalog = Catalog::default().with::<K>();

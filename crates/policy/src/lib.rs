@@ -16,8 +16,10 @@ mod fetched;
 pub mod harness;
 pub mod identity;
 mod ip_lists;
+mod outbound;
 mod phase;
 mod request_id;
+mod resources;
 mod runtime;
 pub mod values;
 mod verdict;
@@ -29,9 +31,13 @@ pub use contract::{Needs, Outcome, Policy, PolicyKind, RequestCx, ResponseCx};
 pub use erased::{Catalog, CompiledPolicy, DynKind, DynPolicy, Slot};
 pub use facts::{Asked, CertificateFacts, Facts, PathNames, PathParams, RouteFacts, TableRef};
 pub use fault::{Fault, Retry, Side};
-pub use fetched::{Asking, Fetch, FetchError, FetchedShared, Making, Renew, Service};
+pub use fetched::{
+    Asking, Fetch, FetchError, FetchedShared, Fetching, Made, Making, Origin, Renew, Service, follow,
+};
 pub use ip_lists::{IpLists, Networks};
+pub use outbound::{CallError, CallLimits, Calling, Outbound, Upstreams};
 pub use phase::Phase;
 pub use request_id::RequestId;
-pub use runtime::{Runtime, Sleep};
+pub use resources::{MakingResources, Resources};
+pub use runtime::{Job, Runtime, Sleep, off_worker};
 pub use verdict::{Reply, Step, Verdict};

@@ -25,6 +25,7 @@ use maitred_wire::h1::RequestFraming;
 use self::choose::Chosen;
 use self::forward::Forwarded;
 use self::forward::attempt::client_fault;
+use self::forward::call::Serving;
 use self::forward::deadline::Deadline;
 use self::forward::tunnel::Tunnel;
 use self::record::Record;
@@ -103,7 +104,7 @@ pub(crate) async fn serve(
     // Route.
     let chosen = choose::route(snapshot, listener, &heads.request, &mut facts, &mut captures);
     let route = &snapshot.routes[chosen.route];
-    let mut run = Run::new(&route.pipeline, &snapshot.locals, worker);
+    let mut run = Run::new(&route.pipeline, &snapshot.locals, Serving { worker, snapshot });
     let record = Record::default();
     let deadline = Deadline::default();
     let mut exchange =
@@ -169,7 +170,7 @@ fn after(sent: Sent) -> After {
 /// Runs the request hooks, and reads the body in between where one of them needs it. A client that ends its side of the connection
 /// while one of them waits has gone.
 async fn go_down(
-    run: &mut Run<'_>,
+    run: &mut Run<'_, Serving<'_>>,
     exchange: &mut Exchange<'_>,
     connection: &mut Connection,
     heads: &mut Heads,

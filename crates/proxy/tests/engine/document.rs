@@ -74,7 +74,9 @@ pub(crate) async fn start(
 
 /// Runs what needs a runtime.
 pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let options = tokio::runtime::LocalOptions::default();
+    let runtime = builder.enable_all().build_local(options).expect("a runtime");
     runtime.block_on(future)
 }
 
