@@ -7,7 +7,9 @@ mod mmdb;
 use std::fs;
 use std::sync::mpsc::channel;
 
-use maitred_tests::{Answer, Curl, Echo, Fake, Gateway, Origin, curl_with, eventually};
+use maitred_tests::{
+    Answer, Browser, Curl, Echo, Fake, Gateway, Origin, curl_with, eventually, skipped, websocket_echo,
+};
 use serde_json::json;
 
 /// A listener that believes who clients say that they are.
@@ -130,6 +132,51 @@ fn pages_of_other_sites_change_nothing() {
     assert_eq!((handshake("http://evil.test"), handshake("http://shop.test")), (403, 200));
 }
 
+/// A page that asks the site it came from, and then the one that the part behind `#` names, by each way that needs no leave.
+const PAGE: &str = r#"<!DOCTYPE html><title>loading</title><script>
+const other = location.hash.slice(1), told = {};
+const socket = (host) => new Promise((resolve) => {
+  const socket = new WebSocket(`ws://${host}/chat`);
+  socket.onopen = () => resolve("open");
+  socket.onerror = () => resolve("refused");
+});
+async function main() {
+  told.own = [(await fetch("/app/own", { method: "POST", body: "a=b" })).status, await socket(location.host)];
+  await fetch(`http://${other}/app/foreign`, { method: "POST", mode: "no-cors", credentials: "include", body: "a=b" });
+  told.other = await socket(other);
+}
+main().catch((error) => { told.error = String(error); }).then(() => { document.title = JSON.stringify(told); });
+</script>"#;
+
+#[test]
+fn a_browser_on_a_page_of_another_site_changes_nothing() {
+    let Some(browser) = Browser::start(&[]) else {
+        skipped(
+            "edges::a_browser_on_a_page_of_another_site_changes_nothing",
+            "chromium and chromedriver are not installed",
+        );
+        return;
+    };
+    let (origin, chat) = (Origin::start(), websocket_echo());
+    let page = Fake::answering(format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\r\n{PAGE}",
+        PAGE.len()
+    ));
+    let gateway = Gateway::start(&format!(
+        "policies: {{ csrf: true }}\nroutes:\n  page: {{ match: /page, upstream: \"{}\" }}\n  \
+         app: {{ match: /app/*, upstream: \"{}\" }}\n  chat: {{ match: /chat, upstream: \"{}\" }}\n",
+        page.url(),
+        origin.url(),
+        chat.url()
+    ));
+    let port = gateway.port("web");
+    // To a browser, the name and the address are two sites.
+    browser.open(&format!("http://localhost:{port}/page#127.0.0.1:{port}"));
+    let told: serde_json::Value = serde_json::from_str(&browser.title_after("loading")).unwrap();
+    assert_eq!(told, json!({ "own": [200, "open"], "other": "refused" }));
+    assert_eq!(gateway.access_to("/app/foreign").text("outcome"), "cross_site_request");
+}
+
 #[test]
 fn scanners_that_say_so_are_turned_away() {
     let origin = Origin::start();
@@ -218,7 +265,7 @@ fn a_refusal_in_the_middle_reaches_the_client_and_the_service_sees_it_break_off(
 #[test]
 fn json_is_judged_before_it_becomes_something_else() {
     let Some(peer) = maitred_tests::Peer::kinds("kinds.proto", &[]) else {
-        maitred_tests::skipped(
+        skipped(
             "edges::json_is_judged_before_it_becomes_something_else",
             "the Python library grpcio-tools is not installed",
         );

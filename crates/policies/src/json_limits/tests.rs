@@ -154,6 +154,9 @@ fn each_limit_holds_to_the_last_one() {
         assert_eq!(judge(yaml, &most), Ok(()), "{yaml} {most}");
         assert_eq!(judge(yaml, &one_more), Err(fault), "{yaml} {one_more}");
     }
+    // What is wrong behind the limit is not looked at, however it comes.
+    assert_eq!(judge("{ names: 3B }", b"{\"abcd\xff\": 1}"), Err(JsonFault::NameTooLong));
+    assert_eq!(judge("{ names: 3B }", b"{\"ab\xffcd\": 1}"), Err(JsonFault::NotJson));
     // The keys of one object are no others'.
     assert_eq!(judge("{ keys: 2 }", r#"[{"a":1,"b":2},{"a":{"c":1,"d":2},"b":2}]"#), Ok(()));
     assert_eq!(judge("true", nested(100_000)), Err(JsonFault::TooDeep));
