@@ -174,6 +174,8 @@ fn a_browser_on_a_page_of_another_site_changes_nothing() {
     browser.open(&format!("http://localhost:{port}/page#127.0.0.1:{port}"));
     let told: serde_json::Value = serde_json::from_str(&browser.title_after("loading")).unwrap();
     assert_eq!(told, json!({ "own": [200, "open"], "other": "refused" }));
+    // The gateway waits for what is open at its end.
+    drop(browser);
     assert_eq!(gateway.access_to("/app/foreign").text("outcome"), "cross_site_request");
 }
 

@@ -40,6 +40,7 @@ macro_rules! policies {
 }
 
 policies! {
+    any_of::AnyOf,
     api_key::ApiKey,
     authorize::Authorize,
     bot_filter::BotFilter,

@@ -4,6 +4,7 @@
 //! Its user page is the `//!` of its file, from which, its keys and its `example.yaml`, [`reference()`] makes the pages under
 //! `docs/policies/`.
 
+mod any_of;
 mod api_key;
 mod authorize;
 mod bot_filter;

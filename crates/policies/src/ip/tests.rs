@@ -6,7 +6,7 @@ use std::cell::RefCell;
 
 use maitred_config::{Memory, Problems, Span, Style, Texts, read_text};
 use maitred_policy::harness::{Harness, problems_of, problems_with_files};
-use maitred_policy::{IpLists, Means};
+use maitred_policy::{Catalog, IpLists, Means};
 
 use super::*;
 
@@ -64,9 +64,10 @@ fn with_lists(lists: &str, yaml: &str) -> (Option<Ip>, String) {
     let (files, seen, mut problems) = (Memory::new(), RefCell::default(), Problems::new());
     let written = read_text(lists).expect("the test's lists are good");
     let lists = IpLists::compile(&written, &files, &mut problems);
-    let means = Means { ip_lists: &lists, ..Means::new(&files, &seen) };
+    let (kinds, texts) = (Catalog::default(), Texts::default());
+    let means = Means { ip_lists: &lists, ..Means::new(&files, &seen, &kinds) };
     let config = read_text(yaml).expect("the test's configuration is good");
-    let ip = Ip::compile(config, &mut Build::new(&mut problems, Span::NONE, means), None);
+    let ip = Ip::compile(config, &mut Build::new(&mut problems, Span::NONE, &texts, means), None);
     (ip, problems.render(&Texts::default(), Style::Plain))
 }
 
