@@ -100,7 +100,7 @@ fn pages_of_other_sites_change_nothing() {
             .curl(path, &["-d", "a=b", "-H", "Cookie: session=1"].into_iter().chain(says).collect::<Vec<_>>())
     };
     for version in ["--http1.1", "--http2-prior-knowledge"] {
-        let refused = gateway.curl("/app", &[version, "-d", "a=b", "-H", "Origin: https://evil.test"]);
+        let refused = gateway.curl("/app", &[version, "-X", "POST", "-H", "Origin: https://evil.test"]);
         assert_eq!(
             (refused.status(), &refused.json()["detail"]),
             (403, &"Cross-site request refused".into())
