@@ -27,5 +27,4 @@ mod transform_request;
 mod transform_response;
 
 pub use catalog::catalog;
-pub use json_limits::{JsonBounds, JsonFault, JsonScanner};
 pub use reference::reference;
