@@ -5,12 +5,15 @@
 //! `docs/policies/`.
 
 mod api_key;
+mod asking;
 mod authorize;
 mod catalog;
 mod concurrency_limit;
 mod cors;
 mod edits;
+mod ext_authz;
 mod fault;
+mod forward_auth;
 mod grpc_json;
 mod grpc_web;
 mod ip;

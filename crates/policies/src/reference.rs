@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::fmt::Write;
 
 use maitred_config::{Listing, NoEnvironment, Problems, Shape, load};
-use maitred_policy::{DynKind, Means, Phase};
+use maitred_policy::{AnyUpstream, DynKind, Means, Phase};
 
 use crate::catalog::{PAGES, Page, catalog};
 
@@ -64,7 +64,7 @@ fn user_page(source: &str) -> String {
 /// The phase in which the example's policy runs.
 fn phase(kind: &dyn DynKind, page: &Page) -> Phase {
     let (files, seen) = (page.files(), RefCell::default());
-    let means = Means::new(&files, &seen);
+    let means = Means { upstreams: &AnyUpstream, ..Means::new(&files, &seen) };
     let loaded = load("example.yaml", &files, &NoEnvironment);
     let document = loaded.usable().expect("the catalogue tests load every example");
     let mut problems = Problems::new();

@@ -33,7 +33,7 @@ pub use fault::{Fault, Retry, Side};
 pub use fetched::{
     Asking, Fetch, FetchError, FetchedShared, Fetching, Made, Making, Origin, Renew, Service, follow,
 };
-pub use outbound::{CallError, CallLimits, Calling, Outbound, Upstreams};
+pub use outbound::{AnyUpstream, CallError, CallLimits, Calling, Outbound, Upstreams};
 pub use phase::Phase;
 pub use request_id::RequestId;
 pub use resources::{MakingResources, Resources};
