@@ -6,6 +6,7 @@
 mod access;
 mod acme;
 mod answers;
+mod asking;
 mod balancing;
 mod bodies;
 mod browser;
