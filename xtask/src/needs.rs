@@ -59,13 +59,14 @@ const NEEDS: [Need; 11] = [
 ];
 
 /// Peers in tests without which only those tests are skipped: the program, and its Debian package.
-const PEERS: [(&str, &str); 6] = [
+const PEERS: [(&str, &str); 7] = [
     ("haproxy", "haproxy"),
     ("nginx", "nginx"),
     ("testssl", "testssl.sh"),
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
     ("go", "golang-go"),
+    ("mvn", "maven"),
 ];
 
 /// Installs them where that can be. One at a time: what one machine does not have must not keep it from the others.

@@ -22,7 +22,7 @@ pub use document::{
     AccessLog, AccessLogFormat, Acme, AcmeChallenge, AcmeHost, Admin, Backoff, Balance, Certificate,
     CheckHost, CheckPath, CircuitBreaker, ClientAuth, Condition, Consumer, CookieName, DegradeCache,
     DegradeRespond, DegradeStep, Document, EffectivePolicy, Endpoint, ErrorBodies, ExpectedStatus,
-    GrpcHealth, HealthCheck, HostSent, JsonTemplate, Keepalive, Layer, Limits, Listener,
+    GrpcHealth, HealthCheck, HostSent, IpList, JsonTemplate, Keepalive, Layer, Limits, Listener,
     ListenerProxyProtocol, ListenerRedirect, ListenerTls, Loaded, Log, LogLevel, LogTarget, Match,
     MemoryBound, Metrics, Mirror, NoPolicies, OutlierDetection, Overload, PathHandling, PathPrefix, Place,
     PolicyEntry, PolicyMap, PolicyShapes, Protocol, ProxyProtocolVersion, Ramp, Redirect, RedirectStatus,

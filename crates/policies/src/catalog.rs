@@ -40,16 +40,20 @@ macro_rules! policies {
 }
 
 policies! {
+    any_of::AnyOf,
     api_key::ApiKey,
     authorize::Authorize,
+    bot_filter::BotFilter,
     concurrency_limit::ConcurrencyLimit,
     cors::Cors,
+    csrf::Csrf,
     ext_authz::ExtAuthz,
     fault::FaultPolicy,
     forward_auth::ForwardAuth,
     grpc_json::GrpcJson,
     grpc_web::GrpcWeb,
     ip::Ip,
+    json_limits::JsonLimits,
     request_id::RequestIdPolicy,
     request_size::RequestSize,
     security_headers::SecurityHeaders,

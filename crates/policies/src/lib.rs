@@ -4,12 +4,15 @@
 //! Its user page is the `//!` of its file, from which, its keys and its `example.yaml`, [`reference()`] makes the pages under
 //! `docs/policies/`.
 
+mod any_of;
 mod api_key;
 mod asking;
 mod authorize;
+mod bot_filter;
 mod catalog;
 mod concurrency_limit;
 mod cors;
+mod csrf;
 mod edits;
 mod ext_authz;
 mod fault;
@@ -17,6 +20,8 @@ mod forward_auth;
 mod grpc_json;
 mod grpc_web;
 mod ip;
+mod json_limits;
+mod origins;
 mod reference;
 mod request_id;
 mod request_size;
@@ -25,4 +30,5 @@ mod transform_request;
 mod transform_response;
 
 pub use catalog::catalog;
+pub use json_limits::{JsonBounds, JsonFault, JsonScanner};
 pub use reference::reference;

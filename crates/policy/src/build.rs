@@ -6,10 +6,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use maitred_config::{Files, Glob, Problem, Problems, Span, Spanned, UpstreamRef};
+use maitred_config::{Files, Glob, PolicyEntry, Problem, Problems, Span, Spanned, Texts, UpstreamRef};
 
 use crate::condition::Condition;
+use crate::erased::{CompiledPolicy, DynPolicy};
 use crate::identity::Consumers;
+use crate::ip_lists::IpLists;
 use crate::outbound::{NoUpstreams, Outbound, Upstreams};
 use crate::resources::MakingResources;
 use crate::values::Available;
@@ -30,6 +32,7 @@ pub enum Place {
 pub struct Build<'a> {
     problems: &'a mut Problems,
     span: Span,
+    texts: &'a Texts,
     means: Means<'a>,
 }
 
@@ -46,22 +49,42 @@ pub struct Means<'a> {
     pub upstreams: &'a dyn Upstreams,
     /// What policies share; none where each makes its own.
     pub resources: Option<&'a MakingResources<'a>>,
+    /// The policies that there are, for those that hold others.
+    pub kinds: &'a dyn Kinds,
+    /// Lists of addresses, by name.
+    pub ip_lists: &'a IpLists,
+}
+
+/// The policies that there are.
+pub trait Kinds {
+    /// Compiles what is written in `texts`; none if there were problems. `previous` is the policy that this one replaces.
+    fn compile(
+        &self,
+        written: &PolicyEntry,
+        texts: &Texts,
+        means: Means<'_>,
+        problems: &mut Problems,
+        previous: Option<&dyn DynPolicy>,
+    ) -> Option<CompiledPolicy>;
 }
 
 /// Where no document says whom the gateway knows.
 static NOBODY: LazyLock<Arc<Consumers>> = LazyLock::new(Arc::default);
+/// Where no document has lists of addresses.
+static NO_LISTS: LazyLock<IpLists> = LazyLock::new(IpLists::default);
 
 impl<'a> Means<'a> {
-    /// These files, and neither consumers nor upstreams.
-    pub fn new(files: &'a dyn Files, seen: &'a RefCell<Vec<PathBuf>>) -> Self {
-        Self { files, seen, consumers: &NOBODY, upstreams: &NoUpstreams, resources: None }
+    /// These files and policies, and neither consumers nor upstreams nor lists.
+    pub fn new(files: &'a dyn Files, seen: &'a RefCell<Vec<PathBuf>>, kinds: &'a dyn Kinds) -> Self {
+        let (consumers, upstreams, ip_lists) = (&*NOBODY, &NoUpstreams, &*NO_LISTS);
+        Self { files, seen, consumers, upstreams, resources: None, kinds, ip_lists }
     }
 }
 
 impl<'a> Build<'a> {
-    /// For a policy written at `span`.
-    pub fn new(problems: &'a mut Problems, span: Span, means: Means<'a>) -> Self {
-        Self { problems, span, means }
+    /// For a policy written at `span` of `texts`.
+    pub fn new(problems: &'a mut Problems, span: Span, texts: &'a Texts, means: Means<'a>) -> Self {
+        Self { problems, span, texts, means }
     }
 
     /// The bytes of a file. That it cannot be read is reported.
@@ -107,6 +130,20 @@ impl<'a> Build<'a> {
         let made = make(self, resources.previous(name).as_ref());
         resources.keep(name, made.as_ref());
         made
+    }
+
+    /// A policy that this one holds. What is wrong with it is reported.
+    pub fn policy(
+        &mut self,
+        written: &PolicyEntry,
+        previous: Option<&dyn DynPolicy>,
+    ) -> Option<CompiledPolicy> {
+        self.means.kinds.compile(written, self.texts, self.means, self.problems, previous)
+    }
+
+    /// The lists of addresses that the document has.
+    pub fn ip_lists(&self) -> &'a IpLists {
+        self.means.ip_lists
     }
 
     /// The files that fit a pattern.

@@ -23,12 +23,14 @@ use maitred_telemetry::Measure;
 
 use crate::body::{BodyFilter, Filters, RequestBody, ResponseBody, WholeBody};
 use crate::build::Means;
-use crate::contract::PolicyKind;
-use crate::erased::{Catalog, DynPolicy};
+use crate::catalog::Catalog;
+use crate::contract::Policy;
+use crate::erased::DynPolicy;
 use crate::facts::{Facts, RouteFacts, TableRef};
 use crate::fault::Fault;
 use crate::fetched::{FetchError, Fetching, Service};
 use crate::identity::Consumers;
+use crate::kind::PolicyKind;
 use crate::outbound::CallError;
 use crate::phase::Phase;
 use crate::runtime::Runtime as _;
@@ -46,9 +48,16 @@ use moved::MovedRuntime;
 pub struct Harness {
     policies: Vec<Running>,
     facts: Facts,
+    around: Around,
+    runtime: MovedRuntime,
+}
+
+/// What policies are compiled in the midst of.
+#[derive(Clone, Default)]
+struct Around {
     files: Memory,
     consumers: Arc<Consumers>,
-    runtime: MovedRuntime,
+    kinds: Arc<Catalog>,
 }
 
 struct Running {
@@ -105,18 +114,24 @@ impl Harness {
 
     /// The same, where these files are there to be read.
     pub fn with_files<K: PolicyKind>(yaml: &str, files: Memory) -> Self {
-        Self::knowing_with_files::<K>(Arc::default(), yaml, files)
+        Self::amid::<K>(Around { files, ..Around::default() }, yaml)
     }
 
     /// The same in a gateway that knows these consumers: what stands behind `consumers:`.
     pub fn knowing<K: PolicyKind>(consumers: &str, yaml: &str) -> Self {
-        let written = read_text(consumers).expect("the test's consumers are good");
-        Self::knowing_with_files::<K>(Arc::new(Consumers::new(&written)), yaml, Memory::new())
+        Self::holding::<K>(Catalog::default(), consumers, yaml)
     }
 
-    fn knowing_with_files<K: PolicyKind>(consumers: Arc<Consumers>, yaml: &str, files: Memory) -> Self {
+    /// The same of a policy that may hold others, of these kinds.
+    pub fn holding<K: PolicyKind>(kinds: Catalog, consumers: &str, yaml: &str) -> Self {
+        let written = read_text(consumers).expect("the test's consumers are good");
+        let (consumers, kinds) = (Arc::new(Consumers::new(&written)), Arc::new(kinds));
+        Self::amid::<K>(Around { consumers, kinds, ..Around::default() }, yaml)
+    }
+
+    fn amid<K: PolicyKind>(around: Around, yaml: &str) -> Self {
         let (facts, runtime) = (facts(), MovedRuntime::default());
-        Self { policies: Vec::new(), facts, files, consumers, runtime }.and::<K>(yaml)
+        Self { policies: Vec::new(), facts, around, runtime }.and::<K>(yaml)
     }
 
     /// The same with one policy more, written behind the others.
@@ -129,14 +144,14 @@ impl Harness {
     pub fn reloaded<K: PolicyKind>(&self, yaml: &str) -> Self {
         let [previous] = &self.policies[..] else { panic!("there is one policy") };
         let (facts, runtime) = (self.facts.clone(), self.runtime.clone());
-        let consumers = Arc::clone(&self.consumers);
-        let mut reloaded = Self { policies: Vec::new(), facts, files: Memory::new(), consumers, runtime };
+        let around = Around { files: Memory::new(), ..self.around.clone() };
+        let mut reloaded = Self { policies: Vec::new(), facts, around, runtime };
         reloaded.add::<K>(yaml, Some(&*previous.policy));
         reloaded
     }
 
     fn add<K: PolicyKind>(&mut self, yaml: &str, previous: Option<&dyn DynPolicy>) {
-        let (phase, policy) = match compile::<K>(yaml, &self.files, &self.consumers, previous) {
+        let (phase, policy) = match compile::<K>(yaml, &self.around, previous) {
             (Some(compiled), _) => compiled,
             (None, problems) => panic!("{}: {yaml} is no good:\n{problems}", K::NAME),
         };
@@ -175,10 +190,33 @@ impl Harness {
         self.runtime.now()
     }
 
+    /// The policy of type `P`; the first if there are several.
+    pub fn policy<P: Policy>(&self) -> &P {
+        let mut all = self.policies.iter().filter_map(|running| running.policy.as_any().downcast_ref());
+        all.next().expect("the harness has such a policy")
+    }
+
     /// What the policies measure.
     pub fn measures(&self) -> Vec<Measure> {
         let measured = self.policies.iter().filter_map(|running| running.policy.measured());
         measured.flat_map(|measured| measured.measures()).collect()
+    }
+
+    /// Has what policies hand over to other threads wait until [`work`](Self::work) is called, and more than so many at a time refused.
+    /// Else each job is done at once.
+    pub fn hold_jobs(self, most: usize) -> Self {
+        self.runtime.hold_jobs(most);
+        self
+    }
+
+    /// Does the job that has waited longest; false if none waits.
+    pub fn work(&self) -> bool {
+        self.runtime.work()
+    }
+
+    /// How many jobs were done; those whose client had gone count.
+    pub fn jobs_done(&self) -> usize {
+        self.runtime.jobs_done()
     }
 
     /// Moves the clock. What waits for it notices when it is looked at.
@@ -303,12 +341,17 @@ impl Outcome {
         self.sent.as_ref().expect("the service got a request").target.as_str()
     }
 
-    /// The cause of the fault that was answered.
-    pub fn cause(&self) -> Option<&'static str> {
+    /// The fault that was answered.
+    pub fn fault(&self) -> Option<&Fault> {
         match &self.answered {
-            Answered::Fault(fault) => Some(fault.cause()),
+            Answered::Fault(fault) => Some(fault),
             _ => None,
         }
+    }
+
+    /// The cause of the fault that was answered.
+    pub fn cause(&self) -> Option<&'static str> {
+        self.fault().map(Fault::cause)
     }
 
     async fn go_down(
@@ -324,7 +367,12 @@ impl Outcome {
                 && running.policy.wants_body(request)
                 && body.whole.is_none()
             {
-                body.whole = streamed.take().map(Box::new);
+                let passed = streamed.take().map(|whole| filtered(&mut body.filters, whole)).transpose();
+                match passed {
+                    Ok(whole) => body.whole = whole.map(Box::new),
+                    Err(fault) => return self.take(Verdict::Fail(fault), &mut ResponseBody::default()),
+                }
+                body.filters = Filters::default();
             }
             run.ran += 1;
             let slot = run.slot(run.ran - 1);
@@ -415,15 +463,19 @@ pub fn problems_of<K: PolicyKind>(yaml: &str) -> String {
 
 /// The same where the configuration names these files.
 pub fn problems_with_files<K: PolicyKind>(yaml: &str, files: &Memory) -> String {
-    compile::<K>(yaml, files, &Arc::default(), None).1
+    compile::<K>(yaml, &Around { files: files.clone(), ..Around::default() }, None).1
+}
+
+/// The same of a policy that may hold others, of these kinds.
+pub fn problems_holding<K: PolicyKind>(kinds: Catalog, yaml: &str) -> String {
+    compile::<K>(yaml, &Around { kinds: Arc::new(kinds), ..Around::default() }, None).1
 }
 
 type Compiled = (Phase, Box<dyn DynPolicy>);
 
 fn compile<K: PolicyKind>(
     yaml: &str,
-    files: &Memory,
-    consumers: &Arc<Consumers>,
+    around: &Around,
     previous: Option<&dyn DynPolicy>,
 ) -> (Option<Compiled>, String) {
     let text = if yaml.trim().contains('\n') {
@@ -433,7 +485,8 @@ fn compile<K: PolicyKind>(
     };
     let mut problems = Problems::new();
     let seen = RefCell::default();
-    let means = Means { consumers, upstreams: &TestUpstreams, ..Means::new(files, &seen) };
+    let Around { files, consumers, kinds } = around;
+    let means = Means { consumers, upstreams: &TestUpstreams, ..Means::new(files, &seen, &**kinds) };
     let files = Memory::new().with("policy.yaml", text.as_str());
     let tree = load_tree("policy.yaml".as_ref(), &files, &NoEnvironment, &mut problems);
     let catalog = Catalog::default().with::<K>();

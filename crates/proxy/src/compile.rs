@@ -17,7 +17,7 @@ use std::time::SystemTime;
 use maitred_config::{AccessLogFormat, Document, LogTarget};
 use maitred_config::{Problems, Texts};
 use maitred_policy::identity::Consumers;
-use maitred_policy::{Catalog, MakingResources, Means};
+use maitred_policy::{Catalog, IpLists, MakingResources, Means};
 use maitred_telemetry::{AccessFormat, AccessShape, Metrics};
 use maitred_wire::{Http2Limits, Limits};
 
@@ -55,7 +55,9 @@ pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapsh
     let before = problems.error_count();
     let document = compiler.document;
     let consumers = Arc::new(Consumers::new(&document.consumers));
-    let compiler = Compiler { means: Means { consumers: &consumers, ..compiler.means }, ..compiler };
+    let ip_lists = IpLists::compile(&document.ip_lists, compiler.means.files, problems);
+    let means = Means { consumers: &consumers, ip_lists: &ip_lists, ..compiler.means };
+    let compiler = Compiler { means, ..compiler };
     let limits = limits(document);
     let keys = balance::keys(document, problems);
     let mut tls = tls::TlsCompiler::new(&compiler, problems);

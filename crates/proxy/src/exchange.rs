@@ -125,8 +125,14 @@ pub(crate) async fn serve(
                 Err(fault) => exchange.fault(&mut heads.response, &heads.request, &fault),
             }
         }
-        Verdict::Respond(reply) => Body::of(*reply, &mut heads.response),
-        Verdict::Fail(fault) => exchange.fault(&mut heads.response, &heads.request, &fault),
+        Verdict::Respond(reply) => {
+            run.withhold(&mut heads.request, &mut exchange.facts);
+            Body::of(*reply, &mut heads.response)
+        }
+        Verdict::Fail(fault) => {
+            run.withhold(&mut heads.request, &mut exchange.facts);
+            exchange.fault(&mut heads.response, &heads.request, &fault)
+        }
     };
 
     // Pipeline up.
@@ -183,10 +189,14 @@ async fn go_down(
         let down = run.down(&mut heads.request, &mut exchange.facts, body, gone).await;
         match down {
             Down::Decided(verdict) => return verdict,
+            Down::Refused(policy, fault) => {
+                policy.refusals.at(exchange.worker.index).refused(fault.cause()).inc();
+                return Verdict::Fail(fault);
+            }
             Down::NeedsBody => {
                 let total = exchange.route.action.total();
                 exchange.deadline = Deadline::of(&heads.request, total, exchange.started);
-                match bodies::read_request(exchange, connection).await {
+                match bodies::read_request(exchange, connection, &mut body.filters).await {
                     Ok(whole) => body.whole = Some(Box::new(whole)),
                     Err(fault) => return Verdict::Fail(fault),
                 }
@@ -244,6 +254,7 @@ impl Exchange<'_> {
         fault: &Fault,
     ) -> Body {
         self.record.outcome = fault.cause();
+        self.record.policy = fault.policy().map(Into::into);
         respond::log_fault(self, request.method, fault);
         let view = View::of_request(request, &self.facts);
         Body::of(self.route.errors.reply(fault, &view), response)

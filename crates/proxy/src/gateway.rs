@@ -22,6 +22,7 @@ use crate::accept::{self, Command, Sockets};
 use crate::background::Background;
 use crate::clock::Clock;
 use crate::health::HealthChecks;
+use crate::jobs::JobsShared;
 use crate::overload::OverloadShared;
 use crate::snapshot::Snapshot;
 use crate::worker::{Means, Worker};
@@ -64,6 +65,7 @@ pub struct Gateway {
     health: HealthChecks,
     /// Where workers send what is to be asked of services that they do not know.
     errands: Errands,
+    jobs: Arc<JobsShared>,
 }
 
 /// What the listeners are bound to, by their names.
@@ -99,6 +101,7 @@ impl Gateway {
             errands: abroad.run_errands(),
             background: Background::new(Arc::clone(&options.panics), abroad),
             health: HealthChecks::new(Arc::clone(&options.panics)),
+            jobs: Arc::new(JobsShared::new(options.workers, Arc::clone(&options.panics))),
             options,
         };
         gateway.open_logs(&snapshot)?;
@@ -221,6 +224,7 @@ impl Gateway {
             panics: Arc::clone(panics),
             overload: Arc::clone(overload),
             errands: self.errands.clone(),
+            jobs: Arc::clone(&self.jobs),
         };
         let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             // Dropped when the thread ends, however it does.

@@ -19,6 +19,7 @@ mod explain;
 mod gateway;
 mod greet;
 mod health;
+mod jobs;
 mod kept;
 mod listener;
 mod local;

@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 
 use crate::abroad::Errands;
 use crate::clock::{Anchor, Clock, micros};
+use crate::jobs::JobsShared;
 use crate::listener::ListenerSettings;
 use crate::local::{Heads, LocalSnapshot};
 use crate::overload::{Lag, OverloadShared};
@@ -41,6 +42,8 @@ pub(crate) struct Means {
     pub(crate) overload: Arc<OverloadShared>,
     /// Where it sends what is to be asked of services that it does not know.
     pub(crate) errands: Errands,
+    /// What takes long.
+    pub(crate) jobs: Arc<JobsShared>,
 }
 
 pub(crate) struct Worker {
@@ -51,6 +54,7 @@ pub(crate) struct Worker {
     pub(crate) timers: Timers,
     pub(crate) errands: Errands,
     overload: Arc<OverloadShared>,
+    pub(crate) jobs: Arc<JobsShared>,
     lag: Cell<Lag>,
     anchor: Cell<Anchor>,
     began: Instant,
@@ -72,7 +76,7 @@ pub(crate) struct Worker {
 impl Worker {
     /// Worker `index` of `count`, serving with `first`.
     pub(crate) fn new((index, count): (usize, usize), means: Means, first: Arc<Snapshot>) -> Self {
-        let Means { clock, panics, overload, errands } = means;
+        let Means { clock, panics, overload, errands, jobs } = means;
         let mut random = fastrand::Rng::new();
         let snapshot = Rc::new(LocalSnapshot::new(first, (index, count), random.u32(..), None));
         Self {
@@ -83,6 +87,7 @@ impl Worker {
             timers: Timers::new(clock.now()),
             errands,
             overload,
+            jobs,
             lag: Cell::default(),
             anchor: Cell::new(Anchor::new(&clock)),
             began: clock.now(),

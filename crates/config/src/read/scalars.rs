@@ -11,9 +11,9 @@ use super::{Read, Reader, Shape, TextShape};
 use crate::node::Node;
 use crate::problem::Problem;
 use crate::scalar::{
-    ByteRate, HostPattern, HttpUrl, KeyHash, PathPattern, Percent, Rate, Template, ValueName, byte_rate,
-    cidr, duration, header_name, header_value, host_pattern, http_url, https_url, instant, key_hash, method,
-    path_pattern, percent, rate, server_name, size, status, template, value_name,
+    ByteRate, HostPattern, HttpUrl, IpEntry, KeyHash, PathPattern, Percent, Rate, Template, ValueName,
+    byte_rate, cidr, duration, header_name, header_value, host_pattern, http_url, https_url, instant,
+    ip_entry, key_hash, method, path_pattern, percent, rate, server_name, size, status, template, value_name,
 };
 
 /// A number of bytes, written with its unit: `8MiB`.
@@ -101,6 +101,7 @@ scalars! {
     Rate: "rate", "10/s", Some("^[0-9]+/"), rate::parse;
     Percent: "percentage", "20%", Some("%$"), percent::parse;
     IpNet: "network", "10.0.0.0/8", None, cidr::parse;
+    IpEntry: "network or name of a list", "10.0.0.0/8", None, ip_entry::parse;
     HostPattern: "host", "api.example.com", None, host_pattern::parse;
     PathPattern: "path pattern", "/users/{id}", Some("^(/|~)"), path_pattern::parse;
     Template: "text with values", "/users/{query.user_id}", None, template::parse;

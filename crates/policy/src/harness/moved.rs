@@ -2,6 +2,8 @@
 //! It is what the engine gives to hooks, without a thread.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::fmt;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -11,8 +13,9 @@ use maitred_http::{PathRules, RequestHead, ResponseHead};
 
 use super::called::{Answer, Called};
 use crate::body::WholeBody;
+use crate::fault::Fault;
 use crate::outbound::{CallError, CallLimits, Calling, Outbound};
-use crate::runtime::{Runtime, Sleep};
+use crate::runtime::{Job, Runtime, Sleep};
 
 /// Clones are the same worker.
 #[derive(Clone, Debug)]
@@ -27,11 +30,27 @@ struct Moved {
     answer: RefCell<Option<Answer>>,
     calls: RefCell<Vec<Called>>,
     open_calls: Cell<usize>,
+    jobs: RefCell<Jobs>,
 }
 
-impl std::fmt::Debug for Moved {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Moved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Moved").field("now", &self.now).field("calls", &self.calls).finish_non_exhaustive()
+    }
+}
+
+/// What was handed over to other threads, of which there are none.
+#[derive(Default)]
+struct Jobs {
+    /// How many may wait for the test to have them done; none where each is done at once.
+    held: Option<usize>,
+    waiting: VecDeque<Job>,
+    done: usize,
+}
+
+impl fmt::Debug for Jobs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} jobs wait", self.waiting.len())
     }
 }
 
@@ -41,7 +60,8 @@ impl Default for MovedRuntime {
         let random = RefCell::new(fastrand::Rng::with_seed(0));
         let now = Cell::new(Instant::now());
         let (alarms, answer, calls) = (RefCell::default(), RefCell::default(), RefCell::default());
-        Self(Rc::new(Moved { now, alarms, random, answer, calls, open_calls: Cell::default() }))
+        let (open_calls, jobs) = (Cell::default(), RefCell::default());
+        Self(Rc::new(Moved { now, alarms, random, answer, calls, open_calls, jobs }))
     }
 }
 
@@ -80,6 +100,27 @@ impl MovedRuntime {
         self.0.now.set(self.0.now.get() + by);
     }
 
+    /// Has jobs wait until [`work`](Self::work) is called. More than `most` are refused.
+    pub(super) fn hold_jobs(&self, most: usize) {
+        self.0.jobs.borrow_mut().held = Some(most);
+    }
+
+    /// Does the job that has waited longest; false if there is none.
+    pub(super) fn work(&self) -> bool {
+        let job = self.0.jobs.borrow_mut().waiting.pop_front();
+        job.map(|job| self.run(job)).is_some()
+    }
+
+    /// How many jobs were done.
+    pub(super) fn jobs_done(&self) -> usize {
+        self.0.jobs.borrow().done
+    }
+
+    fn run(&self, job: Job) {
+        self.0.jobs.borrow_mut().done += 1;
+        job();
+    }
+
     /// Moves the clock to the next instant that somebody waits for, if there is one.
     pub(super) fn skip(&self) -> bool {
         let now = self.0.now.get();
@@ -108,6 +149,19 @@ impl Runtime for MovedRuntime {
 
     fn random(&self) -> u64 {
         self.0.random.borrow_mut().u64(..)
+    }
+
+    fn queue(&self, job: Job) -> Result<(), Fault> {
+        let mut jobs = self.0.jobs.borrow_mut();
+        match jobs.held {
+            Some(most) if jobs.waiting.len() >= most => return Err(Fault::shed("busy")),
+            Some(_) => jobs.waiting.push_back(job),
+            None => {
+                drop(jobs);
+                self.run(job);
+            }
+        }
+        Ok(())
     }
 
     fn call<'a>(

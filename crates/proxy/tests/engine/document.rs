@@ -39,7 +39,7 @@ pub(crate) fn compiled(
     let document = loaded.usable().unwrap_or_else(|| {
         panic!("{}", loaded.problems.render(loaded.texts(), Style::Plain));
     });
-    let (texts, means) = (loaded.texts(), Means::new(&files, &seen));
+    let (texts, means) = (loaded.texts(), Means::new(&files, &seen, catalog));
     let compiler = Compiler { document, texts, means, now, catalog, metrics: &metrics, previous };
     let mut problems = Problems::new();
     let snapshot = compile(compiler, &mut problems);

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use maitred_config::scalar::HttpUrl;
 use maitred_http::{BodyLength, RequestHead, ResponseHead};
-use maitred_policy::{CallError, CallLimits, Calling, Outbound, Runtime, Sleep, WholeBody};
+use maitred_policy::{CallError, CallLimits, Calling, Fault, Job, Outbound, Runtime, Sleep, WholeBody};
 use maitred_upstream::LocalCluster;
 use tokio::sync::oneshot;
 
@@ -80,6 +80,10 @@ impl Runtime for Serving<'_> {
 
     fn random(&self) -> u64 {
         self.worker.chance().borrow_mut().u64(..)
+    }
+
+    fn queue(&self, job: Job) -> Result<(), Fault> {
+        self.worker.jobs.queue(job)
     }
 
     fn call<'a>(
