@@ -55,9 +55,10 @@ impl std::fmt::Debug for Compiler<'_> {
 pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapshot> {
     let before = problems.error_count();
     let document = compiler.document;
-    let consumers = Arc::new(Consumers::new(&document.consumers));
+    let consumers = Arc::new(Consumers::with_plans(&document.consumers, &document.plans));
     let ip_lists = IpLists::compile(&document.ip_lists, compiler.means.files, problems);
-    let means = Means { consumers: &consumers, ip_lists: &ip_lists, ..compiler.means };
+    let means =
+        Means { consumers: &consumers, issuers: &document.issuers, ip_lists: &ip_lists, ..compiler.means };
     let compiler = Compiler { means, ..compiler };
     let limits = limits(document);
     let keys = balance::keys(document, problems);

@@ -11,9 +11,10 @@ use super::{Read, Reader, Shape, TextShape};
 use crate::node::Node;
 use crate::problem::Problem;
 use crate::scalar::{
-    ByteRate, HostPattern, HttpUrl, IpEntry, KeyHash, PathPattern, Percent, Rate, Template, ValueName,
-    byte_rate, cidr, duration, header_name, header_value, host_pattern, http_url, https_url, instant,
-    ip_entry, key_hash, method, path_pattern, percent, rate, server_name, size, status, template, value_name,
+    ByteRate, FieldPath, HostPattern, HttpUrl, IpEntry, KeyHash, PathPattern, Percent, Rate, Template,
+    ValueName, byte_rate, cidr, duration, field_path, header_name, header_value, host_pattern, http_url,
+    https_url, instant, ip_entry, key_hash, method, path_pattern, percent, rate, server_name, size, status,
+    template, value_name,
 };
 
 /// A number of bytes, written with its unit: `8MiB`.
@@ -105,6 +106,7 @@ scalars! {
     HostPattern: "host", "api.example.com", None, host_pattern::parse;
     PathPattern: "path pattern", "/users/{id}", Some("^(/|~)"), path_pattern::parse;
     Template: "text with values", "/users/{query.user_id}", None, template::parse;
+    FieldPath: "path of fields", "realm_access.roles", None, field_path::parse;
     ValueName: "value name", "header.X-User-ID", None, value_name::parse;
     Method: "method", "GET", Some("^[A-Z]"), |text| method::parse(text).map(Method);
     HeaderName: "header name", "X-Request-ID", None, |text| header_name::parse(text).map(HeaderName);

@@ -93,6 +93,7 @@ pub(crate) fn record(
             variant: variant.map_or("", |(name, _)| name),
             attempts: record.attempts,
             consumer: facts.consumer.as_ref().map_or("", |consumer| &consumer.name),
+            subject: facts.claims.as_ref().and_then(|claims| claims.subject.as_deref()).unwrap_or_default(),
             user_agent: request.fields.known(Known::UserAgent).unwrap_or_default(),
             referer: request.fields.known(Known::Referer).unwrap_or_default(),
             outcome: record.outcome,
