@@ -58,6 +58,7 @@ policies! {
     ip::Ip,
     json_limits::JsonLimits,
     jwt::Jwt,
+    oidc_login::OidcLogin,
     request_id::RequestIdPolicy,
     request_size::RequestSize,
     security_headers::SecurityHeaders,

@@ -29,7 +29,7 @@ use crate::shown::Shown;
 
 mod claims;
 mod fetched;
-mod issuer;
+pub(crate) mod issuer;
 mod known;
 mod revoked;
 mod verify;

@@ -22,6 +22,7 @@ mod grpc_web;
 mod ip;
 mod json_limits;
 mod jwt;
+mod oidc_login;
 mod origins;
 mod provider;
 mod reference;

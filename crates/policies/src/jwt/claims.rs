@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 /// Where the tokens of an issuer say what; none where the usual places are looked at.
 #[derive(Debug)]
-pub(super) struct Paths {
+pub(crate) struct Paths {
     roles: Option<Box<[String]>>,
     groups: Box<[String]>,
     plan: Option<Box<[String]>>,
@@ -31,12 +31,12 @@ impl Paths {
     }
 
     /// The name of the plan that a token has.
-    pub(super) fn plan<'c>(&self, all: &'c Map<String, Value>) -> Option<&'c str> {
+    pub(crate) fn plan<'c>(&self, all: &'c Map<String, Value>) -> Option<&'c str> {
         claim::find(all, self.plan.as_ref()?)?.as_str()
     }
 
     /// What a token of this issuer says. The plan is left open.
-    pub(super) fn read(&self, issuer: &str, all: Map<String, Value>) -> Claims {
+    pub(crate) fn read(&self, issuer: &str, all: Map<String, Value>) -> Claims {
         let subject = claim::find(&all, &self.subject).and_then(|subject| match subject {
             Value::String(text) if !text.is_empty() => Some(text.as_str().into()),
             Value::Number(number) => Some(number.to_string().into()),
