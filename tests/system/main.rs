@@ -38,6 +38,7 @@ mod http3;
 mod interim;
 mod keycloak;
 mod limits;
+mod oidc_login;
 mod overload;
 mod proxies;
 mod proxy_protocol;
