@@ -36,7 +36,7 @@ pub use action::{Redirect, RedirectStatus, Respond};
 pub use admin::Admin;
 pub use body::{ErrorBodies, JsonTemplate};
 pub use condition::{Condition, TextMatch};
-pub use consumer::Consumer;
+pub use consumer::{Consumer, ConsumerCertificate};
 pub use effective::{EffectivePolicy, Layer, Place};
 pub use limits::Limits;
 pub use listener::{
@@ -125,6 +125,14 @@ impl Loaded {
     /// The texts of all files, for drawing problems.
     pub fn texts(&self) -> &Texts {
         &self.tree.texts
+    }
+}
+
+impl Document {
+    /// Whether a listener asks clients for certificates.
+    pub fn asks_certificates(&self) -> bool {
+        let mut tls = self.listeners.iter().filter_map(|listener| listener.value.tls.as_ref());
+        tls.any(|tls| tls.client_auth.is_some())
     }
 }
 

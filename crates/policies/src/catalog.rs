@@ -20,6 +20,7 @@ impl Page {
     pub(crate) fn files(&self) -> Memory {
         Memory::new()
             .with("example.yaml", self.example)
+            .with("secrets/acme", "the key of an example")
             .with("protos/stock.proto", include_str!("grpc_json/stock.proto"))
     }
 }
@@ -42,6 +43,7 @@ macro_rules! policies {
 policies! {
     api_key::ApiKey,
     authorize::Authorize,
+    basic_auth::BasicAuth,
     concurrency_limit::ConcurrencyLimit,
     cors::Cors,
     fault::FaultPolicy,

@@ -6,6 +6,7 @@
 
 mod api_key;
 mod authorize;
+mod basic_auth;
 mod catalog;
 mod concurrency_limit;
 mod cors;
@@ -21,5 +22,6 @@ mod security_headers;
 mod transform_request;
 mod transform_response;
 
+pub use basic_auth::hash_password;
 pub use catalog::catalog;
 pub use reference::reference;

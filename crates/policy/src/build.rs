@@ -40,15 +40,17 @@ pub struct Means<'a> {
     pub seen: &'a RefCell<Vec<PathBuf>>,
     /// Whom the gateway knows by name.
     pub consumers: &'a Arc<Consumers>,
+    /// Whether a listener asks clients for certificates.
+    pub asks_certificates: bool,
 }
 
 /// Where no document says whom the gateway knows.
 static NOBODY: LazyLock<Arc<Consumers>> = LazyLock::new(Arc::default);
 
 impl<'a> Means<'a> {
-    /// These files, and no consumers.
+    /// These files, no consumers, and no listener that asks for certificates.
     pub fn new(files: &'a dyn Files, seen: &'a RefCell<Vec<PathBuf>>) -> Self {
-        Self { files, seen, consumers: &NOBODY }
+        Self { files, seen, consumers: &NOBODY, asks_certificates: false }
     }
 }
 
@@ -80,6 +82,11 @@ impl<'a> Build<'a> {
     /// Whom the gateway knows by name.
     pub fn consumers(&self) -> &Arc<Consumers> {
         self.means.consumers
+    }
+
+    /// Whether a listener asks clients for certificates.
+    pub fn asks_certificates(&self) -> bool {
+        self.means.asks_certificates
     }
 
     /// The files that fit a pattern.

@@ -16,7 +16,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use maitred_config::{Memory, NoEnvironment, Problems, Style, load_tree, read_text};
+use maitred_config::{Memory, Named, NoEnvironment, Problems, Read as _, Reader, Style, load_tree};
 use maitred_http::{Fields, Known, Method, RequestHead, ResponseHead};
 use maitred_telemetry::Measure;
 
@@ -101,16 +101,28 @@ impl Harness {
 
     /// The same, where these files are there to be read.
     pub fn with_files<K: PolicyKind>(yaml: &str, files: Memory) -> Self {
-        Self::knowing_with_files::<K>(Arc::default(), yaml, files)
+        Self::among::<K>(Arc::default(), yaml, files)
     }
 
     /// The same in a gateway that knows these consumers: what stands behind `consumers:`.
     pub fn knowing<K: PolicyKind>(consumers: &str, yaml: &str) -> Self {
-        let written = read_text(consumers).expect("the test's consumers are good");
-        Self::knowing_with_files::<K>(Arc::new(Consumers::new(&written)), yaml, Memory::new())
+        Self::knowing_with_files::<K>(consumers, yaml, Memory::new())
     }
 
-    fn knowing_with_files<K: PolicyKind>(consumers: Arc<Consumers>, yaml: &str, files: Memory) -> Self {
+    /// The same, where these files are there to be read. Consumers may name them in `${file:…}`.
+    pub fn knowing_with_files<K: PolicyKind>(consumers: &str, yaml: &str, files: Memory) -> Self {
+        let text = format!("consumers: {consumers}\n");
+        let all = files.clone().with("consumers.yaml", text.as_str());
+        let mut problems = Problems::new();
+        let tree = load_tree("consumers.yaml".as_ref(), &all, &NoEnvironment, &mut problems);
+        let node = tree.root.get("consumers").expect("it was just written");
+        let written = Named::read(node, &mut Reader::new(&tree.texts, &mut problems));
+        assert!(problems.is_empty(), "{}", problems.render(&tree.texts, Style::Plain));
+        let written = written.expect("what has no problems is read");
+        Self::among::<K>(Arc::new(Consumers::new(&written)), yaml, files)
+    }
+
+    fn among<K: PolicyKind>(consumers: Arc<Consumers>, yaml: &str, files: Memory) -> Self {
         let (facts, runtime) = (facts(), MovedRuntime::default());
         Self { policies: Vec::new(), facts, files, consumers, runtime }.and::<K>(yaml)
     }
@@ -427,7 +439,7 @@ fn compile<K: PolicyKind>(
     };
     let mut problems = Problems::new();
     let seen = RefCell::default();
-    let means = Means { files, seen: &seen, consumers };
+    let means = Means { consumers, ..Means::new(files, &seen) };
     let files = Memory::new().with("policy.yaml", text.as_str());
     let tree = load_tree("policy.yaml".as_ref(), &files, &NoEnvironment, &mut problems);
     let catalog = Catalog::default().with::<K>();

@@ -1,6 +1,8 @@
 //! Who asks: the consumers that the gateway knows, what others say of somebody, and how services are told.
 //! What a client must show is the business of each policy that identifies.
 
+mod credentials;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -8,6 +10,8 @@ use maitred_config::{self as config, Named};
 use maitred_http::RequestHead;
 
 use crate::facts::Facts;
+
+pub use credentials::Credentials;
 
 /// Somebody whom the gateway knows by name.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,19 +51,27 @@ pub struct Claims {
 pub struct Consumers {
     /// By the SHA-256 of a key. Looking one up tells nothing of how near a guess came: nobody can aim at a hash.
     by_key: HashMap<[u8; 32], Arc<Consumer>>,
+    /// What they show beside keys, in the order in which they are written.
+    credentials: Vec<Credentials>,
 }
 
 impl Consumers {
     /// Those that are written.
     pub fn new(written: &Named<config::Consumer>) -> Self {
-        let mut by_key = HashMap::new();
+        let (mut by_key, mut credentials) = (HashMap::new(), Vec::new());
         for entry in written {
             let groups = entry.value.groups.iter().map(|group| group.value.as_str());
             let consumer = Arc::new(Consumer::new(&entry.name, groups));
             let keys = entry.value.api_keys.iter().map(|key| (key.value.0, Arc::clone(&consumer)));
             by_key.extend(keys);
+            credentials.push(Credentials::new(consumer, &entry.value));
         }
-        Self { by_key }
+        Self { by_key, credentials }
+    }
+
+    /// All of them, with what they show beside keys, in the order in which they are written.
+    pub fn credentials(&self) -> &[Credentials] {
+        &self.credentials
     }
 
     /// Whose key has this hash (SHA-256).

@@ -54,7 +54,9 @@ pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapsh
     let before = problems.error_count();
     let document = compiler.document;
     let consumers = Arc::new(Consumers::new(&document.consumers));
-    let compiler = Compiler { means: Means { consumers: &consumers, ..compiler.means }, ..compiler };
+    let asks_certificates = document.asks_certificates();
+    let means = Means { consumers: &consumers, asks_certificates, ..compiler.means };
+    let compiler = Compiler { means, ..compiler };
     let limits = limits(document);
     let keys = balance::keys(document, problems);
     let mut tls = tls::TlsCompiler::new(&compiler, problems);

@@ -11,9 +11,9 @@ use super::{Read, Reader, Shape, TextShape};
 use crate::node::Node;
 use crate::problem::Problem;
 use crate::scalar::{
-    ByteRate, HostPattern, KeyHash, PathPattern, Percent, Rate, Template, ValueName, byte_rate, cidr,
-    duration, header_name, header_value, host_pattern, https_url, instant, key_hash, method, path_pattern,
-    percent, rate, server_name, size, status, template, value_name,
+    ByteRate, Fingerprint, HostPattern, KeyHash, PathPattern, Percent, Rate, Template, ValueName, byte_rate,
+    cidr, duration, fingerprint, header_name, header_value, host_pattern, https_url, instant, key_hash,
+    method, path_pattern, percent, rate, server_name, size, status, template, value_name,
 };
 
 /// A number of bytes, written with its unit: `8MiB`.
@@ -105,6 +105,7 @@ scalars! {
     PathPattern: "path pattern", "/users/{id}", Some("^(/|~)"), path_pattern::parse;
     Template: "text with values", "/users/{query.user_id}", None, template::parse;
     KeyHash: "hash of a key", "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", Some("^sha256:[0-9A-Fa-f]{64}$"), key_hash::parse;
+    Fingerprint: "fingerprint of a certificate", "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", Some("^sha256:[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}$"), fingerprint::parse;
     ValueName: "value name", "header.X-User-ID", None, value_name::parse;
     Method: "method", "GET", Some("^[A-Z]"), |text| method::parse(text).map(Method);
     HeaderName: "header name", "X-Request-ID", None, |text| header_name::parse(text).map(HeaderName);

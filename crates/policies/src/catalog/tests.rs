@@ -58,7 +58,8 @@ fn every_example_loads_and_uses_its_policy() {
         let mut problems = loaded.problems.clone();
         let document = loaded.document.as_ref().expect("an example is a document");
         let consumers = Arc::new(Consumers::new(&document.consumers));
-        let means = Means { consumers: &consumers, ..means };
+        let asks_certificates = document.asks_certificates();
+        let means = Means { consumers: &consumers, asks_certificates, ..means };
         let routes = document.routes.iter().map(Some).chain([None]);
         let policies: Vec<_> =
             routes.flat_map(|route| document.effective_policies(route, &catalog)).collect();
