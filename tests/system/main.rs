@@ -11,6 +11,7 @@ mod bodies;
 mod browser;
 mod circuit_breaker;
 mod corpora;
+mod credentials;
 mod deadlines;
 mod degrade;
 mod ejection;

@@ -44,6 +44,7 @@ policies! {
     api_key::ApiKey,
     authorize::Authorize,
     basic_auth::BasicAuth,
+    client_certificate::ClientCertificate,
     concurrency_limit::ConcurrencyLimit,
     cors::Cors,
     fault::FaultPolicy,

@@ -8,6 +8,7 @@ mod api_key;
 mod authorize;
 mod basic_auth;
 mod catalog;
+mod client_certificate;
 mod concurrency_limit;
 mod cors;
 mod edits;
