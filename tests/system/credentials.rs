@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use maitred_tests::{Authority, Curl, Echo, Gateway, Origin, installed, program, skipped};
+use maitred_tests::{Authority, Curl, Echo, Gateway, Origin, installed, program, run_python, skipped};
 
 /// What a program prints that gets this on its standard input.
 fn printed(command: &mut Command, input: &str) -> String {
@@ -139,4 +139,40 @@ fn certificates_say_who_asks() {
     assert_eq!((stranger.status(), &stranger.json()["detail"]), (401, &"Unknown certificate".into()));
     let nobody = ask(&[]);
     assert_eq!((nobody.status(), &nobody.json()["detail"]), (401, &"Missing credentials".into()));
+}
+
+#[test]
+fn requests_that_another_library_signs_are_verified() {
+    let origin = Origin::start();
+    let gateway = Gateway::start_with(
+        &[("key", "a key that nobody else knows")],
+        &format!(
+            "consumers: {{ acme: {{ hmac_keys: {{ acme-1: '${{file:key}}' }} }} }}\npolicies: {{ hmac_signature: true }}\n\
+             routes: {{ app: {{ upstream: \"{}\" }} }}\n",
+            origin.url()
+        ),
+    );
+    let url = format!("http://127.0.0.1:{}/orders/7?a=b&c=d%20e", gateway.port("web"));
+    let arguments = [&*url, "acme-1", "a key that nobody else knows"];
+    let Some(answers) = run_python("signing_client.py", "http-message-signatures", &arguments) else {
+        return skipped(
+            "requests_that_another_library_signs_are_verified",
+            "http-message-signatures is not installed",
+        );
+    };
+    for (case, status, detail) in [
+        ("get", 200, None),
+        ("parts", 200, None),
+        ("body", 200, None),
+        ("old", 401, Some("Signature expired")),
+        ("unknown key", 401, Some("Invalid signature")),
+        ("other body", 401, Some("Invalid signature")),
+        ("other method", 401, Some("Invalid signature")),
+        ("other query", 401, Some("Invalid signature")),
+        ("other field", 401, Some("Invalid signature")),
+    ] {
+        assert_eq!(answers[case], serde_json::json!([status, detail]), "{case}");
+    }
+    let unsigned = gateway.curl("/orders/7", &["-d", "x"]);
+    assert_eq!((unsigned.status(), &unsigned.json()["detail"]), (401, &"Missing credentials".into()));
 }

@@ -50,6 +50,7 @@ policies! {
     fault::FaultPolicy,
     grpc_json::GrpcJson,
     grpc_web::GrpcWeb,
+    hmac_signature::HmacSignature,
     ip::Ip,
     request_id::RequestIdPolicy,
     request_size::RequestSize,

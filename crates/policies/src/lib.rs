@@ -15,6 +15,7 @@ mod edits;
 mod fault;
 mod grpc_json;
 mod grpc_web;
+mod hmac_signature;
 mod ip;
 mod reference;
 mod request_id;
