@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::folder::Folder;
 use crate::installed::installed;
-use crate::patience::eventually;
+use crate::patience::{PATIENCE, eventually};
 use crate::wire::Wire;
 
 /// A browser with one window. It ends when dropped.
@@ -40,6 +40,8 @@ impl Browser {
         let arguments = [&own, arguments].concat();
         let wanted = json!({ "capabilities": { "alwaysMatch": {
             "acceptInsecureCerts": true,
+            // How long the driver itself waits for an element to be there, in milliseconds.
+            "timeouts": { "implicit": PATIENCE.as_millis() },
             "goog:chromeOptions": { "binary": chromium, "args": arguments },
         } } });
         let session = browser.ask("POST", "/session", &wanted);
@@ -63,6 +65,30 @@ impl Browser {
     /// Loads a page.
     pub fn open(&self, url: &str) {
         self.ask("POST", &format!("/session/{}/url", self.session), &json!({ "url": url }));
+    }
+
+    /// Where the page is.
+    pub fn address(&self) -> String {
+        let address = self.ask("GET", &format!("/session/{}/url", self.session), &Value::Null);
+        address.as_str().unwrap().to_owned()
+    }
+
+    /// Types into the field that a CSS selector finds, once it is there.
+    pub fn type_into(&self, selector: &str, text: &str) {
+        self.ask("POST", &format!("{}/value", self.element(selector)), &json!({ "text": text }));
+    }
+
+    /// Clicks on what a CSS selector finds, once it is there, and waits for the page that this leads to.
+    pub fn click(&self, selector: &str) {
+        self.ask("POST", &format!("{}/click", self.element(selector)), &json!({}));
+    }
+
+    /// The path of an element, for commands about it. The name of its reference is the protocol's.
+    fn element(&self, selector: &str) -> String {
+        let search = json!({ "using": "css selector", "value": selector });
+        let found = self.ask("POST", &format!("/session/{}/element", self.session), &search);
+        let reference = found["element-6066-11e4-a52e-4f735466cecf"].as_str().unwrap();
+        format!("/session/{}/element/{reference}", self.session)
     }
 
     /// The title of the page, once it is no longer this one.

@@ -7,13 +7,22 @@ use std::time::{Duration, Instant};
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Waits until `probe` finds something. Panics after [`PATIENCE`], saying `what` did not happen.
-pub fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+pub fn eventually<T>(what: &str, probe: impl FnMut() -> Option<T>) -> T {
+    eventually_within(PATIENCE, what, probe)
+}
+
+/// The same with a patience of its own, for what is known to take long.
+pub(crate) fn eventually_within<T>(
+    patience: Duration,
+    what: &str,
+    mut probe: impl FnMut() -> Option<T>,
+) -> T {
     let start = now();
     loop {
         if let Some(found) = probe() {
             return found;
         }
-        assert!(start.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        assert!(start.elapsed() < patience, "{what}: not within {patience:?}");
         // Between two looks at another process, of which no event tells.
         park_timeout(Duration::from_millis(5));
     }

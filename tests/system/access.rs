@@ -21,7 +21,7 @@ fn key(words: &[&str], input: &str) -> String {
 }
 
 /// A new key and its hash.
-fn new_key() -> (String, String) {
+pub(crate) fn new_key() -> (String, String) {
     let printed = key(&["new"], "");
     let line = |name: &str| printed.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
     (line("key: "), line("hash: "))

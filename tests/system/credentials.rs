@@ -87,7 +87,7 @@ fn many_wrong_passwords_hold_up_no_other_request() {
             let mut wire = gateway.connect();
             // `bob:000` and so on, in base64.
             let login = printed(Command::new("base64").arg("-w0"), &format!("bob:{guess:03}"));
-            wire.send(&format!("GET /closed HTTP/1.1\r\nHost: test\r\nAuthorization: Basic {login}\r\n\r\n"));
+            wire.send(format!("GET /closed HTTP/1.1\r\nHost: test\r\nAuthorization: Basic {login}\r\n\r\n"));
             wire
         })
         .collect();

@@ -59,7 +59,7 @@ const NEEDS: [Need; 11] = [
 ];
 
 /// Peers in tests without which only those tests are skipped: the program, and its Debian package.
-const PEERS: [(&str, &str); 7] = [
+const PEERS: [(&str, &str); 8] = [
     ("haproxy", "haproxy"),
     ("htpasswd", "apache2-utils"),
     ("nginx", "nginx"),
@@ -67,6 +67,7 @@ const PEERS: [(&str, &str); 7] = [
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
     ("go", "golang-go"),
+    ("mvn", "maven"),
 ];
 
 /// Installs them where that can be. One at a time: what one machine does not have must not keep it from the others.

@@ -1,5 +1,5 @@
 //! Peers of tests that come from the registries of other languages: clients and servers of gRPC, HTTP/3,
-//! WebSocket and ACME, and clients that sign requests, that are not ours. They are installed into a
+//! WebSocket, ACME and `OpenID` Connect, and clients that sign requests, that are not ours. They are installed into a
 //! folder outside the repository, where that can be; the tests that need them say that they are skipped where it cannot.
 
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ struct Peers {
     install: fn(folder: &Path, wanted: &[&str]) -> bool,
 }
 
-const PEERS: [Peers; 5] = [
+const PEERS: [Peers; 6] = [
     Peers {
         folder: "python",
         installer: "python3",
@@ -65,6 +65,12 @@ const PEERS: [Peers; 5] = [
         wanted: &["grpc-web@2.1.1", "xhr2@0.2.1"],
         install: install_node,
     },
+    Peers {
+        folder: "keycloak",
+        installer: "mvn",
+        wanted: &["org.keycloak:keycloak-quarkus-dist:26.7.3:tar.gz"],
+        install: install_keycloak,
+    },
 ];
 
 /// Installs all of them that are not there yet.
@@ -105,6 +111,43 @@ fn install_go(folder: &Path, wanted: &[&str]) -> bool {
 fn install_node(folder: &Path, wanted: &[&str]) -> bool {
     let quiet = ["install", "--silent", "--no-audit", "--no-fund", "--prefix"];
     run(Command::new("npm").args(quiet).arg(folder).args(wanted))
+}
+
+/// The server of Keycloak, built for what tests need of it: that takes half a minute, which every start would have to wait otherwise.
+fn install_keycloak(folder: &Path, wanted: &[&str]) -> bool {
+    let (downloads, unpacked) = (folder.join("downloads"), folder.join("unpacked"));
+    let unpack = |artifact: &&str| {
+        run(Command::new("mvn")
+            .args([
+                "--quiet",
+                "--batch-mode",
+                "org.apache.maven.plugins:maven-dependency-plugin:3.9.0:unpack",
+            ])
+            .arg(format!("-Dmaven.repo.local={}", downloads.display()))
+            .arg(format!("-Dartifact={artifact}"))
+            .arg(format!("-DoutputDirectory={}", unpacked.display()))
+            // It leaves marks of what it has unpacked where it runs.
+            .current_dir(&downloads))
+    };
+    let server = folder.join("server");
+    // What an older version left, or an attempt that failed; seldom there.
+    for former in [&unpacked, &server, &downloads] {
+        let _ = std::fs::remove_dir_all(former);
+    }
+    std::fs::create_dir(&downloads).is_ok()
+        && wanted.iter().all(unpack)
+        && only_entry(&unpacked).is_some_and(|release| std::fs::rename(release, &server).is_ok())
+        && run(Command::new(server.join("bin/kc.sh"))
+            .args(["build", "--db=dev-mem", "--features-disabled=account,admin,kerberos,device-flow,ciba"])
+            // The `java` that will run it.
+            .env_remove("JAVA_HOME"))
+        && [downloads, unpacked].iter().all(|folder| std::fs::remove_dir_all(folder).is_ok())
+}
+
+fn only_entry(folder: &Path) -> Option<PathBuf> {
+    let mut entries = std::fs::read_dir(folder).ok()?;
+    let entry = entries.next()?.ok()?.path();
+    entries.next().is_none().then_some(entry)
 }
 
 fn run(command: &mut Command) -> bool {

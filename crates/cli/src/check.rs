@@ -31,10 +31,9 @@ pub(crate) fn check(
         console.print(&expand(&loaded, &catalog))?;
     } else {
         console.print(&format!("{file} is fine: {}\n", summary(document)))?;
-        for (policy, place, upstream) in snapshot.fetching() {
-            let told = format!(
-                "not checked: what `{policy}` ({place}) is told by the upstream `{upstream}`; nobody is asked here\n"
-            );
+        for (policy, place, from) in snapshot.fetching() {
+            let told =
+                format!("not checked: what `{policy}` ({place}) is told by {from}; nobody is asked here\n");
             console.print(&told)?;
         }
     }

@@ -21,6 +21,7 @@ mod check;
 mod condition;
 mod consumer;
 mod effective;
+mod ip_list;
 mod limits;
 mod listener;
 mod matching;
@@ -38,6 +39,7 @@ pub use body::{ErrorBodies, JsonTemplate};
 pub use condition::{Condition, TextMatch};
 pub use consumer::{Consumer, ConsumerCertificate};
 pub use effective::{EffectivePolicy, Layer, Place};
+pub use ip_list::IpList;
 pub use limits::Limits;
 pub use listener::{
     Acme, AcmeChallenge, AcmeHost, Certificate, ClientAuth, Listener, ListenerProxyProtocol,
@@ -73,6 +75,8 @@ config_map! {
         upstreams: Named<Upstream>,
         /// Whom the gateway knows by name.
         consumers: Named<Consumer>,
+        /// Addresses and networks under a name, for the policy `ip`.
+        ip_lists: Named<IpList>,
         /// Which requests go where.
         routes: Named<Route>,
         /// Policies of every route, and of requests that no route takes.

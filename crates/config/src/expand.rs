@@ -120,14 +120,17 @@ impl Expander<'_> {
         let below = self.names_below(node);
         let entries = map.entries.iter().map(|entry| {
             let kind = entry.key.split('/').next().unwrap_or_default();
-            let alone = self.layer != Layer::Set && !below.contains(&*entry.key);
+            let alone = self.defaults && self.layer != Layer::Set && !below.contains(&*entry.key);
             let value = if &*entry.key == "use" {
                 self.list(&entry.value, &Shape::Any)
             } else if entry.value.as_bool() == Some(false) {
                 entry.value.clone()
             } else {
                 match self.shapes.shape(kind) {
-                    Some(shape) => Self { defaults: alone, ..*self }.node(&entry.value, &shape),
+                    // What a policy holds is laid over nothing but what this one is laid over.
+                    Some(shape) => {
+                        Self { defaults: alone, layer: Layer::Global, ..*self }.node(&entry.value, &shape)
+                    }
                     None => entry.value.clone(),
                 }
             };

@@ -41,7 +41,7 @@ impl Source<'_> {
     ) -> Option<Snapshot> {
         let document = loaded.document.as_ref()?;
         let (texts, seen) = (&loaded.tree.texts, RefCell::default());
-        let means = Means::new(self.files, &seen);
+        let means = Means::new(self.files, &seen, catalog);
         let compiler = Compiler { document, texts, means, now, catalog, metrics, previous };
         let snapshot = compile(compiler, &mut loaded.problems);
         loaded.problems.sort();

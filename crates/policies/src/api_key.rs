@@ -108,8 +108,10 @@ impl Shown {
     }
 
     /// Takes the key out of what is logged of a request, if it can be there.
-    fn hide(&self, request: &RequestHead, facts: &mut Facts) {
-        if let (Value::Query(name), Some(_)) = (&self.value, request.target.query()) {
+    fn hide(&self, request: &mut RequestHead, facts: &mut Facts) {
+        let Value::Query(name) = &self.value else { return };
+        query::remove_of_referer(request, name);
+        if request.target.query().is_some() {
             facts.remember(request);
             if let Some(asked) = &mut facts.asked {
                 query::remove(&mut asked.target, name);
@@ -148,13 +150,16 @@ fn remove_cookie(request: &mut RequestHead, name: &[u8]) {
 }
 
 impl ApiKey {
+    /// Where this request shows a key, which is appended.
+    fn shown(&self, request: &RequestHead, facts: &Facts, key: &mut Vec<u8>) -> Option<&Shown> {
+        let view = View::of_request(request, facts);
+        self.from.iter().find(|shown| shown.value.write(&view, key))
+    }
+
     /// What this request shows.
     fn find(&self, request: &RequestHead, facts: &Facts) -> Found<'_> {
         let mut key = Vec::new();
-        let view = View::of_request(request, facts);
-        let Some(shown) = self.from.iter().find(|shown| shown.value.write(&view, &mut key)) else {
-            return Found::Nothing;
-        };
+        let Some(shown) = self.shown(request, facts, &mut key) else { return Found::Nothing };
         let hash = digest(&SHA256, &key);
         let hash: &[u8; 32] = hash.as_ref().try_into().expect("a SHA-256 has 32 bytes");
         self.consumers.of_key(hash).map_or(Found::Wrong(shown), |consumer| Found::Known(shown, consumer))
@@ -175,16 +180,13 @@ impl Policy for ApiKey {
             Found::Nothing if self.optional => identity::tell(cx.request, cx.facts),
             Found::Nothing => return Step::fail(refused("missing_credentials", "Missing credentials")),
             Found::Wrong(_) => {
-                self.from.iter().for_each(|shown| shown.hide(cx.request, cx.facts));
+                self.withhold(cx.request, cx.facts);
                 return Step::fail(refused("invalid_credentials", "Invalid API key"));
             }
             Found::Known(_, consumer) => {
-                // Also where another place was looked at first.
-                self.from.iter().for_each(|shown| shown.hide(cx.request, cx.facts));
-                if !self.forward {
-                    self.from.iter().for_each(|shown| shown.remove(cx.request));
-                }
-                cx.facts.consumer = Some(Arc::clone(consumer));
+                let consumer = Arc::clone(consumer);
+                self.withhold(cx.request, cx.facts);
+                cx.facts.consumer = Some(consumer);
                 identity::tell(cx.request, cx.facts);
             }
         }
@@ -192,7 +194,17 @@ impl Policy for ApiKey {
     }
 
     fn shows(&self, request: &RequestHead, facts: &Facts) -> bool {
-        !matches!(self.find(request, facts), Found::Nothing)
+        self.shown(request, facts, &mut Vec::new()).is_some()
+    }
+
+    /// Everywhere, also where another place was looked at first.
+    fn withhold(&self, request: &mut RequestHead, facts: &mut Facts) {
+        for shown in &self.from {
+            shown.hide(request, facts);
+            if !self.forward {
+                shown.remove(request);
+            }
+        }
     }
 
     fn identify(&self, request: &RequestHead, facts: &mut Facts) {

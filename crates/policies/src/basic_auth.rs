@@ -137,9 +137,7 @@ impl BasicAuth {
     }
 
     fn admit(&self, consumer: &Arc<Consumer>, request: &mut RequestHead, facts: &mut Facts) -> Verdict {
-        if !self.forward {
-            request.fields.remove_known(Known::Authorization);
-        }
+        self.withhold(request, facts);
         facts.consumer = Some(Arc::clone(consumer));
         identity::tell(request, facts);
         Verdict::Continue
@@ -177,6 +175,12 @@ impl Policy for BasicAuth {
 
     fn shows(&self, request: &RequestHead, _: &Facts) -> bool {
         !matches!(Shown::find(request), Shown::Nothing)
+    }
+
+    fn withhold(&self, request: &mut RequestHead, _: &mut Facts) {
+        if !self.forward && !matches!(Shown::find(request), Shown::Nothing) {
+            request.fields.remove_known(Known::Authorization);
+        }
     }
 
     fn identify(&self, request: &RequestHead, facts: &mut Facts) {

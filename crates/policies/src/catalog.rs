@@ -41,17 +41,21 @@ macro_rules! policies {
 }
 
 policies! {
+    any_of::AnyOf,
     api_key::ApiKey,
     authorize::Authorize,
     basic_auth::BasicAuth,
+    bot_filter::BotFilter,
     client_certificate::ClientCertificate,
     concurrency_limit::ConcurrencyLimit,
     cors::Cors,
+    csrf::Csrf,
     fault::FaultPolicy,
     grpc_json::GrpcJson,
     grpc_web::GrpcWeb,
     hmac_signature::HmacSignature,
     ip::Ip,
+    json_limits::JsonLimits,
     request_id::RequestIdPolicy,
     request_size::RequestSize,
     security_headers::SecurityHeaders,

@@ -13,7 +13,6 @@ use maitred_policy::{Build, Phase, PolicyKind};
 
 mod answer;
 mod config;
-mod origins;
 mod policy;
 #[cfg(test)]
 mod tests;

@@ -29,8 +29,8 @@ use maitred_grpc::{
 };
 use maitred_http::{Known, Method, RequestHead};
 use maitred_policy::{
-    Build, Facts, Fault, FetchedShared, Needs, Phase, Policy, PolicyKind, Renew, RequestCx, ResponseCx, Side,
-    Step, Verdict,
+    Build, Facts, Fault, FetchedShared, Fetching, Needs, Origin, Phase, Policy, PolicyKind, RequestCx,
+    ResponseCx, Side, Step, Verdict,
 };
 
 use self::answer::{Answered, Call};
@@ -151,10 +151,10 @@ impl Policy for GrpcJson {
         Needs { request_body: true, upstream: self.config.reflection, ..Needs::default() }
     }
 
-    fn fetched(&self) -> Option<Arc<dyn Renew>> {
+    fn fetched(&self) -> Vec<Fetching> {
         match &self.offer {
-            Offer::Written(_) => None,
-            Offer::Told(told) => Some(Arc::clone(told) as _),
+            Offer::Written(_) => Vec::new(),
+            Offer::Told(told) => vec![Fetching { thing: Arc::clone(told) as _, from: Origin::Route }],
         }
     }
 

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use maitred_config::{HeaderName, OneOrMany, Problem, config_map, config_words};
-use maitred_http::{Known, RequestHead};
+use maitred_http::RequestHead;
 use maitred_policy::identity::{self, Consumer};
 use maitred_policy::{Build, Facts, Fault, Needs, Phase, Policy, PolicyKind, RequestCx, Step, Verdict};
 
@@ -111,7 +111,7 @@ impl PolicyKind for HmacSignature {
 /// What is known of the body.
 #[derive(Clone, Copy)]
 enum Body<'a> {
-    /// Nothing: it was not read.
+    /// Nothing: there is none to explain by.
     Unread,
     Whole(&'a [u8]),
 }
@@ -150,17 +150,6 @@ impl HmacSignature {
         }
         Ok(consumer)
     }
-
-    fn admit(&self, consumer: &Arc<Consumer>, request: &mut RequestHead, facts: &mut Facts) {
-        if !self.config.forward {
-            request.fields.remove_bytes(b"Signature");
-            request.fields.remove_bytes(b"Signature-Input");
-            if request.fields.known(Known::Authorization).is_some_and(draft::is_one) {
-                request.fields.remove_known(Known::Authorization);
-            }
-        }
-        facts.consumer = Some(Arc::clone(consumer));
-    }
 }
 
 fn missing() -> Fault {
@@ -186,14 +175,18 @@ impl Policy for HmacSignature {
 
     fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
         let asked = Asked::new(cx.request, cx.facts);
-        let body = cx.body.whole.as_ref().map_or(Body::Unread, |whole| Body::Whole(&whole.bytes));
+        // What was not read is not wanted, and has no digest that would be compared.
+        let body = Body::Whole(cx.body.whole.as_ref().map_or(&[], |whole| &whole.bytes));
         let judged =
             self.find(&asked).map(|found| found.and_then(|signed| self.judge(&signed, &asked, body)));
         match judged {
             None if self.config.optional => {}
             None => return Step::fail(missing()),
             Some(Err(refused)) => return Step::fail(refused.into()),
-            Some(Ok(consumer)) => self.admit(consumer, cx.request, cx.facts),
+            Some(Ok(consumer)) => {
+                self.withhold(cx.request, cx.facts);
+                cx.facts.consumer = Some(Arc::clone(consumer));
+            }
         }
         identity::tell(cx.request, cx.facts);
         Step::CONTINUE
@@ -204,6 +197,18 @@ impl Policy for HmacSignature {
             SignatureForm::Rfc9421 => message::is_shown(request),
             SignatureForm::Cavage => draft::is_shown(request),
         })
+    }
+
+    fn withhold(&self, request: &mut RequestHead, _: &mut Facts) {
+        if self.config.forward {
+            return;
+        }
+        for form in &self.config.forms {
+            match form {
+                SignatureForm::Rfc9421 => message::remove(request),
+                SignatureForm::Cavage => draft::remove(request),
+            }
+        }
     }
 
     fn identify(&self, request: &RequestHead, facts: &mut Facts) {

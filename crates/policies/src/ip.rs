@@ -1,31 +1,50 @@
-//! Lets requests through by the address of the client.
+//! Lets requests through by the address of the client, or by the country in which a database places it.
 //!
-//! `allow` lists the networks whose clients may come; without it, all may. `deny` lists networks whose clients may not, and
-//! wins. Everybody else gets 403. The client is the peer, or whom a trusted proxy names (`trusted_proxies` of the listener),
-//! so a client cannot choose its address by a header.
+//! `deny` names clients that may not come, and wins. `allow` names those that may. Both take networks, addresses, and names of
+//! `ip_lists`, which stand at the top of the document and can be files. `geo` decides by country about all whom neither names: an
+//! office in `allow` may come from wherever it is. Without `geo`, a client that neither names may come if there is no `allow`.
+//! Everybody else gets 403. To demand a network and a country, write two policies: `ip/office` and `ip/country`.
+//!
+//! The client is the peer, or whom a trusted proxy names (`trusted_proxies` of the listener), so a client cannot choose its address
+//! by a header. An IPv4 client that comes through an IPv6 socket is known by its IPv4 address.
+//!
+//! The database of `geo` is an `.mmdb` file that has countries, such as `GeoLite2-Country.mmdb`. It is kept in memory and
+//! read again when it changes. No database knows where somebody is: who wants to come from another country finds a way.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use ipnet::IpNet;
-use maitred_config::{Fields, Problem, Reader, config_map};
+use maitred_config::scalar::{IpEntry, nearest::nearest, quote};
+use maitred_config::{Fields, Problem, Reader, Spanned, config_map};
 use maitred_http::RequestHead;
-use maitred_policy::{Build, Facts, Fault, Phase, Policy, PolicyKind, RequestCx, Step, Verdict};
+use maitred_policy::{Build, Facts, Fault, Networks, Phase, Policy, PolicyKind, RequestCx, Step, Verdict};
+
+mod country;
+mod geo;
+#[cfg(test)]
+mod tests;
+
+use country::Country;
+use geo::{Geo, GeoConfig};
 
 config_map! {
     /// Which clients may come, by address.
     #[check = IpConfig::check]
     pub struct IpConfig {
-        /// Networks or addresses whose clients may come. Without it, all may that `deny` does not name.
+        /// Networks, addresses, and names of `ip_lists`, whose clients may come. Without it and without `geo`, all may that `deny` does not name.
         #[main]
-        allow: Vec<IpNet>,
-        /// Networks or addresses whose clients may not come, also where `allow` names them.
-        deny: Vec<IpNet>,
+        allow: Vec<Spanned<IpEntry>>,
+        /// Networks, addresses, and names of `ip_lists`, whose clients may not come, also where `allow` names them.
+        deny: Vec<Spanned<IpEntry>>,
+        /// Decides by country about those whom neither names.
+        geo: Option<GeoConfig>,
     }
 }
 
 impl IpConfig {
     fn check(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
-        if self.allow.is_empty() && self.deny.is_empty() && !fields.has_unknown() {
+        let is_empty = self.allow.is_empty() && self.deny.is_empty() && self.geo.is_none();
+        if is_empty && !fields.has_unknown() {
             let problem = Problem::error("neither `allow` nor `deny` names a network").at(fields.place());
             reader.problem(problem.help("write `ip: { allow: [10.0.0.0/8] }`, or leave `ip` out"));
         }
@@ -35,8 +54,9 @@ impl IpConfig {
 /// See the top of this file.
 #[derive(Debug)]
 pub(crate) struct Ip {
-    allow: Option<Networks>,
-    deny: Networks,
+    allow: Option<Listed>,
+    deny: Listed,
+    geo: Option<Geo>,
 }
 
 impl PolicyKind for Ip {
@@ -48,16 +68,96 @@ impl PolicyKind for Ip {
         Phase::Screen
     }
 
-    fn compile(config: IpConfig, _: &mut Build<'_>, _: Option<&Self>) -> Option<Self> {
-        let allow = (!config.allow.is_empty()).then(|| Networks::new(&config.allow));
-        Some(Self { allow, deny: Networks::new(&config.deny) })
+    fn compile(config: IpConfig, build: &mut Build<'_>, _: Option<&Self>) -> Option<Self> {
+        let allow = Listed::compile(&config.allow, build);
+        let deny = Listed::compile(&config.deny, build);
+        let geo = match config.geo {
+            Some(geo) => Geo::compile(&geo, build).map(Some),
+            None => Some(None),
+        };
+        let (allow, deny) = (allow?, deny?);
+        let allow = (!config.allow.is_empty()).then_some(allow);
+        if allow.as_ref().is_some_and(Listed::is_empty) && matches!(geo, Some(None)) {
+            build.report(
+                Problem::warning("the lists in `allow` are empty: nobody may come").at(config.allow[0].span),
+            );
+        }
+        Some(Self { allow, deny, geo: geo? })
     }
 }
 
+/// Networks that are written here, and lists that are shared with others.
+#[derive(Debug)]
+struct Listed(Box<[Arc<Networks>]>);
+
+impl Listed {
+    /// None where a list is not there, which is told.
+    fn compile(entries: &[Spanned<IpEntry>], build: &mut Build<'_>) -> Option<Self> {
+        let (mut own, mut all, mut is_good) = (Vec::new(), Vec::new(), true);
+        for entry in entries {
+            let name = match &entry.value {
+                IpEntry::Network(network) => {
+                    own.push(*network);
+                    continue;
+                }
+                IpEntry::List(name) => name,
+            };
+            if let Some(list) = build.ip_lists().find(name) {
+                all.push(Arc::clone(list));
+            } else {
+                build.report(no_list(name, build).at(entry.span));
+                is_good = false;
+            }
+        }
+        if !own.is_empty() {
+            all.push(Arc::new(Networks::new(own)));
+        }
+        is_good.then(|| Self(all.into()))
+    }
+
+    fn contain(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|networks| networks.contain(address))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.iter().all(|networks| networks.is_empty())
+    }
+}
+
+fn no_list(name: &str, build: &Build<'_>) -> Problem {
+    let problem = Problem::error(format!("there is no list of addresses {}", quote(name)));
+    match nearest(name, build.ip_lists().names()) {
+        Some(meant) => problem.help(format!("did you mean `{meant}`?")),
+        None => {
+            problem.help(format!("write `ip_lists: {{ {name}: [10.0.0.0/8] }}` at the top of the document"))
+        }
+    }
+}
+
+/// Why a client may come, or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Decision {
+    /// By its address: it may.
+    Address(bool),
+    /// By its country, if that is known: it may.
+    Country(Option<Country>, bool),
+}
+
 impl Ip {
-    fn lets_through(&self, client: IpAddr) -> bool {
-        let client = client.to_canonical();
-        !self.deny.contain(client) && self.allow.as_ref().is_none_or(|allow| allow.contain(client))
+    fn decide(&self, client: IpAddr) -> Decision {
+        if self.deny.contain(client) {
+            return Decision::Address(false);
+        }
+        if self.allow.as_ref().is_some_and(|allow| allow.contain(client)) {
+            return Decision::Address(true);
+        }
+        match &self.geo {
+            None => Decision::Address(self.allow.is_none()),
+            Some(geo) => {
+                let country = geo.country(client);
+                Decision::Country(country, geo.lets_through(country))
+            }
+        }
     }
 }
 
@@ -66,112 +166,31 @@ impl Policy for Ip {
     type Local = ();
 
     fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
-        if self.lets_through(cx.facts.client) {
-            Step::CONTINUE
-        } else {
-            Step::fail(Fault::client(403, "address_refused", "Address not allowed"))
+        match self.decide(cx.facts.client) {
+            Decision::Address(true) | Decision::Country(_, true) => Step::CONTINUE,
+            Decision::Address(false) => {
+                Step::fail(Fault::client(403, "address_refused", "Address not allowed"))
+            }
+            Decision::Country(..) => {
+                Step::fail(Fault::client(403, "country_refused", "Not available in your country"))
+            }
         }
     }
 
     fn explain(&self, _: &RequestHead, facts: &Facts) -> String {
-        if self.lets_through(facts.client) {
-            format!("lets {} through", facts.client)
-        } else {
-            format!("refuses {}", facts.client)
+        let client = facts.client;
+        match self.decide(client) {
+            Decision::Address(true) => format!("lets {client} through"),
+            Decision::Address(false) => format!("refuses {client}"),
+            Decision::Country(country, is_let) => {
+                let country =
+                    country.map_or("in an unknown country".to_owned(), |known| format!("in {known}"));
+                if is_let {
+                    format!("lets {client} through, which is {country}")
+                } else {
+                    format!("refuses {client}, which is {country}")
+                }
+            }
         }
-    }
-}
-
-/// Networks that do not overlap, in order, so that thousands of them are searched in a few steps.
-#[derive(Debug)]
-struct Networks(Box<[IpNet]>);
-
-impl Networks {
-    fn new(written: &[IpNet]) -> Self {
-        let mut networks = IpNet::aggregate(&written.to_vec());
-        networks.sort_by_key(IpNet::network);
-        Self(networks.into())
-    }
-
-    fn contain(&self, address: IpAddr) -> bool {
-        let behind = self.0.partition_point(|network| network.network() <= address);
-        behind.checked_sub(1).is_some_and(|at| self.0[at].contains(&address))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use maitred_policy::harness::{Harness, problems_of};
-
-    use super::*;
-
-    fn status(yaml: &str, client: &str) -> u16 {
-        Harness::of::<Ip>(yaml).client(client).request("GET /", &[]).answer(200, &[]).response.status
-    }
-
-    #[test]
-    fn deny_wins_over_allow() {
-        let yaml =
-            "{ allow: [10.0.0.0/8, 10.1.0.0/16, '2001:db8::/32'], deny: [10.0.0.13, '2001:db8:dead::/48'] }";
-        for (client, expected) in [
-            ("10.0.0.12", 200),
-            ("10.0.0.13", 403),
-            ("10.255.255.255", 200),
-            ("11.0.0.0", 403),
-            ("9.255.255.255", 403),
-            ("::ffff:10.0.0.1", 200),
-            ("::ffff:10.0.0.13", 403),
-            ("2001:db8::1", 200),
-            ("2001:db8:dead::1", 403),
-            ("2001:db9::1", 403),
-        ] {
-            assert_eq!(status(yaml, client), expected, "{client}");
-        }
-    }
-
-    #[test]
-    fn without_allow_all_others_may() {
-        assert_eq!(status("{ deny: 192.0.2.0/24 }", "192.0.2.1"), 403);
-        assert_eq!(status("{ deny: 192.0.2.0/24 }", "192.0.3.1"), 200);
-        assert_eq!(status("192.0.2.0/24", "192.0.2.1"), 200);
-        assert_eq!(status("192.0.2.0/24", "192.0.3.1"), 403);
-    }
-
-    #[test]
-    fn the_search_finds_what_a_walk_finds() {
-        let written: Vec<IpNet> = (0..200u32)
-            .map(|i| {
-                format!("{}.{}.0.0/{}", i * 37 % 256, i * 11 % 256, 12 + i % 17)
-                    .parse::<IpNet>()
-                    .unwrap()
-                    .trunc()
-            })
-            .collect();
-        let networks = Networks::new(&written);
-        for i in 0..20_000u32 {
-            let address = IpAddr::from((i.wrapping_mul(2_654_435_761)).to_be_bytes());
-            assert_eq!(
-                networks.contain(address),
-                written.iter().any(|network| network.contains(&address)),
-                "{address}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_refusal_is_the_clients_fault() {
-        let outcome = Harness::of::<Ip>("10.0.0.0/8").request("GET /", &[]).answer(200, &[]);
-        assert_eq!(outcome.cause(), Some("address_refused"));
-        assert!(outcome.sent.is_none());
-        let harness = Harness::of::<Ip>("10.0.0.0/8");
-        assert_eq!(harness.request("GET /", &[]).explain(), ["refuses 192.0.2.7"]);
-    }
-
-    #[test]
-    fn an_empty_list_is_a_mistake() {
-        for yaml in ["true", "{ allow: [] }"] {
-            assert!(problems_of::<Ip>(yaml).contains("neither `allow` nor `deny` names a network"), "{yaml}");
-        }
-        assert!(problems_of::<Ip>("{ allow: 10.0.0.0/99 }").contains("10.0.0.0/99"));
     }
 }

@@ -4,19 +4,24 @@
 //! Its user page is the `//!` of its file, from which, its keys and its `example.yaml`, [`reference()`] makes the pages under
 //! `docs/policies/`.
 
+mod any_of;
 mod api_key;
 mod authorize;
 mod basic_auth;
+mod bot_filter;
 mod catalog;
 mod client_certificate;
 mod concurrency_limit;
 mod cors;
+mod csrf;
 mod edits;
 mod fault;
 mod grpc_json;
 mod grpc_web;
 mod hmac_signature;
 mod ip;
+mod json_limits;
+mod origins;
 mod reference;
 mod request_id;
 mod request_size;
@@ -26,4 +31,5 @@ mod transform_response;
 
 pub use basic_auth::hash_password;
 pub use catalog::catalog;
+pub use json_limits::{JsonBounds, JsonFault, JsonScanner};
 pub use reference::reference;

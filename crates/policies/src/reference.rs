@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::fmt::Write;
 
 use maitred_config::{Listing, NoEnvironment, Problems, Shape, load};
-use maitred_policy::{DynKind, Means, Phase};
+use maitred_policy::{DynKind, IpLists, Means, Phase};
 
 use crate::catalog::{PAGES, Page, catalog};
 
@@ -22,7 +22,9 @@ fn write(kind: &dyn DynKind, page: &Page) -> String {
     text.push_str(&user_page(page.source));
     let _ = writeln!(text, "\nPhase: {}. {}", phase(kind, page), presence(kind));
     text.push_str("\n## Keys\n\n");
-    if let Shape::Map(shape) = kind.shape() {
+    if matches!(kind.shape(), Shape::Policies) {
+        text.push_str("Each key is the name of a policy, and what stands there is its configuration.\n");
+    } else if let Shape::Map(shape) = kind.shape() {
         let keys = shape.listing();
         if let Some(main) = keys.iter().find(|key| key.main) {
             let _ = writeln!(text, "In place of the map, the value of `{}` may stand alone.\n", main.path);
@@ -64,10 +66,13 @@ fn user_page(source: &str) -> String {
 /// The phase in which the example's policy runs.
 fn phase(kind: &dyn DynKind, page: &Page) -> Phase {
     let (files, seen) = (page.files(), RefCell::default());
-    let means = Means::new(&files, &seen);
+    let catalog = catalog();
+    let means = Means::new(&files, &seen, &catalog);
     let loaded = load("example.yaml", &files, &NoEnvironment);
     let document = loaded.usable().expect("the catalogue tests load every example");
     let mut problems = Problems::new();
+    let ip_lists = IpLists::compile(&document.ip_lists, &files, &mut problems);
+    let means = Means { ip_lists: &ip_lists, ..means };
     let global = &document.policies.entries;
     let of_routes = document.routes.iter().flat_map(|route| &route.value.policies.entries);
     let mut compiled = global

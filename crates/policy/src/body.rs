@@ -14,6 +14,11 @@ pub trait BodyFilter {
 
     /// The body has ended with these trailers. Appends to `out` what is left, and answers with the trailers that go on.
     fn finish(&mut self, trailers: Option<Fields>, out: &mut Vec<u8>) -> Result<Option<Fields>, Fault>;
+
+    /// Whether what goes on is as long as what came, as from one that only looks: then the length that was announced stays.
+    fn keeps_length(&self) -> bool {
+        false
+    }
 }
 
 /// A body that was read to its end.
@@ -74,6 +79,10 @@ impl BodyFilter for Filters {
         }
         out.extend_from_slice(&passed);
         Ok(trailers)
+    }
+
+    fn keeps_length(&self) -> bool {
+        self.0.iter().all(|filter| filter.keeps_length())
     }
 }
 

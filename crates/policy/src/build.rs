@@ -6,10 +6,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use maitred_config::{Files, Glob, Problem, Problems, Span, Spanned};
+use maitred_config::{Files, Glob, PolicyEntry, Problem, Problems, Span, Spanned, Texts, UpstreamRef};
 
 use crate::condition::Condition;
+use crate::erased::{CompiledPolicy, DynPolicy};
 use crate::identity::Consumers;
+use crate::ip_lists::IpLists;
+use crate::outbound::{NoUpstreams, Outbound, Upstreams};
+use crate::resources::MakingResources;
 use crate::values::Available;
 
 /// Where a policy is written. A policy belongs to its place: routes that inherit it share it, and after a reload it is
@@ -28,6 +32,7 @@ pub enum Place {
 pub struct Build<'a> {
     problems: &'a mut Problems,
     span: Span,
+    texts: &'a Texts,
     means: Means<'a>,
 }
 
@@ -42,22 +47,46 @@ pub struct Means<'a> {
     pub consumers: &'a Arc<Consumers>,
     /// Whether a listener asks clients for certificates.
     pub asks_certificates: bool,
+    /// The upstreams that can be asked.
+    pub upstreams: &'a dyn Upstreams,
+    /// What policies share; none where each makes its own.
+    pub resources: Option<&'a MakingResources<'a>>,
+    /// The policies that there are, for those that hold others.
+    pub kinds: &'a dyn Kinds,
+    /// Lists of addresses, by name.
+    pub ip_lists: &'a IpLists,
+}
+
+/// The policies that there are.
+pub trait Kinds {
+    /// Compiles what is written in `texts`; none if there were problems. `previous` is the policy that this one replaces.
+    fn compile(
+        &self,
+        written: &PolicyEntry,
+        texts: &Texts,
+        means: Means<'_>,
+        problems: &mut Problems,
+        previous: Option<&dyn DynPolicy>,
+    ) -> Option<CompiledPolicy>;
 }
 
 /// Where no document says whom the gateway knows.
 static NOBODY: LazyLock<Arc<Consumers>> = LazyLock::new(Arc::default);
+/// Where no document has lists of addresses.
+static NO_LISTS: LazyLock<IpLists> = LazyLock::new(IpLists::default);
 
 impl<'a> Means<'a> {
-    /// These files, no consumers, and no listener that asks for certificates.
-    pub fn new(files: &'a dyn Files, seen: &'a RefCell<Vec<PathBuf>>) -> Self {
-        Self { files, seen, consumers: &NOBODY, asks_certificates: false }
+    /// These files and policies, and neither consumers nor upstreams nor lists, and no listener that asks for certificates.
+    pub fn new(files: &'a dyn Files, seen: &'a RefCell<Vec<PathBuf>>, kinds: &'a dyn Kinds) -> Self {
+        let (consumers, upstreams, ip_lists) = (&*NOBODY, &NoUpstreams, &*NO_LISTS);
+        Self { files, seen, consumers, upstreams, resources: None, kinds, ip_lists, asks_certificates: false }
     }
 }
 
 impl<'a> Build<'a> {
-    /// For a policy written at `span`.
-    pub fn new(problems: &'a mut Problems, span: Span, means: Means<'a>) -> Self {
-        Self { problems, span, means }
+    /// For a policy written at `span` of `texts`.
+    pub fn new(problems: &'a mut Problems, span: Span, texts: &'a Texts, means: Means<'a>) -> Self {
+        Self { problems, span, texts, means }
     }
 
     /// The bytes of a file. That it cannot be read is reported.
@@ -87,6 +116,41 @@ impl<'a> Build<'a> {
     /// Whether a listener asks clients for certificates.
     pub fn asks_certificates(&self) -> bool {
         self.means.asks_certificates
+    }
+
+    /// The service that a policy asks, by the name of an upstream or by its URL. That there is none is reported.
+    pub fn upstream(&mut self, meant: &UpstreamRef) -> Option<Outbound> {
+        self.means.upstreams.find(meant).map_err(|problem| self.report(problem)).ok()
+    }
+
+    /// What policies share under this name and type: the first that asks makes it, with what there was before the reload at
+    /// hand. None where that went wrong, which was reported when it was made.
+    pub fn resource<T: Send + Sync + 'static>(
+        &mut self,
+        name: &str,
+        make: impl FnOnce(&mut Self, Option<&Arc<T>>) -> Option<Arc<T>>,
+    ) -> Option<Arc<T>> {
+        let Some(resources) = self.means.resources else { return make(self, None) };
+        if let Some(made) = resources.made(name) {
+            return made;
+        }
+        let made = make(self, resources.previous(name).as_ref());
+        resources.keep(name, made.as_ref());
+        made
+    }
+
+    /// A policy that this one holds. What is wrong with it is reported.
+    pub fn policy(
+        &mut self,
+        written: &PolicyEntry,
+        previous: Option<&dyn DynPolicy>,
+    ) -> Option<CompiledPolicy> {
+        self.means.kinds.compile(written, self.texts, self.means, self.problems, previous)
+    }
+
+    /// The lists of addresses that the document has.
+    pub fn ip_lists(&self) -> &'a IpLists {
+        self.means.ip_lists
     }
 
     /// The files that fit a pattern.

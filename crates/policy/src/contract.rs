@@ -1,44 +1,17 @@
-//! What a policy implements: its kind (how it is made) and its hooks (what it does).
+//! What a policy implements: its hooks, and what they see. How it is made stands in `kind.rs`.
 //! Policies see these types; the engine sees them without their types (`erased.rs`).
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use maitred_config::Read;
 use maitred_http::{RequestHead, ResponseHead};
 use maitred_telemetry::Measured;
 
 use crate::body::{RequestBody, ResponseBody};
-use crate::build::Build;
 use crate::facts::Facts;
-use crate::fetched::Renew;
-use crate::phase::Phase;
+use crate::fetched::Fetching;
 use crate::runtime::Runtime;
 use crate::verdict::{Step, Verdict};
-
-/// A kind of policy: one name in the configuration.
-pub trait PolicyKind: Sized + Send + Sync + 'static {
-    /// The name in the configuration, in `snake_case`.
-    const NAME: &'static str;
-    /// Whether it is there, with its defaults, where a document does not name it. `false` in the document removes it.
-    const ON_BY_DEFAULT: bool = false;
-    /// What users write, with its documentation and its defaults.
-    type Config: Read;
-    /// What is made of it.
-    type Compiled: Policy;
-
-    /// When it runs, which may depend on how it is configured.
-    fn phase(config: &Self::Config) -> Phase;
-
-    /// Compiles it. Problems go to `build`, all of them, and then the answer is none. `previous` is the compiled form
-    /// that this one replaces after a reload: the one written at the same place under the same name; state that must
-    /// survive is taken over from it.
-    fn compile(
-        config: Self::Config,
-        build: &mut Build<'_>,
-        previous: Option<&Self::Compiled>,
-    ) -> Option<Self::Compiled>;
-}
 
 /// One behaviour, compiled. Hooks run on a worker's thread, and must neither block nor lock.
 pub trait Policy: Sized + Send + Sync + 'static {
@@ -57,9 +30,9 @@ pub trait Policy: Sized + Send + Sync + 'static {
         true
     }
 
-    /// What it has from elsewhere, to be fetched in the background from the [upstream](Needs::upstream) that it is made for.
-    fn fetched(&self) -> Option<Arc<dyn Renew>> {
-        None
+    /// What it has from elsewhere, to be fetched in the background.
+    fn fetched(&self) -> Vec<Fetching> {
+        Vec::new()
     }
 
     /// What it measures, for the metrics: told with its place and name for as long as it lives.
@@ -85,6 +58,10 @@ pub trait Policy: Sized + Send + Sync + 'static {
     fn shows(&self, _request: &RequestHead, _facts: &Facts) -> bool {
         false
     }
+
+    /// Takes out of a request what this policy identifies by, where its request hook does not run: something before it has
+    /// answered, or another policy of an `any_of` took the request. Then neither the service nor a log sees the credential.
+    fn withhold(&self, _request: &mut RequestHead, _facts: &mut Facts) {}
 
     /// Who asks, as this request shows it, for `maitred explain`: policies behind this one are explained by that.
     fn identify(&self, _request: &RequestHead, _facts: &mut Facts) {}

@@ -51,6 +51,7 @@ struct Parts {
     side: Side,
     retry: Retry,
     fields: Fields,
+    policy: Option<Box<str>>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -59,7 +60,7 @@ impl Fault {
     /// `detail` is the fixed text that clients see.
     pub fn new(side: Side, status: u16, cause: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         let (detail, retry, fields) = (detail.into(), Retry::Never, Fields::default());
-        Self(Box::new(Parts { status, cause, detail, side, retry, fields, source: None }))
+        Self(Box::new(Parts { status, cause, detail, side, retry, fields, policy: None, source: None }))
     }
 
     /// A request that the client must change: 4xx.
@@ -110,6 +111,13 @@ impl Fault {
         self
     }
 
+    /// The same fault, found by the policy of this name; where one has been named before, this one holds it.
+    pub fn in_policy(mut self, name: &str) -> Self {
+        let held = self.0.policy.take();
+        self.0.policy = Some(held.map_or_else(|| name.into(), |held| format!("{name} > {held}").into()));
+        self
+    }
+
     /// The status that answers it.
     pub fn status(&self) -> u16 {
         self.0.status
@@ -128,6 +136,11 @@ impl Fault {
     /// Whose fault it is.
     pub fn side(&self) -> Side {
         self.0.side
+    }
+
+    /// The name of the policy that found it; none where no policy did.
+    pub fn policy(&self) -> Option<&str> {
+        self.0.policy.as_deref()
     }
 
     /// Whether another try is allowed.

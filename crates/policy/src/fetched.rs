@@ -6,11 +6,14 @@ use std::fmt::{self, Write as _};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use arc_swap::{ArcSwapOption, Guard};
+use maitred_config::scalar::{HttpUrl, http_url};
 use maitred_http::{RequestHead, ResponseHead};
 
 use crate::body::WholeBody;
+use crate::outbound::Outbound;
 
 /// An answer that comes later, on the control runtime.
 pub type Asking<'a, T> = Pin<Box<dyn Future<Output = Result<T, FetchError>> + 'a>>;
@@ -59,7 +62,7 @@ impl fmt::Display for FetchError {
 
 impl std::error::Error for FetchError {}
 
-/// A service that can be asked outside of any request.
+/// A service that can be asked outside of any request, and others that it leads to.
 pub trait Service {
     /// Sends a whole request, and reads the whole answer, whose body may have `most` bytes. `Host` is filled in.
     fn ask<'a>(
@@ -68,6 +71,54 @@ pub trait Service {
         body: &'a [u8],
         most: usize,
     ) -> Asking<'a, (ResponseHead, WholeBody)>;
+
+    /// The same to where a URL leads: method and fields are those of `request`, the target is the URL's. Its host is resolved then. The
+    /// authorities whose signatures count are those of the bundle (PEM), or else the system's; an upstream of the snapshot that is that
+    /// place alone is asked with its own settings, unless a bundle is given. No redirect is followed: it is the answer.
+    fn visit<'a>(
+        &'a self,
+        url: &'a HttpUrl,
+        bundle: Option<&'a [u8]>,
+        request: RequestHead,
+        body: &'a [u8],
+        most: usize,
+    ) -> Asking<'a, (ResponseHead, WholeBody)>;
+}
+
+/// The URL that a document names which was fetched from `from`. What came over TLS must not lead to where anybody on the way can
+/// answer.
+pub fn follow(from: &HttpUrl, named: &str) -> Result<HttpUrl, FetchError> {
+    let to = http_url::parse(named).map_err(|problem| FetchError::new(problem.message))?;
+    if from.is_tls() && !to.is_tls() {
+        return Err(FetchError::new(format_args!("{from} leads to {to}, which is not `https`")));
+    }
+    Ok(to)
+}
+
+/// Something that a policy has from elsewhere, and who is asked for it.
+#[derive(Clone)]
+pub struct Fetching {
+    /// What. Where several policies have the same one, it is fetched once.
+    pub thing: Arc<dyn Renew>,
+    /// Where from.
+    pub from: Origin,
+}
+
+impl fmt::Debug for Fetching {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fetching").field("from", &self.from).finish_non_exhaustive()
+    }
+}
+
+/// Who is asked by [`Service::ask`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The upstream that the policy is [made for](crate::Needs::upstream).
+    Route,
+    /// This one.
+    Upstream(Outbound),
+    /// Nobody: all that is asked are URLs, which begin at this one.
+    Urls(HttpUrl),
 }
 
 /// How a thing is fetched: first the service is asked, then the thing is made of what it has told.
@@ -80,6 +131,11 @@ pub trait Fetch: Send + Sync + 'static {
     /// Asks for the thing as it is now. The engine limits the time of all of it, but nobody else's turn comes while an answer is
     /// looked at: what takes long is for [`make`](Self::make).
     fn ask<'a>(&'a self, service: &'a dyn Service) -> Asking<'a, Self::Told>;
+
+    /// How long what was told holds, if it says so: then it is renewed. The engine keeps that within bounds.
+    fn holds(&self, _told: &Self::Told) -> Option<Duration> {
+        None
+    }
 
     /// Makes the thing, on a thread that may take its time. `last` is what is in place; where nothing has changed, the result is
     /// just that.
@@ -133,9 +189,17 @@ impl<F: Fetch> fmt::Debug for FetchedShared<F> {
     }
 }
 
-/// What puts a thing in place once the service has told it: work that may take long, for a thread of its own. The result tells
-/// whether it is another than before.
-pub type Making = Box<dyn FnOnce() -> Result<bool, FetchError> + Send>;
+/// What puts a thing in place once the service has told it: work that may take long, for a thread of its own.
+pub type Making = Box<dyn FnOnce() -> Result<Made, FetchError> + Send>;
+
+/// A thing was put in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// Whether it is another than before.
+    pub is_new: bool,
+    /// How long it [holds](Fetch::holds), where that was told.
+    pub holds: Option<Duration>,
+}
 
 /// [`FetchedShared`] without its types, as the engine knows it.
 pub trait Renew: Send + Sync + 'static {
@@ -156,11 +220,12 @@ impl<F: Fetch> Renew for FetchedShared<F> {
             let told = self.how.ask(service).await?;
             let making = move || {
                 let last = self.thing.load_full();
+                let holds = self.how.holds(&told);
                 let thing = self.how.make(told, last.as_ref())?;
                 let is_new = last.is_none_or(|last| !Arc::ptr_eq(&last, &thing));
                 self.thing.store(Some(thing));
                 self.failure.store(None);
-                Ok(is_new)
+                Ok(Made { is_new, holds })
             };
             Ok(Box::new(making) as Making)
         })
@@ -178,6 +243,21 @@ impl<F: Fetch> Renew for FetchedShared<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_came_over_tls_leads_nowhere_else() {
+        let leads =
+            |from: &str, to: &str| follow(&http_url::parse(from).unwrap(), to).map_err(|why| why.to_string());
+        assert_eq!(leads("https://a/b", "https://c/d").unwrap().as_str(), "https://c/d");
+        assert_eq!(leads("http://a/b", "http://c/d").unwrap().as_str(), "http://c/d");
+        assert_eq!(leads("http://a/b", "https://c/d").unwrap().as_str(), "https://c/d");
+        assert_eq!(
+            leads("https://a/b", "http://c/d").unwrap_err(),
+            "https://a/b leads to http://c/d, which is not `https`"
+        );
+        leads("https://a/b", "/keys").unwrap_err();
+        leads("https://a/b", "file:///etc/passwd").unwrap_err();
+    }
 
     #[test]
     fn of_a_long_reason_the_beginning_is_kept() {

@@ -5,6 +5,7 @@
 //! [`Outcome`]: what the service got and what the client gets.
 
 mod begun;
+mod called;
 mod given;
 mod moved;
 
@@ -22,29 +23,41 @@ use maitred_telemetry::Measure;
 
 use crate::body::{BodyFilter, Filters, RequestBody, ResponseBody, WholeBody};
 use crate::build::Means;
-use crate::contract::PolicyKind;
-use crate::erased::{Catalog, DynPolicy};
+use crate::catalog::Catalog;
+use crate::contract::Policy;
+use crate::erased::DynPolicy;
 use crate::facts::{Facts, RouteFacts, TableRef};
 use crate::fault::Fault;
-use crate::fetched::{FetchError, Service};
+use crate::fetched::{FetchError, Fetching, Service};
 use crate::identity::Consumers;
+use crate::kind::PolicyKind;
+use crate::outbound::CallError;
 use crate::phase::Phase;
 use crate::runtime::Runtime as _;
 use crate::verdict::{Step, Verdict};
 
 pub use begun::Begun;
+pub use called::Called;
 pub use given::{facts, request};
 
 use begun::Run;
+use called::AnyUpstream;
 use moved::MovedRuntime;
 
 /// Policies, ready to be run. What they own on a worker lives as long as this.
 pub struct Harness {
     policies: Vec<Running>,
     facts: Facts,
+    around: Around,
+    runtime: MovedRuntime,
+}
+
+/// What policies are compiled in the midst of.
+#[derive(Clone, Default)]
+struct Around {
     files: Memory,
     consumers: Arc<Consumers>,
-    runtime: MovedRuntime,
+    kinds: Arc<Catalog>,
 }
 
 struct Running {
@@ -101,7 +114,7 @@ impl Harness {
 
     /// The same, where these files are there to be read.
     pub fn with_files<K: PolicyKind>(yaml: &str, files: Memory) -> Self {
-        Self::among::<K>(Arc::default(), yaml, files)
+        Self::amid::<K>(Around { files, ..Around::default() }, yaml)
     }
 
     /// The same in a gateway that knows these consumers: what stands behind `consumers:`.
@@ -111,20 +124,19 @@ impl Harness {
 
     /// The same, where these files are there to be read. Consumers may name them in `${file:…}`.
     pub fn knowing_with_files<K: PolicyKind>(consumers: &str, yaml: &str, files: Memory) -> Self {
-        let text = format!("consumers: {consumers}\n");
-        let all = files.clone().with("consumers.yaml", text.as_str());
-        let mut problems = Problems::new();
-        let tree = load_tree("consumers.yaml".as_ref(), &all, &NoEnvironment, &mut problems);
-        let node = tree.root.get("consumers").expect("it was just written");
-        let written = Named::read(node, &mut Reader::new(&tree.texts, &mut problems));
-        assert!(problems.is_empty(), "{}", problems.render(&tree.texts, Style::Plain));
-        let written = written.expect("what has no problems is read");
-        Self::among::<K>(Arc::new(Consumers::new(&written)), yaml, files)
+        let consumers = Arc::new(read_consumers(consumers, &files));
+        Self::amid::<K>(Around { files, consumers, ..Around::default() }, yaml)
     }
 
-    fn among<K: PolicyKind>(consumers: Arc<Consumers>, yaml: &str, files: Memory) -> Self {
+    /// The same of a policy that may hold others, of these kinds.
+    pub fn holding<K: PolicyKind>(kinds: Catalog, consumers: &str, yaml: &str) -> Self {
+        let consumers = Arc::new(read_consumers(consumers, &Memory::new()));
+        Self::amid::<K>(Around { consumers, kinds: Arc::new(kinds), ..Around::default() }, yaml)
+    }
+
+    fn amid<K: PolicyKind>(around: Around, yaml: &str) -> Self {
         let (facts, runtime) = (facts(), MovedRuntime::default());
-        Self { policies: Vec::new(), facts, files, consumers, runtime }.and::<K>(yaml)
+        Self { policies: Vec::new(), facts, around, runtime }.and::<K>(yaml)
     }
 
     /// The same with one policy more, written behind the others.
@@ -137,14 +149,14 @@ impl Harness {
     pub fn reloaded<K: PolicyKind>(&self, yaml: &str) -> Self {
         let [previous] = &self.policies[..] else { panic!("there is one policy") };
         let (facts, runtime) = (self.facts.clone(), self.runtime.clone());
-        let consumers = Arc::clone(&self.consumers);
-        let mut reloaded = Self { policies: Vec::new(), facts, files: Memory::new(), consumers, runtime };
+        let around = Around { files: Memory::new(), ..self.around.clone() };
+        let mut reloaded = Self { policies: Vec::new(), facts, around, runtime };
         reloaded.add::<K>(yaml, Some(&*previous.policy));
         reloaded
     }
 
     fn add<K: PolicyKind>(&mut self, yaml: &str, previous: Option<&dyn DynPolicy>) {
-        let (phase, policy) = match compile::<K>(yaml, &self.files, &self.consumers, previous) {
+        let (phase, policy) = match compile::<K>(yaml, &self.around, previous) {
             (Some(compiled), _) => compiled,
             (None, problems) => panic!("{}: {yaml} is no good:\n{problems}", K::NAME),
         };
@@ -159,9 +171,34 @@ impl Harness {
         self
     }
 
+    /// The same, where services that policies ask answer so. None: with silence. Without this, a test in which somebody is asked panics.
+    pub fn answering(
+        self,
+        answer: impl FnMut(&Called) -> Option<Result<(ResponseHead, WholeBody), CallError>> + 'static,
+    ) -> Self {
+        self.runtime.answer_with(Box::new(answer));
+        self
+    }
+
+    /// The calls to services so far, in their order.
+    pub fn calls(&self) -> Vec<Called> {
+        self.runtime.calls()
+    }
+
+    /// Calls that are waited for.
+    pub fn open_calls(&self) -> usize {
+        self.runtime.open_calls()
+    }
+
     /// The time that it is.
     pub fn now(&self) -> Instant {
         self.runtime.now()
+    }
+
+    /// The policy of type `P`; the first if there are several.
+    pub fn policy<P: Policy>(&self) -> &P {
+        let mut all = self.policies.iter().filter_map(|running| running.policy.as_any().downcast_ref());
+        all.next().expect("the harness has such a policy")
     }
 
     /// What the policies measure.
@@ -215,12 +252,12 @@ impl Harness {
 
     /// Fetches once what the policies have from elsewhere, as the engine does in the background: whether there is something new.
     pub fn fetch(&self, service: &dyn Service) -> Result<bool, FetchError> {
-        let fetched = self.policies.iter().filter_map(|running| running.policy.fetched());
-        let mut tried = fetched.map(|thing| {
+        let fetched = self.policies.iter().flat_map(|running| running.policy.fetched());
+        let mut tried = fetched.map(|Fetching { thing, .. }| {
             let made = at_once(Arc::clone(&thing).ask(service)).and_then(|making| making());
             made.inspect_err(|why| thing.fail(why.clone()))
         });
-        tried.try_fold(false, |any, new| Ok(any | new?))
+        tried.try_fold(false, |any, made| Ok(any | made?.is_new))
     }
 
     /// A request, `METHOD TARGET`, with these fields.
@@ -309,12 +346,17 @@ impl Outcome {
         self.sent.as_ref().expect("the service got a request").target.as_str()
     }
 
-    /// The cause of the fault that was answered.
-    pub fn cause(&self) -> Option<&'static str> {
+    /// The fault that was answered.
+    pub fn fault(&self) -> Option<&Fault> {
         match &self.answered {
-            Answered::Fault(fault) => Some(fault.cause()),
+            Answered::Fault(fault) => Some(fault),
             _ => None,
         }
+    }
+
+    /// The cause of the fault that was answered.
+    pub fn cause(&self) -> Option<&'static str> {
+        self.fault().map(Fault::cause)
     }
 
     async fn go_down(
@@ -330,7 +372,12 @@ impl Outcome {
                 && running.policy.wants_body(request)
                 && body.whole.is_none()
             {
-                body.whole = streamed.take().map(Box::new);
+                let passed = streamed.take().map(|whole| filtered(&mut body.filters, whole)).transpose();
+                match passed {
+                    Ok(whole) => body.whole = whole.map(Box::new),
+                    Err(fault) => return self.take(Verdict::Fail(fault), &mut ResponseBody::default()),
+                }
+                body.filters = Filters::default();
             }
             run.ran += 1;
             let slot = run.slot(run.ran - 1);
@@ -421,15 +468,31 @@ pub fn problems_of<K: PolicyKind>(yaml: &str) -> String {
 
 /// The same where the configuration names these files.
 pub fn problems_with_files<K: PolicyKind>(yaml: &str, files: &Memory) -> String {
-    compile::<K>(yaml, files, &Arc::default(), None).1
+    compile::<K>(yaml, &Around { files: files.clone(), ..Around::default() }, None).1
+}
+
+/// The same of a policy that may hold others, of these kinds.
+pub fn problems_holding<K: PolicyKind>(kinds: Catalog, yaml: &str) -> String {
+    compile::<K>(yaml, &Around { kinds: Arc::new(kinds), ..Around::default() }, None).1
+}
+
+/// Consumers as they are written behind `consumers:`, with these files for `${file:…}`.
+fn read_consumers(consumers: &str, files: &Memory) -> Consumers {
+    let text = format!("consumers: {consumers}\n");
+    let files = files.clone().with("consumers.yaml", text.as_str());
+    let mut problems = Problems::new();
+    let tree = load_tree("consumers.yaml".as_ref(), &files, &NoEnvironment, &mut problems);
+    let node = tree.root.get("consumers").expect("it was just written");
+    let written = Named::read(node, &mut Reader::new(&tree.texts, &mut problems));
+    assert!(problems.is_empty(), "{}", problems.render(&tree.texts, Style::Plain));
+    Consumers::new(&written.expect("what has no problems is read"))
 }
 
 type Compiled = (Phase, Box<dyn DynPolicy>);
 
 fn compile<K: PolicyKind>(
     yaml: &str,
-    files: &Memory,
-    consumers: &Arc<Consumers>,
+    around: &Around,
     previous: Option<&dyn DynPolicy>,
 ) -> (Option<Compiled>, String) {
     let text = if yaml.trim().contains('\n') {
@@ -439,7 +502,8 @@ fn compile<K: PolicyKind>(
     };
     let mut problems = Problems::new();
     let seen = RefCell::default();
-    let means = Means { consumers, ..Means::new(files, &seen) };
+    let Around { files, consumers, kinds } = around;
+    let means = Means { consumers, upstreams: &AnyUpstream, ..Means::new(files, &seen, &**kinds) };
     let files = Memory::new().with("policy.yaml", text.as_str());
     let tree = load_tree("policy.yaml".as_ref(), &files, &NoEnvironment, &mut problems);
     let catalog = Catalog::default().with::<K>();

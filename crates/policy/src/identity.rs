@@ -88,12 +88,18 @@ impl Consumers {
 /// The fields in which services are told who asks.
 const TOLD: [&[u8]; 3] = [b"X-Consumer", b"X-Consumer-Groups", b"X-User-ID"];
 
+/// Whether a service may take one name of a field for the other: names do not distinguish case, and what follows CGI (RFC 3875 section 4.1.18)
+/// or WSGI makes `_` of `-`, some of everything that is no letter and no digit.
+fn is_read_as(name: &[u8], told: &[u8]) -> bool {
+    let is_word = u8::is_ascii_alphanumeric;
+    let is_same = |(a, b): (&u8, &u8)| a.eq_ignore_ascii_case(b) || !is_word(a) && !is_word(b);
+    name.len() == told.len() && name.iter().zip(told).all(is_same)
+}
+
 /// Tells the service who asks, as far as that is known, in a request of a route that identifies. What a client itself says there
-/// goes. To be called by each policy that identifies, also where nobody was found.
+/// goes, in every spelling that a service may read as these. To be called by each policy that identifies, also where nobody was found.
 pub fn tell(request: &mut RequestHead, facts: &Facts) {
-    for name in TOLD {
-        request.fields.remove_bytes(name);
-    }
+    request.fields.remove_where(|name| TOLD.iter().any(|told| is_read_as(name, told)));
     if let Some(consumer) = &facts.consumer {
         request.fields.append_bytes(TOLD[0], consumer.name.as_bytes());
     }
@@ -116,4 +122,45 @@ pub(crate) fn list_groups(facts: &Facts, out: &mut Vec<u8>) -> bool {
         out.extend_from_slice(group.as_bytes());
     }
     out.len() > start
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::harness::{facts, request};
+
+    #[test]
+    fn what_a_client_says_of_itself_goes_in_every_spelling() {
+        let mut request = request(
+            "GET /",
+            &[
+                ("X-Consumer", "root"),
+                ("x-consumer", "root"),
+                ("X_Consumer", "root"),
+                ("x_CONSUMER_groups", "admins"),
+                ("X-Consumer_Groups", "admins"),
+                ("X.Consumer.Groups", "admins"),
+                ("X_USER-ID", "0"),
+                ("X-User-ID", "0"),
+                ("X-User-IDs", "kept"),
+                ("XX-Consumer", "kept"),
+                ("X-C-nsumer", "kept"),
+                ("X-Consumer-", "kept"),
+            ],
+        );
+        let mut facts = facts();
+        facts.consumer = Some(Arc::new(Consumer::new("acme", ["a", "b"].into_iter())));
+        tell(&mut request, &facts);
+        let left: Vec<_> =
+            request.fields.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
+        let expected = [
+            ("X-User-IDs", "kept"),
+            ("XX-Consumer", "kept"),
+            ("X-C-nsumer", "kept"),
+            ("X-Consumer-", "kept"),
+            ("X-Consumer", "acme"),
+            ("X-Consumer-Groups", "a, b"),
+        ];
+        assert_eq!(left, expected.map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec())));
+    }
 }

@@ -6,6 +6,7 @@
 
 mod body;
 mod build;
+mod catalog;
 pub mod condition;
 mod contract;
 mod erased;
@@ -15,21 +16,32 @@ mod fetched;
 #[cfg(any(test, feature = "harness"))]
 pub mod harness;
 pub mod identity;
+mod ip_lists;
+mod kind;
+mod outbound;
 mod phase;
 mod request_id;
+mod resources;
 mod runtime;
 pub mod values;
 mod verdict;
 
 pub use body::{BodyFilter, Filters, RequestBody, ResponseBody, WholeBody};
-pub use build::{Build, Means, Place};
+pub use build::{Build, Kinds, Means, Place};
+pub use catalog::{Catalog, DynKind};
 pub use condition::Condition;
-pub use contract::{Needs, Outcome, Policy, PolicyKind, RequestCx, ResponseCx};
-pub use erased::{Catalog, CompiledPolicy, DynKind, DynPolicy, Slot};
+pub use contract::{Needs, Outcome, Policy, RequestCx, ResponseCx};
+pub use erased::{CompiledPolicy, DynPolicy, Slot};
 pub use facts::{Asked, CertificateFacts, Facts, PathNames, PathParams, RouteFacts, TableRef};
 pub use fault::{Fault, Retry, Side};
-pub use fetched::{Asking, Fetch, FetchError, FetchedShared, Making, Renew, Service};
+pub use fetched::{
+    Asking, Fetch, FetchError, FetchedShared, Fetching, Made, Making, Origin, Renew, Service, follow,
+};
+pub use ip_lists::{IpLists, Networks};
+pub use kind::PolicyKind;
+pub use outbound::{CallError, CallLimits, Calling, Outbound, Upstreams};
 pub use phase::Phase;
 pub use request_id::RequestId;
+pub use resources::{MakingResources, Resources};
 pub use runtime::{Job, Runtime, Sleep, off_worker};
 pub use verdict::{Reply, Step, Verdict};

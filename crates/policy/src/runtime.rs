@@ -5,9 +5,12 @@ use std::fmt;
 use std::pin::Pin;
 use std::time::Instant;
 
+use maitred_config::scalar::HttpUrl;
+use maitred_http::RequestHead;
 use tokio::sync::oneshot;
 
 use crate::fault::Fault;
+use crate::outbound::{CallLimits, Calling, Outbound};
 
 /// A wait for an instant. Dropping it costs nothing more.
 pub type Sleep = Pin<Box<dyn Future<Output = ()>>>;
@@ -25,6 +28,27 @@ pub trait Runtime: fmt::Debug {
 
     /// A random number, each as likely as any other. Not for secrets.
     fn random(&self) -> u64;
+
+    /// Sends a whole request to an upstream, and reads the whole answer: over the connections that the worker keeps to it, to
+    /// an endpoint that balancing chooses, unless its circuit is open. `Host` is filled in where the request has none.
+    fn call<'a>(
+        &'a self,
+        to: &'a Outbound,
+        request: RequestHead,
+        body: Vec<u8>,
+        limits: CallLimits,
+    ) -> Calling<'a>;
+
+    /// The same to where a URL leads that is known only by now: method and fields are those of `request`, the target is the URL's. Where an
+    /// upstream of the snapshot is that place alone, it is called. Others are asked on the control runtime, a few at
+    /// a time, on connections of their own, with the authorities of the system; that is for what happens seldom.
+    fn call_url<'a>(
+        &'a self,
+        url: &'a HttpUrl,
+        request: RequestHead,
+        body: Vec<u8>,
+        limits: CallLimits,
+    ) -> Calling<'a>;
 
     /// Has a job done by a thread that may take its time. There are few of these threads, and one queue for the process; where that
     /// is full, the fault says so at once. For hooks there is [`off_worker`].

@@ -17,10 +17,11 @@ use std::time::SystemTime;
 use maitred_config::{AccessLogFormat, Document, LogTarget};
 use maitred_config::{Problems, Texts};
 use maitred_policy::identity::Consumers;
-use maitred_policy::{Catalog, Means};
+use maitred_policy::{Catalog, IpLists, MakingResources, Means};
 use maitred_telemetry::{AccessFormat, AccessShape, Metrics};
 use maitred_wire::{Http2Limits, Limits};
 
+use self::upstreams::AskedUpstreams;
 use crate::kept::KeptShared;
 use crate::snapshot::{AccessTarget, Snapshot};
 
@@ -54,8 +55,9 @@ pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapsh
     let before = problems.error_count();
     let document = compiler.document;
     let consumers = Arc::new(Consumers::new(&document.consumers));
+    let ip_lists = IpLists::compile(&document.ip_lists, compiler.means.files, problems);
     let asks_certificates = document.asks_certificates();
-    let means = Means { consumers: &consumers, asks_certificates, ..compiler.means };
+    let means = Means { consumers: &consumers, ip_lists: &ip_lists, asks_certificates, ..compiler.means };
     let compiler = Compiler { means, ..compiler };
     let limits = limits(document);
     let keys = balance::keys(document, problems);
@@ -63,6 +65,10 @@ pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapsh
     let listeners = listeners::compile(&compiler, &limits, &mut tls);
     let (upstreams, upstream_numbers) = upstreams::compile(&compiler, &limits, keys, &mut tls);
     let (tls, acme) = tls.into_parts();
+    let asked = AskedUpstreams::new(&upstream_numbers, document);
+    let resources = MakingResources::new(compiler.previous.map(|snapshot| &snapshot.resources));
+    let means = Means { upstreams: &asked, resources: Some(&resources), ..compiler.means };
+    let compiler = Compiler { means, ..compiler };
     let mut pipelines = pipelines::Pipelines::new(&compiler);
     let (logs, access_log) = access_log(document);
     let kept = kept(&compiler);
@@ -77,6 +83,10 @@ pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapsh
         &mut pipelines,
         problems,
     );
+    let policies = pipelines.into_instances();
+    let mut tls = tls::TlsCompiler::going_on(&compiler, tls, problems);
+    let upstreams = asked.compile(&compiler, &limits, upstreams, &mut tls);
+    let (tls, _) = tls.into_parts();
     if problems.error_count() > before {
         return None;
     }
@@ -85,7 +95,7 @@ pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapsh
         router,
         routes,
         upstreams,
-        policies: pipelines.into_instances(),
+        policies,
         listeners,
         limits,
         acme,
@@ -95,6 +105,7 @@ pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapsh
         lag_limit: document.limits.overload.on().and_then(|overload| overload.lag.on().copied()),
         logs,
         kept,
+        resources: resources.finish(),
     })
 }
 

@@ -25,6 +25,7 @@ use maitred_wire::h1::RequestFraming;
 use self::choose::Chosen;
 use self::forward::Forwarded;
 use self::forward::attempt::client_fault;
+use self::forward::call::Serving;
 use self::forward::deadline::Deadline;
 use self::forward::tunnel::Tunnel;
 use self::record::Record;
@@ -103,7 +104,7 @@ pub(crate) async fn serve(
     // Route.
     let chosen = choose::route(snapshot, listener, &heads.request, &mut facts, &mut captures);
     let route = &snapshot.routes[chosen.route];
-    let mut run = Run::new(&route.pipeline, &snapshot.locals, worker);
+    let mut run = Run::new(&route.pipeline, &snapshot.locals, Serving { worker, snapshot });
     let record = Record::default();
     let deadline = Deadline::default();
     let mut exchange =
@@ -124,8 +125,14 @@ pub(crate) async fn serve(
                 Err(fault) => exchange.fault(&mut heads.response, &heads.request, &fault),
             }
         }
-        Verdict::Respond(reply) => Body::of(*reply, &mut heads.response),
-        Verdict::Fail(fault) => exchange.fault(&mut heads.response, &heads.request, &fault),
+        Verdict::Respond(reply) => {
+            run.withhold(&mut heads.request, &mut exchange.facts);
+            Body::of(*reply, &mut heads.response)
+        }
+        Verdict::Fail(fault) => {
+            run.withhold(&mut heads.request, &mut exchange.facts);
+            exchange.fault(&mut heads.response, &heads.request, &fault)
+        }
     };
 
     // Pipeline up.
@@ -169,7 +176,7 @@ fn after(sent: Sent) -> After {
 /// Runs the request hooks, and reads the body in between where one of them needs it. A client that ends its side of the connection
 /// while one of them waits has gone.
 async fn go_down(
-    run: &mut Run<'_>,
+    run: &mut Run<'_, Serving<'_>>,
     exchange: &mut Exchange<'_>,
     connection: &mut Connection,
     heads: &mut Heads,
@@ -182,10 +189,14 @@ async fn go_down(
         let down = run.down(&mut heads.request, &mut exchange.facts, body, gone).await;
         match down {
             Down::Decided(verdict) => return verdict,
+            Down::Refused(policy, fault) => {
+                policy.refusals.at(exchange.worker.index).refused(fault.cause()).inc();
+                return Verdict::Fail(fault);
+            }
             Down::NeedsBody => {
                 let total = exchange.route.action.total();
                 exchange.deadline = Deadline::of(&heads.request, total, exchange.started);
-                match bodies::read_request(exchange, connection).await {
+                match bodies::read_request(exchange, connection, &mut body.filters).await {
                     Ok(whole) => body.whole = Some(Box::new(whole)),
                     Err(fault) => return Verdict::Fail(fault),
                 }
@@ -243,6 +254,7 @@ impl Exchange<'_> {
         fault: &Fault,
     ) -> Body {
         self.record.outcome = fault.cause();
+        self.record.policy = fault.policy().map(Into::into);
         respond::log_fault(self, request.method, fault);
         let view = View::of_request(request, &self.facts);
         Body::of(self.route.errors.reply(fault, &view), response)

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -16,6 +17,7 @@ use maitred_telemetry::{LogWriter, SharedCounter, Unwritten};
 use maitred_upstream::{Resolve, discover};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::abroad::{Abroad, Errands};
 use crate::accept::{self, Command, Sockets};
 use crate::background::Background;
 use crate::clock::Clock;
@@ -61,6 +63,8 @@ pub struct Gateway {
     writers: HashMap<Arc<str>, LogWriter>,
     background: Background,
     health: HealthChecks,
+    /// Where workers send what is to be asked of services that they do not know.
+    errands: Errands,
     jobs: Arc<JobsShared>,
 }
 
@@ -86,6 +90,7 @@ impl Gateway {
     /// Binds the listeners and starts the workers.
     pub async fn start(options: GatewayOptions, snapshot: Snapshot) -> io::Result<Self> {
         let snapshot = Arc::new(snapshot);
+        let abroad = Rc::new(Abroad::new(Arc::clone(&options.resolver), options.clock));
         let mut gateway = Self {
             current: Arc::clone(&snapshot),
             retired: Vec::new(),
@@ -93,7 +98,8 @@ impl Gateway {
             bound: HashMap::new(),
             quic: HashSet::new(),
             writers: HashMap::new(),
-            background: Background::new(Arc::clone(&options.panics)),
+            errands: abroad.run_errands(),
+            background: Background::new(Arc::clone(&options.panics), abroad),
             health: HealthChecks::new(Arc::clone(&options.panics)),
             jobs: Arc::new(JobsShared::new(options.workers, Arc::clone(&options.panics))),
             options,
@@ -213,8 +219,13 @@ impl Gateway {
         let (end, ended) = oneshot::channel::<()>();
         let (count, first) = (self.options.workers, Arc::clone(&self.current));
         let GatewayOptions { clock, panics, overload, .. } = &self.options;
-        let (panics, overload, jobs) = (Arc::clone(panics), Arc::clone(overload), Arc::clone(&self.jobs));
-        let means = Means { clock: *clock, panics, overload, jobs };
+        let means = Means {
+            clock: *clock,
+            panics: Arc::clone(panics),
+            overload: Arc::clone(overload),
+            errands: self.errands.clone(),
+            jobs: Arc::clone(&self.jobs),
+        };
         let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             // Dropped when the thread ends, however it does.
             let _end = end;

@@ -2,6 +2,7 @@
 //!
 //! Read [`exchange`] first: it is the way of a request. It names no policy; the program brings the catalogue.
 
+mod abroad;
 mod accept;
 mod acme;
 mod action;

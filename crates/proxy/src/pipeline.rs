@@ -10,8 +10,10 @@ use std::task::{Context, Poll};
 
 use maitred_http::{RequestHead, ResponseHead};
 use maitred_policy::{
-    CompiledPolicy, DynPolicy, Facts, Outcome, Phase, RequestBody, ResponseBody, Runtime, Slot, Step, Verdict,
+    CompiledPolicy, DynPolicy, Facts, Fault, Outcome, Phase, RequestBody, ResponseBody, Runtime, Slot, Step,
+    Verdict,
 };
+use maitred_telemetry::{Metrics, RefusalSeries};
 use smallvec::SmallVec;
 
 /// A policy where it is written: shared by all routes that inherit it.
@@ -28,6 +30,8 @@ pub struct PolicyInstance {
     pub number: usize,
     /// What was compiled.
     pub policy: Box<dyn DynPolicy>,
+    /// Where is counted what it refuses.
+    pub(crate) refusals: Arc<RefusalSeries>,
     renders: bool,
     /// Whether the whole body of the request must be there before it runs.
     needs_body: bool,
@@ -40,10 +44,13 @@ impl PolicyInstance {
         upstream: Option<Arc<str>>,
         number: usize,
         (phase, policy): CompiledPolicy,
+        metrics: &Metrics,
     ) -> Self {
+        let refusals = metrics.refusals(place, name);
         let (place, name, needs) = (place.into(), name.into(), policy.needs());
         let renders = phase == Phase::Render || needs.every_answer;
-        Self { place, name, upstream, phase, number, policy, renders, needs_body: needs.request_body }
+        let needs_body = needs.request_body;
+        Self { place, name, upstream, phase, number, policy, refusals, renders, needs_body }
     }
 }
 
@@ -76,17 +83,19 @@ impl Pipeline {
 }
 
 /// What came of the way down.
-pub(crate) enum Down {
+pub(crate) enum Down<'a> {
     /// The next policy needs the whole body of the request: read it, and go on.
     NeedsBody,
     Decided(Verdict),
+    /// A policy has found this fault.
+    Refused(&'a PolicyInstance, Fault),
 }
 
-/// One run of a pipeline.
-pub(crate) struct Run<'a> {
+/// One run of a pipeline. What it gives to hooks of the worker is known by its type, so that it costs a run no more than a pointer would.
+pub(crate) struct Run<'a, R: Runtime> {
     pipeline: &'a Pipeline,
     locals: &'a [Box<dyn Any>],
-    runtime: &'a dyn Runtime,
+    runtime: R,
     states: SmallVec<[Box<dyn Any>; 8]>,
     /// How many request hooks ran.
     ran: usize,
@@ -98,8 +107,8 @@ pub(crate) struct Run<'a> {
     pub(crate) outcome: Outcome,
 }
 
-impl<'a> Run<'a> {
-    pub(crate) fn new(pipeline: &'a Pipeline, locals: &'a [Box<dyn Any>], runtime: &'a dyn Runtime) -> Self {
+impl<'a, R: Runtime> Run<'a, R> {
+    pub(crate) fn new(pipeline: &'a Pipeline, locals: &'a [Box<dyn Any>], runtime: R) -> Self {
         let states = pipeline.policies.iter().map(|instance| instance.policy.new_state()).collect();
         let outcome = Outcome { status: 0, complete: false, duration: std::time::Duration::ZERO };
         let risen = pipeline.policies.len();
@@ -114,7 +123,7 @@ impl<'a> Run<'a> {
         facts: &mut Facts,
         body: &mut RequestBody,
         mut gone: impl FnMut(&mut Context<'_>) -> Poll<Verdict>,
-    ) -> Down {
+    ) -> Down<'a> {
         while let Some(instance) = self.pipeline.policies.get(self.ran) {
             if instance.needs_body && body.whole.is_none() && instance.policy.wants_body(request) {
                 return Down::NeedsBody;
@@ -122,22 +131,34 @@ impl<'a> Run<'a> {
             let state = &mut self.states[self.ran];
             self.ran += 1;
             let local = &*self.locals[instance.number];
-            let slot = Slot { state: &mut **state, local, runtime: self.runtime };
+            let slot = Slot { state: &mut **state, local, runtime: &self.runtime };
             let verdict = match instance.policy.on_request(request, facts, body, slot) {
                 Step::Ready(verdict) => verdict,
                 Step::Later(mut later) => {
-                    poll_fn(|cx| match later.as_mut().poll(cx) {
-                        Poll::Ready(verdict) => Poll::Ready(verdict),
-                        Poll::Pending => gone(cx),
-                    })
-                    .await
+                    let waited = poll_fn(|cx| match later.as_mut().poll(cx) {
+                        Poll::Ready(verdict) => Poll::Ready(Ok(verdict)),
+                        Poll::Pending => gone(cx).map(Err),
+                    });
+                    match waited.await {
+                        Ok(verdict) => verdict,
+                        Err(gone) => return Down::Decided(gone),
+                    }
                 }
             };
-            if !matches!(verdict, Verdict::Continue) {
-                return Down::Decided(verdict);
+            match verdict {
+                Verdict::Continue => {}
+                Verdict::Fail(fault) => return Down::Refused(instance, fault.in_policy(&instance.name)),
+                Verdict::Respond(_) => return Down::Decided(verdict),
             }
         }
         Down::Decided(Verdict::Continue)
+    }
+
+    /// Keeps what the policies that did not run identify by from services and logs.
+    pub(crate) fn withhold(&self, request: &mut RequestHead, facts: &mut Facts) {
+        for instance in &self.pipeline.policies[self.ran..] {
+            instance.policy.withhold(request, facts);
+        }
     }
 
     /// Runs the response hooks upwards until one answers or fails: with that answer this is to be called again. Policies that
@@ -159,26 +180,28 @@ impl<'a> Run<'a> {
             }
             self.risen = self.risen.min(index);
             let local = &*self.locals[instance.number];
-            let slot = Slot { state: &mut *self.states[index], local, runtime: self.runtime };
+            let slot = Slot { state: &mut *self.states[index], local, runtime: &self.runtime };
             let verdict = match instance.policy.on_response(response, request, facts, body, slot) {
                 Step::Ready(verdict) => verdict,
                 Step::Later(later) => later.await,
             };
             if !matches!(verdict, Verdict::Continue) {
                 self.answered.push(index);
-                return verdict;
+                return match verdict {
+                    Verdict::Fail(fault) => Verdict::Fail(fault.in_policy(&instance.name)),
+                    verdict => verdict,
+                };
             }
         }
         Verdict::Continue
     }
 }
 
-impl Drop for Run<'_> {
+impl<R: Runtime> Drop for Run<'_, R> {
     fn drop(&mut self) {
         for (instance, state) in self.pipeline.policies.iter().zip(&mut self.states).take(self.ran) {
             let local = &*self.locals[instance.number];
-            let slot = Slot { state: &mut **state, local, runtime: self.runtime };
-            instance.policy.on_end(slot, &self.outcome);
+            instance.policy.on_end(&mut **state, local, &self.outcome);
         }
     }
 }

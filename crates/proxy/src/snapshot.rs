@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use maitred_http::Method;
 use maitred_net::{CertificateSummary, ServerTls};
 use maitred_policy::values::{Value, View};
-use maitred_policy::{Condition, Facts};
+use maitred_policy::{Condition, Facts, Origin, Resources};
 use maitred_router::{PathValues, Predicate, Router, Subject};
 use maitred_telemetry::{
     AccessFormat, Destination, LogQueue, RouteSeries, RouteUpstreamSeries, UpstreamSeries,
@@ -53,6 +53,8 @@ pub struct Snapshot {
     pub(crate) logs: Vec<AccessTarget>,
     /// Good answers for when services fail, where a route keeps some.
     pub(crate) kept: Option<Arc<KeptShared>>,
+    /// What policies share that belongs to none of them.
+    pub(crate) resources: Resources,
 }
 
 /// An upstream in a snapshot.
@@ -144,12 +146,34 @@ impl Snapshot {
         self.files.iter().map(PathBuf::as_path)
     }
 
-    /// The policies that have something from an upstream which is only known while the gateway runs: each by its name, where it is
-    /// written, and the upstream.
-    pub fn fetching(&self) -> impl Iterator<Item = (&str, &str, &str)> {
-        let fetching = self.policies.iter().filter(|instance| instance.policy.fetched().is_some());
-        fetching
-            .filter_map(|instance| Some((&*instance.name, &*instance.place, instance.upstream.as_deref()?)))
+    /// The policies that have something from elsewhere which is only known while the gateway runs: each by its name, where it is
+    /// written, and who is asked, in words.
+    pub fn fetching(&self) -> impl Iterator<Item = (&str, &str, String)> {
+        self.policies.iter().flat_map(|instance| {
+            let fetched = instance.policy.fetched().into_iter();
+            fetched.filter_map(|wanted| {
+                let from = match &wanted.from {
+                    Origin::Urls(url) => format!("`{url}`"),
+                    from => {
+                        let upstream = &self.upstreams[self.asked_by(instance, from)?];
+                        format!("the upstream `{}`", upstream.cluster.settings().name)
+                    }
+                };
+                Some((&*instance.name, &*instance.place, from))
+            })
+        })
+    }
+
+    /// The number of the upstream that is asked for what a policy has from there.
+    pub(crate) fn asked_by(&self, instance: &PolicyInstance, from: &Origin) -> Option<usize> {
+        match from {
+            Origin::Route => {
+                let wanted = instance.upstream.as_deref()?;
+                self.upstreams().position(|cluster| *cluster.settings().name == *wanted)
+            }
+            Origin::Upstream(outbound) => Some(outbound.number()),
+            Origin::Urls(_) => None,
+        }
     }
 
     /// What it wants of certificate authorities.

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use maitred_net::{Timers, release_memory};
-use maitred_policy::{Fault, Job, Runtime, Sleep};
 use maitred_telemetry::{
     AccessFormat, AccessLog, AccessRecord, ConnectionRefusal, RepeatLimit, SharedCounter,
 };
 
 use tokio::sync::Notify;
 
+use crate::abroad::Errands;
 use crate::clock::{Anchor, Clock, micros};
 use crate::jobs::JobsShared;
 use crate::listener::ListenerSettings;
@@ -40,6 +40,8 @@ pub(crate) struct Means {
     pub(crate) panics: Arc<SharedCounter>,
     /// Which workers take no new requests.
     pub(crate) overload: Arc<OverloadShared>,
+    /// Where it sends what is to be asked of services that it does not know.
+    pub(crate) errands: Errands,
     /// What takes long.
     pub(crate) jobs: Arc<JobsShared>,
 }
@@ -50,8 +52,9 @@ pub(crate) struct Worker {
     pub(crate) clock: Clock,
     pub(crate) panics: Arc<SharedCounter>,
     pub(crate) timers: Timers,
+    pub(crate) errands: Errands,
     overload: Arc<OverloadShared>,
-    jobs: Arc<JobsShared>,
+    pub(crate) jobs: Arc<JobsShared>,
     lag: Cell<Lag>,
     anchor: Cell<Anchor>,
     began: Instant,
@@ -73,7 +76,7 @@ pub(crate) struct Worker {
 impl Worker {
     /// Worker `index` of `count`, serving with `first`.
     pub(crate) fn new((index, count): (usize, usize), means: Means, first: Arc<Snapshot>) -> Self {
-        let Means { clock, panics, overload, jobs } = means;
+        let Means { clock, panics, overload, errands, jobs } = means;
         let mut random = fastrand::Rng::new();
         let snapshot = Rc::new(LocalSnapshot::new(first, (index, count), random.u32(..), None));
         Self {
@@ -82,6 +85,7 @@ impl Worker {
             clock,
             panics,
             timers: Timers::new(clock.now()),
+            errands,
             overload,
             jobs,
             lag: Cell::default(),
@@ -277,27 +281,6 @@ impl Worker {
             log.write(&format, record);
             logs.insert(Arc::clone(&target.key), log);
         }
-    }
-}
-
-/// What policies are given of it.
-impl Runtime for Worker {
-    fn now(&self) -> Instant {
-        self.clock.now()
-    }
-
-    fn sleep_until(&self, at: Instant) -> Sleep {
-        let timer = self.timers.timer();
-        timer.set(at);
-        Box::pin(std::future::poll_fn(move |cx| timer.poll_fired(cx)))
-    }
-
-    fn random(&self) -> u64 {
-        self.random.borrow_mut().u64(..)
-    }
-
-    fn queue(&self, job: Job) -> Result<(), Fault> {
-        self.jobs.queue(job)
     }
 }
 

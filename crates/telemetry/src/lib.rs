@@ -19,6 +19,7 @@ mod log;
 mod measured;
 mod metrics;
 mod process;
+mod refusal;
 mod registry;
 mod render;
 mod repeat;
@@ -39,9 +40,10 @@ pub use histogram::{Histogram, MergedHistogram};
 pub use log::{Log, LogFormat, LogOptions};
 pub use measured::{Measure, Measured};
 pub use metrics::{
-    CircuitSeries, DegradedSeries, ListenerSeries, Metrics, MetricsOptions, MirrorSeries, RouteSeries,
-    RouteUpstreamSeries, UpstreamSeries, VariantSeries,
+    CircuitSeries, DegradedSeries, ListenerSeries, Metrics, MetricsOptions, MirrorSeries, RefusalSeries,
+    RouteSeries, RouteUpstreamSeries, UpstreamSeries, VariantSeries,
 };
+pub use refusal::RefusalShard;
 pub use repeat::RepeatLimit;
 pub use series::{OwnShard, Series, Shard};
 pub use shard::{

@@ -10,6 +10,7 @@ use crate::exposition::{Exposition, labels};
 use crate::health::{Healths, UpstreamHealth};
 use crate::measured::{AllMeasured, Measured};
 use crate::process::ProcessUse;
+use crate::refusal::RefusalShard;
 use crate::registry::Registry;
 use crate::render;
 use crate::series::{Budget, OTHER, Series};
@@ -32,6 +33,9 @@ pub type VariantSeries = Series<VariantShard>;
 pub type MirrorSeries = Series<MirrorShard>;
 /// The counts of one route that degrades.
 pub type DegradedSeries = Series<DegradedShard>;
+
+/// What one policy refused.
+pub type RefusalSeries = Series<RefusalShard>;
 
 /// What `Metrics` must know from the start.
 #[derive(Debug, Clone)]
@@ -67,6 +71,7 @@ pub struct Metrics {
     variants: Registry<VariantShard>,
     mirrors: Registry<MirrorShard>,
     degraded: Registry<DegradedShard>,
+    refusals: Registry<RefusalShard>,
     events: Events,
     certificates: Certificates,
     health: Healths,
@@ -91,6 +96,7 @@ impl Metrics {
             variants: Registry::new(workers, room(), &labels(&[("route", OTHER), ("variant", OTHER)])),
             mirrors: Registry::new(workers, room(), &labels(&[("upstream", OTHER)])),
             degraded: Registry::new(workers, room(), &labels(&[("route", OTHER)])),
+            refusals: Registry::new(workers, room(), &labels(&[("place", OTHER), ("policy", OTHER)])),
             events: Events::default(),
             certificates: Certificates::default(),
             health: Healths::default(),
@@ -146,6 +152,11 @@ impl Metrics {
         self.degraded.series(&labels(&[("route", route)]))
     }
 
+    /// What the policy refused that is written at `place` under `name`.
+    pub fn refusals(&self, place: &str, name: &str) -> Arc<RefusalSeries> {
+        self.refusals.series(&labels(&[("place", place), ("policy", name)]))
+    }
+
     /// What is counted for the whole process.
     pub fn events(&self) -> &Events {
         &self.events
@@ -176,6 +187,7 @@ impl Metrics {
         render::health(to, &self.health.all());
         render::circuits(to, &self.circuits.live());
         render::listeners(to, &self.listeners.live());
+        render::refusals(to, &self.refusals.live());
         self.measured.render(to, &self.budget);
         render::variants(to, &self.variants.live());
         render::mirrors(to, &self.mirrors.live());

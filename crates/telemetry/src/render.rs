@@ -3,6 +3,7 @@
 //! A family's lines must stand together, so each part goes over its series once for each family. What was never
 //! counted has no line.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::certificates::CertificateExpiry;
@@ -13,6 +14,7 @@ use crate::exposition::{Exposition, Kind, Seconds, labels};
 use crate::health::UpstreamHealth;
 use crate::histogram::{Histogram, MergedHistogram};
 use crate::process::ProcessUse;
+use crate::refusal::RefusalShard;
 use crate::series::{Budget, Series, Shard};
 use crate::shard::{
     ConnectionRefusal, ListenerShard, RouteShard, RouteUpstreamShard, StatusClass, UpstreamFailure,
@@ -123,6 +125,18 @@ pub(crate) fn listeners(to: &mut Exposition<'_>, all: &All<ListenerShard>) {
     let help = "Connections closed before a request was read, by reason.";
     to.family("maitred_connections_refused_total", Kind::Counter, help);
     counters_by(to, all, "reason", &ConnectionRefusal::ALL, ConnectionRefusal::label, ListenerShard::refused);
+}
+
+pub(crate) fn refusals(to: &mut Exposition<'_>, all: &All<RefusalShard>) {
+    let help = "Requests that a policy refused, by cause.";
+    to.family("maitred_policy_refused_total", Kind::Counter, help);
+    for series in all {
+        let mut sums = BTreeMap::new();
+        series.exposed().for_each(|shard| shard.add_to(&mut sums));
+        for (cause, sum) in sums {
+            to.sample_with(series.labels(), "cause", cause, sum);
+        }
+    }
 }
 
 pub(crate) fn variants(to: &mut Exposition<'_>, all: &All<VariantShard>) {

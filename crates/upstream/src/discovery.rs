@@ -35,6 +35,13 @@ pub fn discover(cluster: &Arc<ClusterShared>, resolver: Arc<dyn Resolve>) -> one
     asked
 }
 
+/// Looks for the endpoints of `cluster` once, and puts in place what was found.
+pub async fn find_once(cluster: &ClusterShared, resolver: &dyn Resolve) {
+    if cluster.needs_discovery() {
+        cluster.publish(resolve_all(cluster, resolver).await.list);
+    }
+}
+
 async fn keep_current(cluster: Weak<ClusterShared>, resolver: Arc<dyn Resolve>, first: oneshot::Sender<()>) {
     let mut first = Some(first);
     let mut retry = FIRST_RETRY;

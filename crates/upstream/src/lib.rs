@@ -28,7 +28,7 @@ pub use check::{first_wait, keep_checking};
 pub use cluster::{
     Cluster, ClusterSettings, EndpointHost, EndpointSettings, HostHeader, Timeouts, Transport,
 };
-pub use discovery::discover;
+pub use discovery::{discover, find_once};
 pub use ejection::OutlierDetection;
 pub use endpoint::{Endpoint, EndpointShared, Endpoints, Member, Protocol, Service};
 pub use health::{BodyMatch, CheckFields, CheckKind, Health, HealthCheck, HttpCheck};

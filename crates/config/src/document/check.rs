@@ -22,6 +22,7 @@ pub(super) fn document(document: &Document, fields: &Fields<'_>, reader: &mut Re
     challenges(document, reader);
     upstreams(document, reader);
     super::consumer::check(&document.consumers, reader);
+    super::ip_list::check(&document.ip_lists, reader);
     let mut unknown = UnknownNames { suggestions_left: SUGGESTIONS };
     policies(document, &mut unknown, reader);
     routes(document, &mut unknown, fields, reader);
@@ -174,11 +175,12 @@ fn unused(document: &Document, reader: &mut Reader<'_>) {
             }
         }
     }
-    // A policy may name an upstream anywhere in its configuration.
+    // A policy may name an upstream or a list anywhere in its configuration.
     for entry in maps().flat_map(|map| &map.entries) {
         collect_texts(&entry.node, &mut used);
     }
     warn_unused(&document.upstreams, "upstream", &used, reader);
+    warn_unused(&document.ip_lists, "list of addresses", &used, reader);
 }
 
 fn warn_unused<T>(defined: &Named<T>, what: &str, used: &HashSet<&str>, reader: &mut Reader<'_>) {

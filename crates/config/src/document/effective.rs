@@ -124,7 +124,7 @@ impl Laid<'_> {
                 Some(below) => {
                     let shape = self.shapes.shape(&entry.kind);
                     let below = &mut self.policies[below];
-                    below.node = Arc::new(merge(&below.node, &entry.node, shape.as_ref()));
+                    below.node = Arc::new(merge(&below.node, &entry.node, shape.as_ref(), self.shapes));
                     below.span = entry.span;
                     below.written_at.0.push(layer.clone());
                 }
@@ -142,9 +142,9 @@ impl Laid<'_> {
 }
 
 /// Lays one node over another.
-fn merge(below: &Node, above: &Node, shape: Option<&Shape>) -> Node {
+fn merge(below: &Node, above: &Node, shape: Option<&Shape>, shapes: &dyn PolicyShapes) -> Node {
     let known = match shape {
-        Some(Shape::Switch(inside)) => return merge(below, above, Some(inside)),
+        Some(Shape::Switch(inside)) => return merge(below, above, Some(inside), shapes),
         Some(Shape::Map(map)) => Some(*map),
         _ => None,
     };
@@ -153,17 +153,23 @@ fn merge(below: &Node, above: &Node, shape: Option<&Shape>) -> Node {
     let (Some(below), Some(upper)) = (long_below.as_map(), long_above.as_map()) else { return above.clone() };
     let child_shape = |key: &str| match shape {
         Some(Shape::Named(inside)) => Some((**inside).clone()),
+        Some(Shape::Policies) => shapes.shape(key.split('/').next().unwrap_or_default()),
         _ => known.and_then(|map| map.field(key)).map(|field| (field.shape)()),
     };
-    Node { value: Value::Map(merge_maps(below, upper, &child_shape)), span: above.span }
+    Node { value: Value::Map(merge_maps(below, upper, &child_shape, shapes)), span: above.span }
 }
 
-fn merge_maps(below: &Map, above: &Map, shape: &dyn Fn(&str) -> Option<Shape>) -> Map {
+fn merge_maps(
+    below: &Map,
+    above: &Map,
+    shape: &dyn Fn(&str) -> Option<Shape>,
+    shapes: &dyn PolicyShapes,
+) -> Map {
     let mut merged = below.clone();
     for entry in &above.entries {
         match merged.entries.iter_mut().find(|present| present.key == entry.key) {
             Some(present) => {
-                let value = merge(&present.value, &entry.value, shape(&entry.key).as_ref());
+                let value = merge(&present.value, &entry.value, shape(&entry.key).as_ref(), shapes);
                 *present = Entry { key: entry.key.clone(), key_span: entry.key_span, value };
             }
             None => merged.entries.push(entry.clone()),

@@ -31,11 +31,15 @@ struct Shapes;
 
 impl PolicyShapes for Shapes {
     fn shape(&self, kind: &str) -> Option<Shape> {
-        (kind == "limit").then(Limit::shape)
+        match kind {
+            "limit" => Some(Limit::shape()),
+            "first_of" => Some(Shape::Policies),
+            _ => None,
+        }
     }
 
     fn kinds(&self) -> Vec<&'static str> {
-        vec!["limit"]
+        vec!["first_of", "limit"]
     }
 }
 
@@ -134,6 +138,24 @@ routes:
     insta::assert_snapshot!(
         long.split_once("policies:").map(|(_, policies)| policies.to_owned()).unwrap_or_default()
     );
+}
+
+#[test]
+fn what_a_policy_holds_is_written_out_unless_it_is_laid_over_more() {
+    let text = "
+maitred: 1
+policies: { limit: 1/s, first_of: { limit: 2/s, limit/b: { burst: 3 } } }
+routes:
+  over: { respond: OK, match: /a, policies: { first_of: { limit: 4/s } } }
+  own: { respond: OK, match: /b, policies: { first_of/own: { limit: 5/s } } }
+";
+    let expanded = expand(&loaded(text), &Shapes);
+    let root = Node::parse(&expanded).expect("a document");
+    let routes = root.get("routes").expect("routes");
+    let of = |route| routes.get(route).and_then(|route| route.get("policies")).expect("policies").to_yaml();
+    let global = root.get("policies").expect("policies").to_yaml();
+    insta::assert_snapshot!([global, of("over"), of("own")].join("---\n"));
+    assert_eq!(expand(&loaded(&expanded), &Shapes), expanded);
 }
 
 #[test]

@@ -11,9 +11,10 @@ use super::{Read, Reader, Shape, TextShape};
 use crate::node::Node;
 use crate::problem::Problem;
 use crate::scalar::{
-    ByteRate, Fingerprint, HostPattern, KeyHash, PathPattern, Percent, Rate, Template, ValueName, byte_rate,
-    cidr, duration, fingerprint, header_name, header_value, host_pattern, https_url, instant, key_hash,
-    method, path_pattern, percent, rate, server_name, size, status, template, value_name,
+    ByteRate, Fingerprint, HostPattern, HttpUrl, IpEntry, KeyHash, PathPattern, Percent, Rate, Template,
+    ValueName, byte_rate, cidr, duration, fingerprint, header_name, header_value, host_pattern, http_url,
+    https_url, instant, ip_entry, key_hash, method, path_pattern, percent, rate, server_name, size, status,
+    template, value_name,
 };
 
 /// A number of bytes, written with its unit: `8MiB`.
@@ -101,6 +102,7 @@ scalars! {
     Rate: "rate", "10/s", Some("^[0-9]+/"), rate::parse;
     Percent: "percentage", "20%", Some("%$"), percent::parse;
     IpNet: "network", "10.0.0.0/8", None, cidr::parse;
+    IpEntry: "network or name of a list", "10.0.0.0/8", None, ip_entry::parse;
     HostPattern: "host", "api.example.com", None, host_pattern::parse;
     PathPattern: "path pattern", "/users/{id}", Some("^(/|~)"), path_pattern::parse;
     Template: "text with values", "/users/{query.user_id}", None, template::parse;
@@ -112,6 +114,7 @@ scalars! {
     HeaderValue: "header value", "text", None, |text| header_value::parse(text).map(HeaderValue);
     StatusCode: "status code", "404", None, |text| status::parse(text).map(StatusCode);
     ServerName: "name of a server", "orders.internal", None, |text| server_name::parse(text).map(ServerName);
+    HttpUrl: "URL", "https://login.example.com/keys", Some("^[Hh][Tt][Tt][Pp][Ss]?://"), http_url::parse;
     HttpsUrl: "URL of a page", "https://acme.example.com/directory", Some("^https://"), |text| https_url::parse(text).map(HttpsUrl);
 }
 

@@ -27,16 +27,21 @@ pub fn parse(text: &str) -> Result<String, ScalarProblem> {
     }
     host_and_port(authority, 443).map_err(|problem| problem.shifted(start))?;
     let behind = &rest[authority.len()..];
-    let stray = |c: char| !c.is_ascii_graphic() || "\"#<>\\^`{|}".contains(c);
-    if let Some((at, c)) = behind.char_indices().find(|(_, c)| stray(*c)) {
-        let at = start + authority.len() + at;
-        let message = format!("{} cannot stand in a URL", quote(&c.to_string()));
-        return Err(ScalarProblem::new(message, at..at + c.len_utf8()).help("percent-encode it"));
-    }
+    refuse_stray(behind, start + authority.len())?;
     Ok(format!("https://{}{behind}", authority.to_ascii_lowercase()))
 }
 
-fn refuse_user(text: &str) -> Result<(), ScalarProblem> {
+/// Refuses what cannot stand in a path and query; `start` is where they begin.
+pub(super) fn refuse_stray(behind: &str, start: usize) -> Result<(), ScalarProblem> {
+    let stray = |c: char| !c.is_ascii_graphic() || "\"#<>\\^`{|}".contains(c);
+    let Some((at, c)) = behind.char_indices().find(|(_, c)| stray(*c)) else { return Ok(()) };
+    let message = format!("{} cannot stand in a URL", quote(&c.to_string()));
+    let at = start + at;
+    Err(ScalarProblem::new(message, at..at + c.len_utf8()).help("percent-encode it"))
+}
+
+/// Refuses a user in a URL.
+pub(super) fn refuse_user(text: &str) -> Result<(), ScalarProblem> {
     let start = text.find("://").map_or(0, |colon| colon + 3);
     let end = text[start..].find(['/', '?', '#']).map_or(text.len(), |at| start + at);
     let Some(at) = text[start..end].rfind('@') else { return Ok(()) };

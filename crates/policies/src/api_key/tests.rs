@@ -118,6 +118,11 @@ fn no_key_of_a_query_is_logged() {
             let outcome = ask(yaml, &format!("GET /a?b=1&key={key}"), &[]);
             let logged = outcome.facts.asked.as_ref().map(|asked| asked.target.as_str());
             assert_eq!(logged, Some("/a?b=1"), "{yaml} {key}");
+            // A page that was asked for with it, and asks for more.
+            let page =
+                [("Referer", &*format!("https://x.test/a?key={key}&b=1")), ("X-API-Key", "key of bob")];
+            let outcome = ask("[header.X-API-Key, query.key]", "GET /b", &page);
+            assert_eq!(outcome.sent_field("Referer").as_deref(), Some("https://x.test/a?b=1"));
         }
     }
 }

@@ -179,6 +179,22 @@ fn files_and_hashes_that_are_no_good_are_refused_with_their_line() {
 }
 
 #[test]
+fn where_another_policy_takes_the_request_the_password_goes_all_the_same() {
+    let key = "sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683";
+    let consumers = format!("{{ bob: {{ password: '{BOB}', api_keys: '{key}' }} }}");
+    let kinds = maitred_policy::Catalog::default().with::<BasicAuth>().with::<crate::api_key::ApiKey>();
+    let yaml = "{ api_key: true, basic_auth: true }";
+    let harness = Harness::holding::<crate::any_of::AnyOf>(kinds, &consumers, yaml);
+    let (login, other) = (basic("eve:x"), "Bearer x");
+    for (shown, left) in [(&*login, None), (other, Some(other))] {
+        let fields = [("X-API-Key", "key"), ("Authorization", shown)];
+        let outcome = harness.request("GET /", &fields).answer(200, &[]);
+        assert_eq!((name(&outcome), outcome.sent_field("Authorization").as_deref()), (Some("bob"), left));
+    }
+    assert_eq!(name(&ask(&harness, "bob:öpen:sesame")), Some("bob"));
+}
+
+#[test]
 fn it_is_explained_without_the_password() {
     let harness = harness("true");
     for (login, told) in [

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use maitred_config::{Memory, NoEnvironment, Node, Problems, Shape, Style, Texts, load};
 use maitred_policy::identity::Consumers;
-use maitred_policy::{DynKind, Means};
+use maitred_policy::{DynKind, IpLists, Means};
 
 use super::*;
 use crate::reference;
@@ -33,8 +33,13 @@ fn names_are_snake_case_and_occur_once() {
 #[test]
 fn every_key_says_what_it_means() {
     each(|kind, page| {
-        let Shape::Map(shape) = kind.shape() else { panic!("{} takes no map of known keys", kind.name()) };
-        for key in shape.listing() {
+        let keys = match kind.shape() {
+            Shape::Map(shape) => shape.listing(),
+            // The names of others are its keys.
+            Shape::Policies => Vec::new(),
+            _ => panic!("{} takes no map of known keys", kind.name()),
+        };
+        for key in keys {
             assert!(
                 key.doc.len() > 10 && key.doc.ends_with('.'),
                 "{}.{}: {:?}",
@@ -53,13 +58,14 @@ fn every_example_loads_and_uses_its_policy() {
     each(|kind, page| {
         let files = page.files();
         let seen = RefCell::default();
-        let means = Means::new(&files, &seen);
+        let means = Means::new(&files, &seen, &catalog);
         let loaded = load("example.yaml", &files, &NoEnvironment);
         let mut problems = loaded.problems.clone();
         let document = loaded.document.as_ref().expect("an example is a document");
         let consumers = Arc::new(Consumers::new(&document.consumers));
+        let ip_lists = IpLists::compile(&document.ip_lists, &files, &mut problems);
         let asks_certificates = document.asks_certificates();
-        let means = Means { consumers: &consumers, asks_certificates, ..means };
+        let means = Means { consumers: &consumers, ip_lists: &ip_lists, asks_certificates, ..means };
         let routes = document.routes.iter().map(Some).chain([None]);
         let policies: Vec<_> =
             routes.flat_map(|route| document.effective_policies(route, &catalog)).collect();
@@ -75,29 +81,31 @@ fn every_example_loads_and_uses_its_policy() {
 
 #[test]
 fn unknown_keys_are_refused_with_their_place() {
+    let catalog = catalog();
     each(|kind, _| {
         let text = format!("maitred: 1\npolicies:\n  {}:\n    nonsense_key: 1\n", kind.name());
         let files = Memory::new().with("wrong.yaml", text.as_str());
         let loaded = load("wrong.yaml", &files, &NoEnvironment);
         let seen = RefCell::default();
-        let means = Means::new(&files, &seen);
+        let means = Means::new(&files, &seen, &catalog);
         let mut problems = Problems::new();
         let policy = &loaded.document.as_ref().expect("a document").policies.entries[0];
         let compiled = kind.compile(&policy.node, loaded.texts(), means, &mut problems, None);
         assert!(compiled.is_none(), "{} takes any key", kind.name());
         let drawn = problems.render(loaded.texts(), Style::Plain);
-        assert!(
-            drawn.contains("unknown key `nonsense_key`") && drawn.contains("wrong.yaml:4:5"),
-            "{}:\n{drawn}",
-            kind.name()
-        );
+        let told = match kind.shape() {
+            Shape::Policies => "there is no policy `nonsense_key`",
+            _ => "unknown key `nonsense_key`",
+        };
+        assert!(drawn.contains(told) && drawn.contains("wrong.yaml:4:5"), "{}:\n{drawn}", kind.name());
     });
 }
 
 #[test]
 fn what_is_not_compiled_has_a_problem() {
     let (texts, files, seen) = (Texts::default(), Memory::new(), RefCell::default());
-    let means = Means::new(&files, &seen);
+    let catalog = catalog();
+    let means = Means::new(&files, &seen, &catalog);
     each(|kind, _| {
         for text in ["true", "[]", "nonsense", "-1", "~", "{ a: { b: c } }", "{}"] {
             let mut problems = Problems::new();

@@ -4,7 +4,7 @@
 use maitred_http::{Fields, Known, Method, RequestHead, is_token};
 
 use super::config::CorsConfig;
-use super::origins::OriginPattern;
+use crate::origins::OriginPattern;
 
 /// What answers carry.
 #[derive(Debug)]

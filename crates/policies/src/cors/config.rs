@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use maitred_config::{Fields, HeaderName, Method, Problem, Reader, config_map};
 
-use super::origins::OriginPattern;
+use crate::origins::OriginPattern;
 
 config_map! {
     /// Which sites may call, and how.

@@ -2,7 +2,7 @@
 //! Parameters that no edit touches keep their spelling and their order.
 
 use maitred_config::{Named, Spanned, scalar};
-use maitred_http::{Target, percent_decode, push_percent_encoded};
+use maitred_http::{Known, RequestHead, Target, percent_decode, push_percent_encoded};
 use maitred_policy::Build;
 use maitred_policy::values::{Available, Template, View};
 use smallvec::SmallVec;
@@ -112,14 +112,25 @@ impl QueryEdits {
 
 /// Takes a parameter out of the query, however it is encoded there; nothing else changes if there is none.
 pub(crate) fn remove(target: &mut Target, name: &str) {
-    let without = |query: &str| {
-        let pairs: SmallVec<[Pair<'_>; 16]> = query.split('&').map(Pair::of).collect();
-        let is_there = pairs.iter().any(|pair| pair.is(name));
-        is_there.then(|| join(pairs.iter().filter(|pair| !pair.is(name))))
-    };
-    if let Some(rest) = target.query().and_then(without) {
+    if let Some(rest) = target.query().and_then(|query| without(query, name)) {
         target.set_query((!rest.is_empty()).then_some(&*rest));
     }
+}
+
+/// Takes a parameter out of the query of the page that a request says it comes from (`Referer`).
+pub(crate) fn remove_of_referer(request: &mut RequestHead, name: &str) {
+    let referer = request.fields.known_str(Known::Referer).and_then(|url| url.split_once('?'));
+    if let Some((page, rest)) = referer.and_then(|(page, query)| Some((page, without(query, name)?))) {
+        let url = if rest.is_empty() { page.to_owned() } else { format!("{page}?{rest}") };
+        request.fields.set_known(Known::Referer, url.as_bytes());
+    }
+}
+
+/// A query without a parameter; none if it does not have it.
+fn without(query: &str, name: &str) -> Option<String> {
+    let pairs: SmallVec<[Pair<'_>; 16]> = query.split('&').map(Pair::of).collect();
+    let is_there = pairs.iter().any(|pair| pair.is(name));
+    is_there.then(|| join(pairs.iter().filter(|pair| !pair.is(name))))
 }
 
 fn join<'p, 'q: 'p>(pairs: impl Iterator<Item = &'p Pair<'q>>) -> String {

@@ -1,6 +1,7 @@
 //! JSON to gRPC and back, over answers as services give them.
 
 use maitred_config::Memory;
+use maitred_config::scalar::HttpUrl;
 use maitred_grpc::{Code, Status};
 use maitred_http::{Fields, ResponseHead};
 use maitred_policy::harness::{Exchange, Harness, Outcome, problems_of, problems_with_files};
@@ -214,6 +215,17 @@ impl Service for Reflects<'_> {
         }
         let head = ResponseHead { status: 200, ..ResponseHead::default() };
         Box::pin(async move { Ok((head, WholeBody { bytes, trailers: Some(trailers) })) })
+    }
+
+    fn visit<'a>(
+        &'a self,
+        _: &'a HttpUrl,
+        _: Option<&'a [u8]>,
+        _: RequestHead,
+        _: &'a [u8],
+        _: usize,
+    ) -> Asking<'a, (ResponseHead, WholeBody)> {
+        unreachable!("no URL is asked for")
     }
 }
 

@@ -9,14 +9,16 @@ use super::components::Asked;
 use super::signed::{Refused, Signed};
 use super::{HmacAlgorithm, SignatureForm};
 
-/// Whether a value of `Authorization` is a signature.
-pub(super) fn is_one(line: &[u8]) -> bool {
-    parameters(line).is_some()
-}
-
 /// Whether a request is signed so.
 pub(super) fn is_shown(request: &RequestHead) -> bool {
-    request.fields.all_known(Known::Authorization).any(is_one)
+    request.fields.all_known(Known::Authorization).any(|line| parameters(line).is_some())
+}
+
+/// Takes the signature out of a request.
+pub(super) fn remove(request: &mut RequestHead) {
+    if is_shown(request) {
+        request.fields.remove_known(Known::Authorization);
+    }
 }
 
 /// Whether the signature covers the digest of the body; none where there is no signature.

@@ -17,6 +17,14 @@ pub(super) fn is_shown(request: &RequestHead) -> bool {
     lines(request, INPUT).is_some()
 }
 
+/// Takes the signature out of a request.
+pub(super) fn remove(request: &mut RequestHead) {
+    if is_shown(request) {
+        request.fields.remove_bytes(INPUT.as_bytes());
+        request.fields.remove_bytes(SIGNATURE.as_bytes());
+    }
+}
+
 /// Whether a signature covers the digest of the body; none where there is no signature.
 pub(super) fn covers_digest(request: &RequestHead) -> Option<bool> {
     let inputs = dictionary(&lines(request, INPUT)?);

@@ -73,7 +73,8 @@ impl Drop for Run<'_> {
     fn drop(&mut self) {
         let (policies, end) = (self.policies, self.end);
         for (at, running) in policies.iter().enumerate().take(self.ran) {
-            running.policy.on_end(self.slot(at), &end);
+            let Slot { state, local, .. } = self.slot(at);
+            running.policy.on_end(state, local, &end);
         }
     }
 }

@@ -8,20 +8,35 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use maitred_config::scalar::HttpUrl;
+use maitred_http::{PathRules, RequestHead, ResponseHead};
+
+use super::called::{Answer, Called};
+use crate::body::WholeBody;
 use crate::fault::Fault;
+use crate::outbound::{CallError, CallLimits, Calling, Outbound};
 use crate::runtime::{Job, Runtime, Sleep};
 
 /// Clones are the same worker.
 #[derive(Clone, Debug)]
 pub(super) struct MovedRuntime(Rc<Moved>);
 
-#[derive(Debug)]
 struct Moved {
     now: Cell<Instant>,
     /// When somebody is to be woken; those of waits that were given up stay until their time has passed.
     alarms: RefCell<Vec<Instant>>,
     random: RefCell<fastrand::Rng>,
+    /// How services answer.
+    answer: RefCell<Option<Answer>>,
+    calls: RefCell<Vec<Called>>,
+    open_calls: Cell<usize>,
     jobs: RefCell<Jobs>,
+}
+
+impl fmt::Debug for Moved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Moved").field("now", &self.now).field("calls", &self.calls).finish_non_exhaustive()
+    }
 }
 
 /// What was handed over to other threads, of which there are none.
@@ -43,14 +58,42 @@ impl Default for MovedRuntime {
     #[expect(clippy::disallowed_methods, reason = "any instant will do: it is moved by hand from here on")]
     fn default() -> Self {
         let random = RefCell::new(fastrand::Rng::with_seed(0));
-        let (now, alarms, jobs) = (Cell::new(Instant::now()), RefCell::default(), RefCell::default());
-        Self(Rc::new(Moved { now, alarms, random, jobs }))
+        let now = Cell::new(Instant::now());
+        let (alarms, answer, calls) = (RefCell::default(), RefCell::default(), RefCell::default());
+        let (open_calls, jobs) = (Cell::default(), RefCell::default());
+        Self(Rc::new(Moved { now, alarms, random, answer, calls, open_calls, jobs }))
     }
 }
 
 impl MovedRuntime {
     pub(super) fn seed(&self, seed: u64) {
         self.0.random.borrow_mut().seed(seed);
+    }
+
+    pub(super) fn answer_with(&self, answer: Answer) {
+        *self.0.answer.borrow_mut() = Some(answer);
+    }
+
+    pub(super) fn calls(&self) -> Vec<Called> {
+        self.0.calls.borrow().clone()
+    }
+
+    pub(super) fn open_calls(&self) -> usize {
+        self.0.open_calls.get()
+    }
+
+    /// Asks the test, and waits for the deadline where it is silent.
+    async fn ask(&self, called: Called) -> Result<(ResponseHead, WholeBody), CallError> {
+        self.0.calls.borrow_mut().push(called.clone());
+        let open = Open::new(&self.0);
+        let answer = self.0.answer.borrow_mut().as_mut().expect("the test says how services answer")(&called);
+        let Some(answer) = answer else {
+            self.sleep_until(called.limits.deadline).await;
+            return Err(CallError::Timeout);
+        };
+        drop(open);
+        let (head, body) = answer?;
+        if body.bytes.len() > called.limits.most { Err(CallError::TooLarge) } else { Ok((head, body)) }
     }
 
     pub(super) fn advance(&self, by: Duration) {
@@ -119,5 +162,43 @@ impl Runtime for MovedRuntime {
             }
         }
         Ok(())
+    }
+
+    fn call<'a>(
+        &'a self,
+        to: &'a Outbound,
+        request: RequestHead,
+        body: Vec<u8>,
+        limits: CallLimits,
+    ) -> Calling<'a> {
+        Box::pin(self.ask(Called { to: to.name().to_owned(), request, body, limits }))
+    }
+
+    fn call_url<'a>(
+        &'a self,
+        url: &'a HttpUrl,
+        mut request: RequestHead,
+        body: Vec<u8>,
+        limits: CallLimits,
+    ) -> Calling<'a> {
+        let target = url.target();
+        request.target.parse(target.as_bytes(), PathRules::Raw).expect("the target of a URL is one");
+        Box::pin(self.ask(Called { to: url.origin().to_string(), request, body, limits }))
+    }
+}
+
+/// Counts a call for as long as somebody waits for it.
+struct Open(Rc<Moved>);
+
+impl Open {
+    fn new(moved: &Rc<Moved>) -> Self {
+        moved.open_calls.set(moved.open_calls.get() + 1);
+        Self(Rc::clone(moved))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open_calls.set(self.0.open_calls.get() - 1);
     }
 }

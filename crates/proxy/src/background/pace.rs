@@ -3,8 +3,11 @@
 
 use std::time::Duration;
 
-/// How long what was fetched holds.
+/// How long what was fetched holds, where it does not say so itself.
 const RENEWAL: Duration = Duration::from_mins(5);
+/// And within which bounds it may say so: somebody's mistake is neither a flood of questions nor one for ever.
+const SHORTEST_RENEWAL: Duration = Duration::from_secs(30);
+const LONGEST_RENEWAL: Duration = Duration::from_hours(1);
 /// How soon it is renewed where a policy wants that. It doubles up to [`RENEWAL`] while that finds nothing new: what is missed is
 /// often not there, and who asks for it may be anybody.
 pub(super) const SOONEST: Duration = Duration::from_secs(5);
@@ -15,10 +18,10 @@ const LONGEST_RETRY: Duration = Duration::from_secs(10);
 /// What came of a try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tried {
-    /// Another thing is in place than before.
-    Renewed,
-    /// The thing is as it was.
-    Same,
+    /// Another thing is in place than before, which holds so long.
+    Renewed(Option<Duration>),
+    /// The thing is as it was, and holds so long.
+    Same(Option<Duration>),
     /// It could not be fetched.
     Failed,
 }
@@ -48,17 +51,18 @@ impl Default for Pace {
 impl Pace {
     /// The rest after a try, before which somebody wanted it or nobody did.
     pub(super) fn rest(&mut self, was_wanted: bool, tried: Tried) -> Rest {
-        if tried == Tried::Failed {
+        let (Tried::Renewed(holds) | Tried::Same(holds)) = tried else {
             let rest = Rest { longest: self.retry, soonest: self.retry };
             self.retry = (self.retry * 2).min(LONGEST_RETRY);
             return rest;
-        }
+        };
         self.retry = FIRST_RETRY;
         self.soonest = match tried {
-            Tried::Same if was_wanted => (self.soonest * 2).min(RENEWAL),
+            Tried::Same(_) if was_wanted => (self.soonest * 2).min(RENEWAL),
             _ => SOONEST,
         };
-        Rest { longest: RENEWAL, soonest: self.soonest }
+        let longest = holds.map_or(RENEWAL, |holds| holds.clamp(SHORTEST_RENEWAL, LONGEST_RENEWAL));
+        Rest { longest, soonest: self.soonest }
     }
 }
 
@@ -75,12 +79,20 @@ mod tests {
     #[test]
     fn who_wants_what_is_not_there_waits_ever_longer() {
         let mut pace = Pace::default();
-        assert_eq!(soonest(&mut pace, false, Tried::Renewed), 5);
-        let wanted: Vec<u64> = (0..8).map(|_| soonest(&mut pace, true, Tried::Same)).collect();
+        assert_eq!(soonest(&mut pace, false, Tried::Renewed(None)), 5);
+        let wanted: Vec<u64> = (0..8).map(|_| soonest(&mut pace, true, Tried::Same(None))).collect();
         assert_eq!(wanted, [10, 20, 40, 80, 160, 300, 300, 300]);
-        assert_eq!(soonest(&mut pace, false, Tried::Same), 5, "nobody has wanted it for a while");
-        soonest(&mut pace, true, Tried::Same);
-        assert_eq!(soonest(&mut pace, true, Tried::Renewed), 5, "it was wanted with reason");
+        assert_eq!(soonest(&mut pace, false, Tried::Same(None)), 5, "nobody has wanted it for a while");
+        soonest(&mut pace, true, Tried::Same(None));
+        assert_eq!(soonest(&mut pace, true, Tried::Renewed(None)), 5, "it was wanted with reason");
+    }
+
+    #[test]
+    fn what_is_told_says_how_long_it_holds_within_bounds() {
+        for (holds, longest) in [(0, 30), (600, 600), (1_000_000, 3600)] {
+            let tried = Tried::Same(Some(Duration::from_secs(holds)));
+            assert_eq!(Pace::default().rest(false, tried).longest.as_secs(), longest);
+        }
     }
 
     #[test]
@@ -93,7 +105,7 @@ mod tests {
         };
         let pauses: Vec<u128> = (0..7).map(|_| fail(&mut pace)).collect();
         assert_eq!(pauses, [500, 1000, 2000, 4000, 8000, 10_000, 10_000]);
-        pace.rest(false, Tried::Same);
+        pace.rest(false, Tried::Same(None));
         assert_eq!(fail(&mut pace), 500);
     }
 }

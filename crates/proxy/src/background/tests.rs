@@ -3,6 +3,8 @@
 use std::sync::OnceLock;
 use std::thread::{self, ThreadId};
 
+use maitred_upstream::{Resolve, Resolving};
+
 use super::*;
 
 /// A thing that goes wrong in this way.
@@ -21,7 +23,7 @@ impl Renew for Odd {
             Ok(Box::new(move || {
                 self.made_on.set(thread::current().id()).unwrap();
                 assert!(!self.panics_making, "made too much");
-                Ok(true)
+                Ok(Made { is_new: true, holds: None })
             }) as Making)
         })
     }
@@ -42,12 +44,33 @@ impl Service for Nobody {
     fn ask<'a>(&'a self, _: RequestHead, _: &'a [u8], _: usize) -> Asking<'a, (ResponseHead, WholeBody)> {
         unreachable!("nobody asks")
     }
+
+    fn visit<'a>(
+        &'a self,
+        _: &'a HttpUrl,
+        _: Option<&'a [u8]>,
+        _: RequestHead,
+        _: &'a [u8],
+        _: usize,
+    ) -> Asking<'a, (ResponseHead, WholeBody)> {
+        unreachable!("nobody asks")
+    }
+}
+
+struct NoNames;
+
+impl Resolve for NoNames {
+    fn resolve<'a>(&'a self, _: &'a str) -> Resolving<'a> {
+        unreachable!("no name is asked for")
+    }
 }
 
 fn try_once(odd: Odd) -> (Tried, Arc<Odd>, u64) {
     let (thing, panics) = (Arc::new(odd), Arc::new(SharedCounter::default()));
     let counted = Arc::clone(&panics);
-    let mut keeper = Keeper { thing: Arc::clone(&thing) as _, policy: Rc::from("odd"), panics, told: None };
+    let abroad = Rc::new(Abroad::new(Arc::new(NoNames), crate::clock::Clock::default()));
+    let thing_too = Arc::clone(&thing) as _;
+    let mut keeper = Keeper { thing: thing_too, policy: Rc::from("odd"), panics, abroad, told: None };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let tried = runtime.block_on(keeper.renew("upstream", &Nobody));
     (tried, thing, counted.value())
@@ -69,7 +92,7 @@ fn a_panic_is_a_failure_and_counted() {
 #[test]
 fn a_thing_is_made_where_it_holds_up_nobody() {
     let (tried, thing, panics) = try_once(Odd::default());
-    assert_eq!((tried, panics), (Tried::Renewed, 0));
+    assert_eq!((tried, panics), (Tried::Renewed(None), 0));
     assert_ne!(thing.made_on.get(), Some(&thread::current().id()));
     assert!(thing.made_on.get().is_some());
 }

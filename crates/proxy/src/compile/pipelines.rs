@@ -4,8 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use maitred_config::scalar::nearest;
-use maitred_config::{Document, EffectivePolicy, PolicyMap, PolicyShapes, Route};
+use maitred_config::{Document, EffectivePolicy, PolicyMap, Route};
 use maitred_config::{NamedEntry, Node, Problem, Problems};
 
 use super::Compiler;
@@ -107,13 +106,7 @@ impl<'a> Pipelines<'a> {
             return known.clone();
         }
         if self.compiler.catalog.find(&policy.kind).is_none() {
-            let names = self.compiler.catalog.kinds();
-            let help = nearest::nearest(&policy.kind, names.iter().copied()).map_or_else(
-                || format!("there are {}", names.join(", ")),
-                |meant| format!("did you mean `{meant}`?"),
-            );
-            let problem = Problem::error(format!("there is no policy `{}`", policy.kind)).at(policy.span);
-            problems.push(problem.help(help));
+            problems.push(self.compiler.catalog.unknown(&policy.kind).at(policy.span));
             self.known.insert(key.for_any(), None);
             return None;
         }
@@ -149,7 +142,13 @@ impl<'a> Pipelines<'a> {
         let key = if is_for_one { key } else { key.for_any() };
         let instance = compiled.map(|compiled| {
             let (written, upstream) = ((&*key.place, &*key.name), key.upstream.clone());
-            Arc::new(PolicyInstance::new(written, upstream, self.instances.len(), compiled))
+            Arc::new(PolicyInstance::new(
+                written,
+                upstream,
+                self.instances.len(),
+                compiled,
+                self.compiler.metrics,
+            ))
         });
         if let Some(measured) = instance.as_ref().and_then(|instance| instance.policy.measured()) {
             let mut labels = vec![("place", &*key.place), ("policy", &*key.name)];

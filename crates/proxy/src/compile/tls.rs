@@ -45,6 +45,11 @@ impl<'a, 'p> TlsCompiler<'a, 'p> {
         Self { compiler, problems, before, kept, acme_before, acme, accounts: Vec::new() }
     }
 
+    /// Goes on with services alone, after what there was before was put together with [`into_parts`](Self::into_parts).
+    pub(super) fn going_on(compiler: &'a Compiler<'a>, kept: TlsKept, problems: &'p mut Problems) -> Self {
+        Self { kept, ..Self::new(compiler, problems) }
+    }
+
     /// What the next snapshot needs, and what is wanted of authorities.
     pub(super) fn into_parts(self) -> (TlsKept, Acme) {
         let accounts = self.accounts.into_iter().map(|compiled| Arc::new(compiled.account));

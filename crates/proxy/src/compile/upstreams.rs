@@ -1,17 +1,20 @@
 //! Upstreams: those with a name, and those that routes name by their URL.
 //! No name is resolved here: that begins when the snapshot is applied.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use maitred_config::scalar::{self, Scheme};
+use maitred_config::scalar::nearest::nearest;
+use maitred_config::scalar::{self, EndpointUrl, Scheme};
 use maitred_config::{
-    CircuitBreaker, Endpoint, HostSent, OneOrMany, ProxyProtocolVersion, Toggle, Upstream as Written,
-    UpstreamProtocol, UpstreamRef, UpstreamTimeouts, UpstreamTls,
+    CircuitBreaker, Document, Endpoint, HostSent, OneOrMany, Problem, ProxyProtocolVersion, Spanned, Toggle,
+    Upstream as Written, UpstreamProtocol, UpstreamRef, UpstreamTimeouts, UpstreamTls,
 };
 use maitred_net::ClientTls;
 use maitred_policy::values::Value;
+use maitred_policy::{Outbound, Upstreams};
 use maitred_upstream::{
     Breaker, BreakerSettings, Cluster, ClusterSettings, EndpointHost, EndpointSettings, HostHeader, Protocol,
     Shares, Timeouts, Transport,
@@ -27,58 +30,139 @@ use crate::snapshot::Upstream;
 /// Which number an upstream has: by its name, or by its URL.
 pub(super) type UpstreamNumbers = HashMap<Arc<str>, usize>;
 
-/// Compiles all upstreams, of which those with a name are balanced by these keys. What the previous snapshot's know of the same
-/// endpoints goes on.
+/// Compiles the upstreams with a name, which are balanced by these keys, and those that routes name by their URL. What the previous
+/// snapshot's know of the same endpoints goes on.
 pub(super) fn compile(
     compiler: &Compiler<'_>,
     limits: &Limits,
     keys: Vec<Option<Value>>,
     tls: &mut TlsCompiler<'_, '_>,
 ) -> (Vec<Upstream>, UpstreamNumbers) {
-    let mut upstreams = Vec::new();
-    let mut numbers = UpstreamNumbers::new();
-    let old: HashMap<&str, &Upstream> = compiler
-        .previous
-        .iter()
-        .flat_map(|snapshot| &snapshot.upstreams)
-        .map(|upstream| (&*upstream.cluster.settings().name, upstream))
-        .collect();
-    let mut add = |settings: ClusterSettings,
-                   tls: Option<ClientTls>,
-                   breaker: Option<&CircuitBreaker>,
-                   key: Option<Value>| {
-        let name = Arc::clone(&settings.name);
-        let previous = old.get(&*name).map(|upstream| &*upstream.cluster);
-        numbers.insert(Arc::clone(&name), upstreams.len());
-        let series = compiler.metrics.upstream(&name);
-        let breaker = breaker.map(|written| {
-            let previous = previous.and_then(Cluster::breaker);
-            let settings = breaker_settings(written, &settings.timeouts);
-            Breaker::new(&name, settings, compiler.metrics.circuit(&name), previous)
-        });
-        let cluster = Cluster::new(settings, Transport { tls, limits: limits.clone() }, previous);
-        upstreams.push(Upstream { cluster: Arc::new(cluster.with_breaker(breaker)), series, key });
-    };
+    let mut upstreams = Compiling::new(compiler, limits, Vec::new());
     for (entry, key) in compiler.document.upstreams.iter().zip(keys) {
         let upstream = &entry.value;
         let speaks_tls = upstream.endpoints.iter().any(|endpoint| endpoint.url.value.scheme.is_tls());
         let own = upstream.tls.clone().unwrap_or_default();
         let tls = speaks_tls.then(|| tls.service(&own, upstream.protocols.as_ref(), entry.span)).flatten();
-        add(named(&entry.name, upstream), tls, upstream.circuit_breaker.as_ref(), key);
+        upstreams.add(named(&entry.name, upstream), tls, upstream.circuit_breaker.as_ref(), key);
     }
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     for route in &compiler.document.routes {
         for upstream in route.value.upstreams() {
             let UpstreamRef::Url(url) = upstream else { continue };
-            let name: Arc<str> = url.value.to_string().into();
-            if seen.insert(Arc::clone(&name)) {
-                let usual = UpstreamTls::default();
-                let tls = url.value.scheme.is_tls().then(|| tls.service(&usual, None, url.span)).flatten();
-                add(named(&name, &Written::at(url)), tls, None, None);
+            if seen.insert(&url.value) {
+                upstreams.add_url(url, tls);
             }
         }
     }
-    (upstreams, numbers)
+    let names = upstreams.done.iter().map(|upstream| Arc::clone(&upstream.cluster.settings().name));
+    let numbers = names.enumerate().map(|(number, name)| (name, number)).collect();
+    (upstreams.done, numbers)
+}
+
+/// Upstreams on their way.
+struct Compiling<'a> {
+    compiler: &'a Compiler<'a>,
+    limits: &'a Limits,
+    old: HashMap<&'a str, &'a Cluster>,
+    done: Vec<Upstream>,
+}
+
+impl<'a> Compiling<'a> {
+    fn new(compiler: &'a Compiler<'a>, limits: &'a Limits, done: Vec<Upstream>) -> Self {
+        let old = compiler.previous.iter().flat_map(|snapshot| snapshot.upstreams());
+        let old = old.map(|cluster| (&*cluster.settings().name, cluster)).collect();
+        Self { compiler, limits, old, done }
+    }
+
+    /// Adds the one that is meant by a URL: a service of one endpoint, with what holds where nothing else is written.
+    fn add_url(&mut self, url: &Spanned<EndpointUrl>, tls: &mut TlsCompiler<'_, '_>) {
+        let usual = UpstreamTls::default();
+        let tls = url.value.scheme.is_tls().then(|| tls.service(&usual, None, url.span)).flatten();
+        self.add(named(&url.value.to_string(), &Written::at(url)), tls, None, None);
+    }
+
+    fn add(
+        &mut self,
+        settings: ClusterSettings,
+        tls: Option<ClientTls>,
+        breaker: Option<&CircuitBreaker>,
+        key: Option<Value>,
+    ) {
+        let name = Arc::clone(&settings.name);
+        let metrics = self.compiler.metrics;
+        let previous = self.old.get(&*name).copied();
+        let series = metrics.upstream(&name);
+        let breaker = breaker.map(|written| {
+            let previous = previous.and_then(Cluster::breaker);
+            let settings = breaker_settings(written, &settings.timeouts);
+            Breaker::new(&name, settings, metrics.circuit(&name), previous)
+        });
+        let cluster = Cluster::new(settings, Transport { tls, limits: self.limits.clone() }, previous);
+        self.done.push(Upstream { cluster: Arc::new(cluster.with_breaker(breaker)), series, key });
+    }
+}
+
+/// The upstreams that policies ask: those that there are, and more by their URLs. They have numbers as soon as they are named, and
+/// are compiled when all policies are.
+pub(super) struct AskedUpstreams<'a> {
+    numbers: &'a UpstreamNumbers,
+    document: &'a Document,
+    more: RefCell<Vec<Spanned<EndpointUrl>>>,
+}
+
+impl<'a> AskedUpstreams<'a> {
+    pub(super) fn new(numbers: &'a UpstreamNumbers, document: &'a Document) -> Self {
+        Self { numbers, document, more: RefCell::default() }
+    }
+
+    /// Compiles those that are named beyond these.
+    pub(super) fn compile(
+        &self,
+        compiler: &Compiler<'_>,
+        limits: &Limits,
+        upstreams: Vec<Upstream>,
+        tls: &mut TlsCompiler<'_, '_>,
+    ) -> Vec<Upstream> {
+        let mut compiling = Compiling::new(compiler, limits, upstreams);
+        for url in &*self.more.borrow() {
+            compiling.add_url(url, tls);
+        }
+        compiling.done
+    }
+
+    fn unknown(&self, name: &Spanned<String>) -> Problem {
+        let problem = Problem::error(format!("there is no upstream `{}`", name.value)).at(name.span);
+        let known: Vec<&str> = self.document.upstreams.names().collect();
+        match nearest(&name.value, known.iter().copied()) {
+            Some(meant) => problem.help(format!("did you mean `{meant}`?")),
+            None if known.is_empty() => problem.help("no upstream is defined: write one, or a URL here"),
+            None => problem.help("write the name of an upstream, or a URL"),
+        }
+    }
+}
+
+impl Upstreams for AskedUpstreams<'_> {
+    fn find(&self, meant: &UpstreamRef) -> Result<Outbound, Problem> {
+        let url = match meant {
+            UpstreamRef::Name(name) => {
+                let known = self.numbers.get_key_value(name.value.as_str());
+                let (name, number) = known.ok_or_else(|| self.unknown(name))?;
+                return Ok(Outbound::new(*number, Arc::clone(name)));
+            }
+            UpstreamRef::Url(url) => url,
+        };
+        let name: Arc<str> = url.value.to_string().into();
+        if let Some(number) = self.numbers.get(&name) {
+            return Ok(Outbound::new(*number, name));
+        }
+        let mut more = self.more.borrow_mut();
+        let at = more.iter().position(|known| known.value == url.value).unwrap_or_else(|| {
+            more.push(url.clone());
+            more.len() - 1
+        });
+        Ok(Outbound::new(self.numbers.len() + at, name))
+    }
 }
 
 fn named(name: &str, upstream: &Written) -> ClusterSettings {
@@ -163,7 +247,7 @@ fn endpoint_settings(
     EndpointSettings { host: host(url), weight: endpoint.weight, protocol, is_backup: endpoint.backup }
 }
 
-fn host(url: &scalar::EndpointUrl) -> EndpointHost {
+fn host(url: &EndpointUrl) -> EndpointHost {
     match &url.target {
         scalar::EndpointTarget::Host { host, port } => {
             let host = match host {

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use maitred_http::ResponseHead;
-use maitred_policy::{Fault, ResponseBody, WholeBody};
+use maitred_policy::{Fault, Filters, ResponseBody, WholeBody};
 use maitred_telemetry::UpstreamFailure;
 use maitred_upstream::TryResult;
 use maitred_wire::{BodySource, Broken, Piece};
@@ -18,10 +18,12 @@ use super::{Body, Exchange};
 use crate::connection::Connection;
 use crate::local::Heads;
 
-/// Reads the whole body of the request, at the rate that a client must keep.
+/// Reads the whole body of the request, at the rate that a client must keep. It has passed the filters of the policies that ran so far: who
+/// needs it gets what they made of it, and nothing that they refuse.
 pub(crate) async fn read_request(
     exchange: &mut Exchange<'_>,
     connection: &mut Connection,
+    filters: &mut Filters,
 ) -> Result<WholeBody, Fault> {
     let limits = &exchange.snapshot.shared.limits;
     let most =
@@ -52,7 +54,8 @@ pub(crate) async fn read_request(
     })
     .await;
     exchange.record.bytes_in = whole.bytes.len() as u64;
-    read.map(|()| whole)
+    read?;
+    Filtering::of_whole(whole, std::mem::take(filters)).into_whole()
 }
 
 /// Reads the answer of a service to its end, where a policy asked for that.

@@ -82,6 +82,11 @@ impl Filtering {
         self.is_over.then_some(self.out.len() as u64)
     }
 
+    /// Whether it is as long as what comes from the source.
+    pub(crate) fn keeps_length(&self) -> bool {
+        !self.is_over && self.filters.keeps_length()
+    }
+
     /// All that was made, of a body that was there already.
     pub(crate) fn into_whole(self) -> Result<WholeBody, Fault> {
         match self.fault {

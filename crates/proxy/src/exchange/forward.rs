@@ -1,10 +1,12 @@
 //! The action of a route with an upstream: prepares the request, tries endpoints, and hands the answer on. Retries of requests
-//! live here and nowhere else: what calls for one is decided in `again`. Copies (`mirror`) are tried again only where a connection
-//! was stale.
+//! live here and nowhere else: what calls for one is decided in `again`. What is sent beside them (`aside`: copies for mirrors, calls of policies) is tried again
+//! only where a connection was stale.
 
 mod affinity;
 mod again;
+mod aside;
 pub(crate) mod attempt;
+pub(crate) mod call;
 mod client;
 pub(crate) mod deadline;
 mod headers;

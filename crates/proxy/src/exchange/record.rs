@@ -20,6 +20,8 @@ use crate::worker::Worker;
 pub(crate) struct Record {
     /// One word for what went wrong; empty if nothing did.
     pub(crate) outcome: &'static str,
+    /// The policy that refused the request.
+    pub(crate) policy: Option<Box<str>>,
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
     pub(crate) attempts: u32,
@@ -95,6 +97,7 @@ pub(crate) fn record(
             user_agent: request.fields.known(Known::UserAgent).unwrap_or_default(),
             referer: request.fields.known(Known::Referer).unwrap_or_default(),
             outcome: record.outcome,
+            policy: record.policy.as_deref().unwrap_or_default(),
         };
         worker.log(&snapshot.shared, *log, *format, &line);
     }

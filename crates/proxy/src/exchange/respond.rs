@@ -341,13 +341,14 @@ pub(crate) fn log_fault(exchange: &Exchange<'_>, method: Method, fault: &Fault) 
     let upstream = facts.upstream.as_deref().unwrap_or_default();
     let endpoint = record.endpoint.as_ref().map(|endpoint| endpoint.endpoint.to_string()).unwrap_or_default();
     let (route, id) = (&*facts.route.name, facts.request_id.as_str());
+    let policy = fault.policy().unwrap_or_default();
     match fault.side() {
         // To shed is no news for each request that is shed: a line for each would be load of its own.
         Side::Gateway if fault.status() == 503 => {
             tracing::debug!(route, request_id = id, %method, "shed: {fault}");
         }
         Side::Client => {
-            tracing::debug!(route, request_id = id, %method, status = fault.status(), "refused: {fault}");
+            tracing::debug!(route, policy, request_id = id, %method, status = fault.status(), "refused: {fault}");
         }
         // The circuit has told why it is open, once and for all whom it turns away.
         Side::Upstream if fault.cause() == "circuit_open" => {

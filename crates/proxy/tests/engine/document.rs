@@ -39,7 +39,7 @@ pub(crate) fn compiled(
     let document = loaded.usable().unwrap_or_else(|| {
         panic!("{}", loaded.problems.render(loaded.texts(), Style::Plain));
     });
-    let (texts, means) = (loaded.texts(), Means::new(&files, &seen));
+    let (texts, means) = (loaded.texts(), Means::new(&files, &seen, catalog));
     let compiler = Compiler { document, texts, means, now, catalog, metrics: &metrics, previous };
     let mut problems = Problems::new();
     let snapshot = compile(compiler, &mut problems);
@@ -74,7 +74,9 @@ pub(crate) async fn start(
 
 /// Runs what needs a runtime.
 pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let options = tokio::runtime::LocalOptions::default();
+    let runtime = builder.enable_all().build_local(options).expect("a runtime");
     runtime.block_on(future)
 }
 

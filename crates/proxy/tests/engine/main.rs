@@ -1,5 +1,6 @@
 //! The engine as a library: what compiling comes to, and gateways with policies that are made for a test.
 
+mod asking;
 mod document;
 mod lag;
 mod panic;

@@ -51,6 +51,7 @@ pub(super) fn encode(record: &AccessRecord<'_>, query: QueryLogging, time: &mut 
         out.push(b'"');
     }
     text(br#","outcome":""#, record.outcome.as_bytes(), out);
+    text(br#","policy":""#, record.policy.as_bytes(), out);
     out.extend_from_slice(b"}\n");
 }
 

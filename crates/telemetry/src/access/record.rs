@@ -52,4 +52,6 @@ pub struct AccessRecord<'a> {
     pub referer: &'a [u8],
     /// One word for what went wrong (`upstream_timeout`, `client_closed`); empty if nothing did.
     pub outcome: &'a str,
+    /// The name of the policy that refused the request.
+    pub policy: &'a str,
 }

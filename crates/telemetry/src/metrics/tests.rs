@@ -115,8 +115,14 @@ fn upstreams_and_listeners_are_told() {
     let listener = metrics.listener("web \"x\"");
     listener.at(1).accepted.add(9);
     listener.at(1).refused(ConnectionRefusal::ClientLimit).inc();
+    let policy = metrics.refusals("policies", "api_key");
+    policy.at(0).refused("invalid_credentials").inc();
+    policy.at(1).refused("missing_credentials").inc();
+    policy.at(1).refused("invalid_credentials").inc();
     let page = page(&metrics);
     for line in [
+        r#"maitred_policy_refused_total{place="policies",policy="api_key",cause="invalid_credentials"} 2"#,
+        r#"maitred_policy_refused_total{place="policies",policy="api_key",cause="missing_credentials"} 1"#,
         r#"maitred_upstream_connections{upstream="orders"} 2"#,
         r#"maitred_upstream_failures_total{upstream="orders",kind="timeout"} 1"#,
         r#"maitred_upstream_retries_total{upstream="orders"} 0"#,

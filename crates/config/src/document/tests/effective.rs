@@ -27,11 +27,15 @@ struct Shapes;
 
 impl PolicyShapes for Shapes {
     fn shape(&self, kind: &str) -> Option<Shape> {
-        (kind == "rate_limit").then(Limit::shape)
+        match kind {
+            "rate_limit" => Some(Limit::shape()),
+            "first_of" => Some(Shape::Policies),
+            _ => None,
+        }
     }
 
     fn kinds(&self) -> Vec<&'static str> {
-        vec!["rate_limit"]
+        vec!["first_of", "rate_limit"]
     }
 }
 
@@ -84,6 +88,23 @@ fn a_short_form_is_laid_as_the_long_one() {
     assert_eq!(of("set"), Limit { limit: "100/h".into(), ..global.clone() });
     let more = read_text("{ x: 1, y: 2 }").expect("a map");
     assert_eq!(of("own"), Limit { limit: "100/h".into(), by: vec!["b".into()], more, ..global });
+}
+
+#[test]
+fn what_a_policy_holds_is_laid_over_what_it_holds_below() {
+    let document = document(
+        "
+maitred: 1
+policies: { first_of: { rate_limit: 1/s, rate_limit/b: { burst: 2 }, other: 1 } }
+routes: { own: { respond: OK, policies: { first_of: { rate_limit: { by: a }, rate_limit/b: 3/s, other: false } } } }
+",
+    );
+    assert_eq!(
+        effective(&document, "own", &Shapes),
+        [
+            r#"first_of: {"rate_limit": {"limit": "1/s", "by": "a"}, "rate_limit/b": {"burst": 2, "limit": "3/s"}, "other": false} @ policies + routes.own.policies"#
+        ]
+    );
 }
 
 #[test]

@@ -101,6 +101,7 @@ impl Upload {
     pub(crate) fn length(&self, announced: BodyLength) -> BodyLength {
         match &self.changed {
             None => announced,
+            Some(filtering) if filtering.keeps_length() => announced,
             Some(filtering) => filtering.length().map_or(BodyLength::Unknown, BodyLength::Known),
         }
     }

@@ -27,6 +27,7 @@ fn record() -> AccessRecord<'static> {
         user_agent: b"cur\"l\\8\n\xff",
         referer: b"https://shop.example/cb?code=x",
         outcome: "upstream_timeout",
+        policy: "any_of > jwt",
     }
 }
 
@@ -44,7 +45,7 @@ fn json_tells_everything() {
         r#""status":504,"bytes_in":120,"bytes_out":2326,"duration_ms":10001.020,"upstream_ms":10000.001,"#,
         r#""route":"users","path_template":"/users/{id}","upstream":"users","endpoint":"10.0.0.7:8080","#,
         r#""variant":"B","attempts":2,"consumer":"acme corp","user_agent":"cur\"l\\8\n\ufffd","#,
-        r#""referer":"https://shop.example/cb?code=***","outcome":"upstream_timeout"}"#,
+        r#""referer":"https://shop.example/cb?code=***","outcome":"upstream_timeout","policy":"any_of > jwt"}"#,
         "\n"
     );
     let line = line(AccessShape::Json, QueryLogging::Redacted, &record());

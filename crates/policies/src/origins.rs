@@ -1,4 +1,4 @@
-//! The sites that may call.
+//! Sites, as users write them: whose pages may call.
 //! An origin is compared byte by byte, as the Fetch standard does; browsers write it in lower case and without the default
 //! port.
 

@@ -1,0 +1,187 @@
+//! Services that are known only by a URL that something has told while the gateway runs: resolved, connected to and asked once, on
+//! the control runtime. Workers, which resolve no names, send their requests here; that is for what happens seldom.
+
+use std::cell::Cell;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use maitred_config::scalar::{EndpointHost as Host, EndpointTarget, HttpUrl};
+use maitred_http::{PathRules, RequestHead, ResponseHead};
+use maitred_net::{Alpn, ClientTls, ClientTlsSettings, SystemRoots, TlsVersion, Trust};
+use maitred_policy::{CallError, CallLimits, WholeBody};
+use maitred_upstream::{
+    Cluster, ClusterSettings, EndpointHost, EndpointSettings, Protocol, Resolve, Transport, Visit,
+    VisitError, find_once,
+};
+use maitred_wire::Limits;
+use tokio::sync::{OnceCell, Semaphore, mpsc, oneshot};
+
+use crate::clock::Clock;
+
+/// Requests of workers that may wait here; further ones are refused.
+const MOST_WAITING: usize = 64;
+/// Of these, as many are asked at once.
+const MOST_AT_ONCE: usize = 16;
+
+/// Whole answers.
+type Answer = Result<(ResponseHead, WholeBody), CallError>;
+
+/// What such services are asked with.
+pub(crate) struct Abroad {
+    resolver: Arc<dyn Resolve>,
+    clock: Clock,
+    roots: OnceCell<SystemRoots>,
+}
+
+/// A request of a worker.
+pub(crate) struct Errand {
+    pub(crate) url: HttpUrl,
+    pub(crate) request: RequestHead,
+    pub(crate) body: Vec<u8>,
+    pub(crate) limits: CallLimits,
+    pub(crate) answer: oneshot::Sender<Answer>,
+}
+
+/// Where workers send theirs.
+pub(crate) type Errands = mpsc::Sender<Errand>;
+
+impl Abroad {
+    pub(crate) fn new(resolver: Arc<dyn Resolve>, clock: Clock) -> Self {
+        Self { resolver, clock, roots: OnceCell::new() }
+    }
+
+    /// Takes requests of workers until the last of them is gone.
+    pub(crate) fn run_errands(self: &Rc<Self>) -> Errands {
+        let (errands, mut received) = mpsc::channel(MOST_WAITING);
+        let (abroad, places) = (Rc::clone(self), Arc::new(Semaphore::new(MOST_AT_ONCE)));
+        tokio::task::spawn_local(async move {
+            while let Some(errand) = received.recv().await {
+                let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+                let abroad = Rc::clone(&abroad);
+                tokio::task::spawn_local(async move {
+                    abroad.run(errand).await;
+                    drop(place);
+                });
+            }
+        });
+        errands
+    }
+
+    async fn run(&self, errand: Errand) {
+        let Errand { url, request, body, limits, mut answer } = errand;
+        let asked = tokio::time::timeout_at(
+            limits.deadline.into(),
+            self.ask(&url, None, request, &body, limits.most),
+        );
+        tokio::select! {
+            // Nobody waits for it any more.
+            () = answer.closed() => {}
+            // Neither then, where sending fails.
+            answered = asked => {
+                let _ = answer.send(answered.unwrap_or(Err(CallError::Timeout)));
+            }
+        }
+    }
+
+    /// Asks once. Only connecting has a limit of time here.
+    pub(crate) async fn ask(
+        &self,
+        url: &HttpUrl,
+        bundle: Option<&[u8]>,
+        request: RequestHead,
+        body: &[u8],
+        most: usize,
+    ) -> Answer {
+        let (tls, protocol) = if url.is_tls() {
+            (Some(self.tls(bundle).await?), Protocol::Tls)
+        } else {
+            (None, Protocol::Http1)
+        };
+        let Some((host, port)) = place_of(url) else { return Err(CallError::Unavailable("no_endpoint")) };
+        let host = EndpointHost::Tcp { host: host.into(), port };
+        let endpoint = EndpointSettings { host, weight: 1, protocol, is_backup: false };
+        let settings = ClusterSettings::new(url.origin().to_string().into(), vec![endpoint]);
+        let cluster = Cluster::new(settings, Transport { tls, limits: Limits::default() }, None);
+        find_once(cluster.shared(), &*self.resolver).await;
+        visit(&Visit::new(&cluster, &Cell::new(0)), url, request, body, most).await
+    }
+
+    /// How a service is met that is known by its name alone.
+    async fn tls(&self, bundle: Option<&[u8]>) -> Result<ClientTls, CallError> {
+        let refused = |why: String| CallError::Connect(why.into());
+        let trust = match bundle {
+            Some(bundle) => Trust::Bundle(bundle.to_vec()),
+            None => Trust::System(
+                self.roots
+                    .get_or_try_init(async || {
+                        let loaded = tokio::task::spawn_blocking(SystemRoots::load).await;
+                        let loaded = loaded.map_err(|ended| refused(ended.to_string()))?;
+                        loaded.map_err(|problem| refused(problem.to_string()))
+                    })
+                    .await?
+                    .clone(),
+            ),
+        };
+        let settings = ClientTlsSettings {
+            trust,
+            certificate: None,
+            server_name: None,
+            protocols: vec![Alpn::H2, Alpn::Http11],
+            oldest_version: TlsVersion::V12,
+        };
+        ClientTls::new(&settings, self.clock.wall()).map_err(|problems| {
+            let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            refused(told.join("; "))
+        })
+    }
+}
+
+impl std::fmt::Debug for Abroad {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Abroad")
+    }
+}
+
+/// Whether an upstream is the place where a URL leads, and no other.
+pub(crate) fn is_at(cluster: &Cluster, url: &HttpUrl) -> bool {
+    let [endpoint] = &cluster.settings().endpoints[..] else { return false };
+    let EndpointHost::Tcp { host, port } = &endpoint.host else { return false };
+    let is_tls = endpoint.protocol == Protocol::Tls;
+    is_tls == url.is_tls() && place_of(url).is_some_and(|place| (&*place.0, place.1) == (&**host, *port))
+}
+
+/// Host, IPv6 without brackets, and port.
+fn place_of(url: &HttpUrl) -> Option<(String, u16)> {
+    match &url.origin().target {
+        EndpointTarget::Host { host: Host::Name(name), port } => Some((name.clone(), *port)),
+        EndpointTarget::Host { host: Host::Ip(address), port } => Some((IpAddr::to_string(address), *port)),
+        EndpointTarget::Unix(_) | EndpointTarget::Srv(_) => None,
+    }
+}
+
+/// Puts path and query of a URL into a request.
+pub(crate) fn set_target(request: &mut RequestHead, url: &HttpUrl) -> Result<(), CallError> {
+    let target = url.target();
+    let parsed = request.target.parse(target.as_bytes(), PathRules::Raw);
+    parsed.map(|_| ()).map_err(|_| CallError::Unavailable("bad_url"))
+}
+
+/// Asks an upstream for what a URL leads to.
+pub(crate) async fn visit(
+    visit: &Visit<'_>,
+    url: &HttpUrl,
+    mut request: RequestHead,
+    body: &[u8],
+    most: usize,
+) -> Answer {
+    set_target(&mut request, url)?;
+    match visit.ask(request, body, most).await {
+        Ok(visited) => Ok((visited.head, WholeBody { bytes: visited.body, trailers: visited.trailers })),
+        Err(VisitError::NoEndpoint) => Err(CallError::Unavailable("no address of it is known")),
+        Err(VisitError::ConnectTimeout) => Err(CallError::Timeout),
+        Err(VisitError::Connect(error)) => Err(CallError::Connect(error.to_string().into())),
+        Err(VisitError::Broken(_)) => Err(CallError::Broken),
+        Err(VisitError::TooLarge) => Err(CallError::TooLarge),
+    }
+}
