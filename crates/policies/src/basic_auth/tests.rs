@@ -162,6 +162,22 @@ fn users_of_a_file_are_consumers() {
 }
 
 #[test]
+fn a_password_in_plain_is_hashed_and_a_hash_is_not() {
+    let files = Memory::new().with("secret", "öpen:sesame").with("empty", "");
+    let consumers = "{ bob: { password: '${file:secret}' }, eve: { password: '${file:empty}' } }";
+    let harness = Harness::knowing_with_files::<BasicAuth>(consumers, "true", files);
+    assert_eq!(name(&ask(&harness, "bob:öpen:sesame")), Some("bob"));
+    for login in ["bob:open:sesame", "eve:öpen:sesame"] {
+        assert_eq!(ask(&harness, login).response.status, 401, "{login}");
+    }
+    let written: maitred_config::Named<maitred_config::Consumer> =
+        maitred_config::read_text(&format!("{{ bob: {{ password: '{BOB}' }} }}")).unwrap();
+    let known = maitred_policy::identity::Consumers::new(&written);
+    let hash = known.credentials()[0].password_hash(|_| panic!("it is hashed")).unwrap().0;
+    assert!(hash == BOB && !format!("{known:?}").contains(BOB));
+}
+
+#[test]
 fn files_and_hashes_that_are_no_good_are_refused_with_their_line() {
     for (text, why) in [
         ("bob".to_owned(), "line 1: there is no colon"),

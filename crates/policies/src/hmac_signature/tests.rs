@@ -280,6 +280,32 @@ fn what_is_wrong_never_passes() {
 }
 
 #[test]
+fn what_is_signed_has_to_mean_one_thing() {
+    let ask = |components: &[(&str, &str)]| {
+        let target = ("\"@target-uri\"", "http://example.com/foo?a=b&a=c&d=e");
+        let fields = message(&[&[METHOD, target], components].concat(), PARAMS);
+        let fields = [&fields[..], &[("X-A", "1".to_owned())]].concat();
+        told(&ask("true", "GET /foo?a=b&a=c&d=e", &fields, ""))
+    };
+    assert_eq!(ask(&[("\"@query-param\";name=\"d\"", "e"), ("\"x-a\"", "1")]), "alice");
+    for (components, why) in [
+        (&[METHOD][..], "signed twice"),
+        (&[("\"@query-param\";name=\"a\"", "b")][..], "does not have"),
+        (&[("\"@query-param\";name=\"x\"", "")][..], "does not have"),
+        (&[("\"@query-param\"", "")][..], "does not have"),
+        (&[("\"@query-param\";name=\"d\";sf", "e")][..], "parameter of what is signed is not known"),
+        (&[("\"x-a\";sf", "1")][..], "parameter of what is signed is not known"),
+        (&[("\"X-A\"", "1")][..], "does not have"),
+        (&[("\"@status\"", "200")][..], "does not have"),
+        (&[("\"@signature-params\"", "")][..], "does not have"),
+        (&[("x-a", "1")][..], "not named by strings"),
+    ] {
+        let told = ask(components);
+        assert!(told.contains(why), "{components:?}: {told}");
+    }
+}
+
+#[test]
 fn of_several_signatures_the_first_by_a_known_key_counts() {
     let good = message(&[METHOD, TARGET], PARAMS);
     let fields = [
@@ -323,6 +349,14 @@ fn the_older_form_is_as_strict() {
     }
     let twice = [line("Signature", params), line("Signature", params)].concat();
     assert!(ask(&twice).contains("more than one"));
+    for (created, why) in [(699, "Signature expired"), (1301, "in the future")] {
+        let message = format!("(request-target): get /foo?a=b\n(created): {created}");
+        let params = format!(
+            "keyId=\"alice123\",algorithm=\"hmac-sha256\",created={created},headers=\"(request-target) (created)\""
+        );
+        let fields = [("Authorization", format!("Signature {params},signature=\"{}\"", sign(&message)))];
+        assert!(ask(&fields).contains(why), "{created}");
+    }
     // A date that is not signed does not count.
     let undated = "(request-target): get /foo?a=b";
     let fields = [
