@@ -26,6 +26,7 @@ mod limits;
 mod listener;
 mod matching;
 mod overload;
+mod plain;
 mod policies;
 mod route;
 mod telemetry;

@@ -6,6 +6,7 @@
 
 mod any_of;
 mod api_key;
+mod asking;
 mod authorize;
 mod basic_auth;
 mod bot_filter;
@@ -15,7 +16,9 @@ mod concurrency_limit;
 mod cors;
 mod csrf;
 mod edits;
+mod ext_authz;
 mod fault;
+mod forward_auth;
 mod grpc_json;
 mod grpc_web;
 mod hmac_signature;
@@ -31,5 +34,4 @@ mod transform_response;
 
 pub use basic_auth::hash_password;
 pub use catalog::catalog;
-pub use json_limits::{JsonBounds, JsonFault, JsonScanner};
 pub use reference::reference;

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::fmt::Write;
 
 use maitred_config::{Listing, NoEnvironment, Problems, Shape, load};
-use maitred_policy::{DynKind, IpLists, Means, Phase};
+use maitred_policy::{AnyUpstream, DynKind, IpLists, Means, Phase};
 
 use crate::catalog::{PAGES, Page, catalog};
 
@@ -67,7 +67,7 @@ fn user_page(source: &str) -> String {
 fn phase(kind: &dyn DynKind, page: &Page) -> Phase {
     let (files, seen) = (page.files(), RefCell::default());
     let catalog = catalog();
-    let means = Means::new(&files, &seen, &catalog);
+    let means = Means { upstreams: &AnyUpstream, ..Means::new(&files, &seen, &catalog) };
     let loaded = load("example.yaml", &files, &NoEnvironment);
     let document = loaded.usable().expect("the catalogue tests load every example");
     let mut problems = Problems::new();

@@ -22,6 +22,7 @@ pub(super) fn document(document: &Document, fields: &Fields<'_>, reader: &mut Re
     challenges(document, reader);
     upstreams(document, reader);
     super::consumer::check(&document.consumers, reader);
+    super::plain::check(document, reader);
     super::ip_list::check(&document.ip_lists, reader);
     let mut unknown = UnknownNames { suggestions_left: SUGGESTIONS };
     policies(document, &mut unknown, reader);

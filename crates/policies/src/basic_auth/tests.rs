@@ -172,7 +172,7 @@ fn a_password_in_plain_is_hashed_and_a_hash_is_not() {
     }
     let written: maitred_config::Named<maitred_config::Consumer> =
         maitred_config::read_text(&format!("{{ bob: {{ password: '{BOB}' }} }}")).unwrap();
-    let known = maitred_policy::identity::Consumers::new(&written);
+    let known = identity::Consumers::new(&written);
     let hash = known.credentials()[0].password_hash(|_| panic!("it is hashed")).unwrap().0;
     assert!(hash == BOB && !format!("{known:?}").contains(BOB));
 }

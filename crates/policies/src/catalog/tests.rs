@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use maitred_config::{Memory, NoEnvironment, Node, Problems, Shape, Style, Texts, load};
 use maitred_policy::identity::Consumers;
-use maitred_policy::{DynKind, IpLists, Means};
+use maitred_policy::{AnyUpstream, DynKind, IpLists, Means};
 
 use super::*;
 use crate::reference;
@@ -65,7 +65,8 @@ fn every_example_loads_and_uses_its_policy() {
         let consumers = Arc::new(Consumers::new(&document.consumers));
         let ip_lists = IpLists::compile(&document.ip_lists, &files, &mut problems);
         let asks_certificates = document.asks_certificates();
-        let means = Means { consumers: &consumers, ip_lists: &ip_lists, asks_certificates, ..means };
+        let (consumers, ip_lists, upstreams) = (&consumers, &ip_lists, &AnyUpstream);
+        let means = Means { consumers, ip_lists, upstreams, asks_certificates, ..means };
         let routes = document.routes.iter().map(Some).chain([None]);
         let policies: Vec<_> =
             routes.flat_map(|route| document.effective_policies(route, &catalog)).collect();
