@@ -53,6 +53,7 @@ mod shedding;
 mod shutdown;
 mod testssl;
 mod tls;
+mod tokens;
 mod traffic;
 mod upgrade;
 mod upstream_faults;

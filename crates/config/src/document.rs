@@ -22,10 +22,13 @@ mod condition;
 mod consumer;
 mod effective;
 mod ip_list;
+mod issuer;
 mod limits;
 mod listener;
 mod matching;
 mod overload;
+mod plain;
+mod plan;
 mod policies;
 mod route;
 mod telemetry;
@@ -37,9 +40,10 @@ pub use action::{Redirect, RedirectStatus, Respond};
 pub use admin::Admin;
 pub use body::{ErrorBodies, JsonTemplate};
 pub use condition::{Condition, TextMatch};
-pub use consumer::Consumer;
+pub use consumer::{Consumer, TokenSubject};
 pub use effective::{EffectivePolicy, Layer, Place};
 pub use ip_list::IpList;
+pub use issuer::{ClaimPaths, Issuer, IssuerTls, KeysFrom, TokenAlgorithm};
 pub use limits::Limits;
 pub use listener::{
     Acme, AcmeChallenge, AcmeHost, Certificate, ClientAuth, Listener, ListenerProxyProtocol,
@@ -47,6 +51,7 @@ pub use listener::{
 };
 pub use matching::Match;
 pub use overload::{MemoryBound, Overload};
+pub use plan::Plan;
 pub use policies::{NoPolicies, PolicyEntry, PolicyMap, PolicyShapes};
 pub use route::{
     DegradeCache, DegradeRespond, DegradeStep, Mirror, PathPrefix, Ramp, Route, RouteTimeouts, Split,
@@ -73,6 +78,10 @@ config_map! {
         limits: Limits = true,
         /// The services behind the gateway.
         upstreams: Named<Upstream>,
+        /// Who signs tokens.
+        issuers: Named<Issuer>,
+        /// What callers may use, by name: consumers have a plan, or tokens name it.
+        plans: Named<Plan>,
         /// Whom the gateway knows by name.
         consumers: Named<Consumer>,
         /// Addresses and networks under a name, for the policy `ip`.

@@ -12,12 +12,12 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{SHA256, digest};
 use maitred_config::scalar::ValueName;
 use maitred_config::{Problem, Spanned, config_map};
-use maitred_http::{Known, RequestHead};
+use maitred_http::RequestHead;
 use maitred_policy::identity::{self, Consumer, Consumers};
-use maitred_policy::values::{Available, Value, View};
+use maitred_policy::values::View;
 use maitred_policy::{Build, Facts, Fault, Phase, Policy, PolicyKind, RequestCx, Step, Verdict};
 
-use crate::edits::query;
+use crate::shown::Shown;
 
 config_map! {
     /// Where keys are shown, and who may go without.
@@ -42,14 +42,6 @@ pub(crate) struct ApiKey {
     consumers: Arc<Consumers>,
 }
 
-/// A place where keys are shown.
-#[derive(Debug)]
-struct Shown {
-    value: Value,
-    /// As it is written.
-    text: Box<str>,
-}
-
 /// What a request shows.
 enum Found<'a> {
     Nothing,
@@ -69,7 +61,7 @@ impl PolicyKind for ApiKey {
 
     fn compile(config: ApiKeyConfig, build: &mut Build<'_>, _: Option<&Self>) -> Option<Self> {
         let from: Vec<Shown> =
-            config.from.iter().filter_map(|written| Shown::compile(written, build)).collect();
+            config.from.iter().filter_map(|written| Shown::compile(written, "key", build)).collect();
         if config.from.is_empty() {
             let problem = Problem::error("`from` names no place").at(build.span());
             build.report(problem.help("leave it out for `header.X-API-Key`"));
@@ -85,67 +77,6 @@ impl PolicyKind for ApiKey {
         let is_good = !from.is_empty() && from.len() == config.from.len();
         let (forward, optional) = (config.forward, config.optional);
         is_good.then(|| Self { from: from.into(), forward, optional, consumers })
-    }
-}
-
-impl Shown {
-    fn compile(written: &Spanned<ValueName>, build: &mut Build<'_>) -> Option<Self> {
-        let is_place =
-            matches!(written.value, ValueName::Header(_) | ValueName::Query(_) | ValueName::Cookie(_));
-        let compiled = Value::compile(&written.value, Available::Request);
-        match compiled {
-            Ok(value) if is_place => Some(Self { value, text: written.value.to_string().into() }),
-            Ok(_) => {
-                let problem = Problem::error("no key is shown there").at(written.span);
-                build.report(problem.help("write `header.NAME`, `query.NAME` or `cookie.NAME`"));
-                None
-            }
-            Err(message) => {
-                build.report(Problem::error(message).at(written.span));
-                None
-            }
-        }
-    }
-
-    /// Takes the key out of what is logged of a request, if it can be there.
-    fn hide(&self, request: &mut RequestHead, facts: &mut Facts) {
-        let Value::Query(name) = &self.value else { return };
-        query::remove_of_referer(request, name);
-        if request.target.query().is_some() {
-            facts.remember(request);
-            if let Some(asked) = &mut facts.asked {
-                query::remove(&mut asked.target, name);
-            }
-        }
-    }
-
-    /// Takes the key out of a request.
-    fn remove(&self, request: &mut RequestHead) {
-        match &self.value {
-            Value::Header(name) => _ = request.fields.remove(name),
-            Value::Query(name) => query::remove(&mut request.target, name),
-            Value::Cookie(name) => remove_cookie(request, name.as_bytes()),
-            _ => {}
-        }
-    }
-}
-
-/// Takes a cookie out of those of a request.
-fn remove_cookie(request: &mut RequestHead, name: &[u8]) {
-    let is_it =
-        |pair: &[u8]| pair.split(|byte| *byte == b'=').next().is_some_and(|found| found.trim_ascii() == name);
-    let lines: Vec<Vec<u8>> = request
-        .fields
-        .all_known(Known::Cookie)
-        .map(|line| {
-            let pairs = line.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
-            pairs.filter(|pair| !is_it(pair)).collect::<Vec<_>>().join(&b"; "[..])
-        })
-        .filter(|line| !line.is_empty())
-        .collect();
-    request.fields.remove_known(Known::Cookie);
-    for line in lines {
-        request.fields.append_known(Known::Cookie, &line);
     }
 }
 

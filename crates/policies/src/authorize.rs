@@ -1,7 +1,8 @@
 //! Lets only those pass who may, once it is known who asks.
 //!
-//! `groups` names groups, of which the consumer has to be in one. `require` is a condition (CEL) that has to hold. Of several
-//! keys all have to be met. Who may not pass is answered 403, and told which group is missing.
+//! `roles` names roles, of which the caller's token has to tell one; `scopes` names scopes, of which it has to tell all; `groups` names groups, of which the
+//! caller has to be in one. `require` is a condition (CEL) that has to hold. Of several keys all have to be met. Who may not pass is answered
+//! 403, and told which role, scope or group is missing.
 //!
 //! `opa` names a rule of Open Policy Agent, which is asked over its data API when the rest holds. It lets a request pass that makes it `true`, or an object
 //! whose `allow` is `true`; where it is undefined or false the answer is 403, and where OPA cannot be asked or says something else 502 or 504. Its `input` has `method`, `scheme`,
@@ -16,7 +17,9 @@ use std::borrow::Cow;
 use maitred_config::{Fields, Problem, Reader, Spanned, config_map};
 use maitred_http::RequestHead;
 use maitred_policy::values::{Available, View};
-use maitred_policy::{Build, Condition, Facts, Fault, Phase, Policy, PolicyKind, RequestCx, Step, Verdict};
+use maitred_policy::{
+    Build, Condition, Facts, Fault, Needs, Phase, Policy, PolicyKind, RequestCx, Step, Verdict,
+};
 
 mod opa;
 
@@ -27,7 +30,11 @@ config_map! {
     /// Who may pass.
     #[check = AuthorizeConfig::check]
     pub struct AuthorizeConfig {
-        /// Groups: the consumer has to be in one of them.
+        /// Roles: the token has to tell one of them.
+        roles: Vec<String>,
+        /// Scopes: the token has to tell all of them.
+        scopes: Vec<Spanned<String>>,
+        /// Groups: the caller has to be in one of them, be it as a consumer or by its token.
         groups: Vec<String>,
         /// What has to hold (CEL), such as `consumer.name == "acme" || request.method == "GET"`.
         require: Option<Spanned<String>>,
@@ -38,18 +45,34 @@ config_map! {
 
 impl AuthorizeConfig {
     fn check(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
-        if self.groups.is_empty() && self.require.is_none() && self.opa.is_none() && !fields.has_unknown() {
-            let problem = Problem::error("this asks nothing of anybody").at(fields.place());
+        for scope in self.scopes.iter().filter(|scope| !is_scope(scope)) {
+            let problem = Problem::error("this is no scope").at(scope.span);
             reader.problem(
-                problem.help("say what: `groups: partners`, `require: 'consumer.name == \"acme\"'`"),
+                problem.help(
+                    "each is an item of a list, without blanks and quotes: `[orders:read, orders:write]`",
+                ),
             );
         }
+        let is_empty = self.roles.is_empty() && self.scopes.is_empty() && self.groups.is_empty();
+        if is_empty && self.require.is_none() && self.opa.is_none() && !fields.has_unknown() {
+            let problem = Problem::error("this asks nothing of anybody").at(fields.place());
+            reader.problem(problem.help(
+                "say what: `roles: admin`, `groups: partners`, `require: 'consumer.name == \"acme\"'`",
+            ));
+        }
     }
+}
+
+/// Whether this is one scope (RFC 6749 section 3.3), which can stand in a challenge.
+fn is_scope(scope: &str) -> bool {
+    !scope.is_empty() && scope.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
 }
 
 /// See the top of this file.
 #[derive(Debug)]
 pub(crate) struct Authorize {
+    roles: Box<[Box<str>]>,
+    scopes: Box<[Box<str>]>,
     groups: Box<[Box<str>]>,
     require: Option<Condition>,
     opa: Option<Opa>,
@@ -57,6 +80,8 @@ pub(crate) struct Authorize {
 
 /// What somebody lacks.
 enum Lacking {
+    Role,
+    Scope,
     Group,
     Condition,
 }
@@ -71,7 +96,9 @@ impl PolicyKind for Authorize {
     }
 
     fn compile(config: AuthorizeConfig, build: &mut Build<'_>, _: Option<&Self>) -> Option<Self> {
-        let groups = config.groups.iter().map(|group| group.as_str().into()).collect();
+        let texts = |names: &[String]| names.iter().map(|name| name.as_str().into()).collect();
+        let (roles, groups) = (texts(&config.roles), texts(&config.groups));
+        let scopes = config.scopes.iter().map(|scope| scope.as_str().into()).collect();
         let require = match config.require {
             Some(written) => Some(build.condition(&written, Available::Request)?),
             None => None,
@@ -80,12 +107,21 @@ impl PolicyKind for Authorize {
             Some(written) => Some(Opa::compile(written, build)?),
             None => None,
         };
-        Some(Self { groups, require, opa })
+        Some(Self { roles, scopes, groups, require, opa })
     }
 }
 
 impl Authorize {
     fn check(&self, request: &RequestHead, facts: &Facts) -> Result<(), Lacking> {
+        let claims = facts.claims.as_deref();
+        let has_role = |role: &Box<str>| claims.is_some_and(|claims| claims.roles.contains(role));
+        if !self.roles.is_empty() && !self.roles.iter().any(has_role) {
+            return Err(Lacking::Role);
+        }
+        let has_scope = |scope: &Box<str>| claims.is_some_and(|claims| claims.scopes.contains(scope));
+        if !self.scopes.iter().all(has_scope) {
+            return Err(Lacking::Scope);
+        }
         let is_in = |group: &str| facts.groups().any(|has| has == group);
         if !self.groups.is_empty() && !self.groups.iter().any(|group| is_in(group)) {
             return Err(Lacking::Group);
@@ -99,11 +135,27 @@ impl Authorize {
 
     /// What somebody who lacks it is told.
     fn detail(&self, lacking: &Lacking) -> String {
-        match (lacking, &self.groups[..]) {
-            (Lacking::Group, [group]) => format!("Group {group} required"),
-            (Lacking::Group, groups) => format!("One of the groups {} required", groups.join(", ")),
+        let one_of = |kind: &str, kinds: &str, names: &[Box<str>]| match names {
+            [name] => format!("{kind} {name} required"),
+            names => format!("One of the {kinds} {} required", names.join(", ")),
+        };
+        match (lacking, &self.scopes[..]) {
+            (Lacking::Role, _) => one_of("Role", "roles", &self.roles),
+            (Lacking::Scope, [scope]) => format!("Scope {scope} required"),
+            (Lacking::Scope, scopes) => format!("Scopes {} required", scopes.join(", ")),
+            (Lacking::Group, _) => one_of("Group", "groups", &self.groups),
             (Lacking::Condition, _) => "Not permitted".to_owned(),
         }
+    }
+
+    fn refused(&self, lacking: &Lacking) -> Fault {
+        let fault = not_permitted(self.detail(lacking));
+        if !matches!(lacking, Lacking::Scope) {
+            return fault;
+        }
+        // RFC 6750 section 3.1: what to ask the issuer for.
+        let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", self.scopes.join(" "));
+        fault.field(b"WWW-Authenticate", challenge.as_bytes())
     }
 }
 
@@ -115,10 +167,17 @@ impl Policy for Authorize {
     type State = ();
     type Local = Remembered<bool>;
 
+    fn needs(&self) -> Needs {
+        Needs {
+            identity: !(self.roles.is_empty() && self.scopes.is_empty() && self.groups.is_empty()),
+            ..Needs::default()
+        }
+    }
+
     fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
         match self.check(cx.request, cx.facts) {
             Ok(()) => self.opa.as_ref().map_or(Step::CONTINUE, |opa| opa.decide(cx)),
-            Err(lacking) => Step::fail(not_permitted(self.detail(&lacking))),
+            Err(lacking) => Step::fail(self.refused(&lacking)),
         }
     }
 
@@ -128,18 +187,19 @@ impl Policy for Authorize {
                 Some(opa) => format!("lets it pass where OPA does: {}", opa.explain()),
                 None => "lets it pass".to_owned(),
             },
-            Err(lacking @ Lacking::Group) => format!("refuses it: {}", self.detail(&lacking).to_lowercase()),
             Err(Lacking::Condition) => "refuses it: `require` does not hold".to_owned(),
+            Err(lacking) => format!("refuses it: {}", self.detail(&lacking)),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
     use std::sync::Arc;
 
     use maitred_policy::harness::{Answered, Harness, problems_of};
-    use maitred_policy::identity::Consumer;
+    use maitred_policy::identity::{Claims, Consumer};
 
     use super::*;
 
@@ -182,7 +242,52 @@ mod tests {
     }
 
     #[test]
+    fn tokens_tell_roles_and_scopes() {
+        let ask = |yaml: &str, claims: Option<Claims>| {
+            let harness =
+                Harness::of::<Authorize>(yaml).with_facts(|facts| facts.claims = claims.map(Rc::new));
+            let outcome = harness.request("GET /", &[]).answer(200, &[]);
+            let told = match &outcome.answered {
+                Answered::Fault(fault) => fault.detail().to_owned(),
+                _ => "passes".to_owned(),
+            };
+            (outcome.field("WWW-Authenticate"), told)
+        };
+        let claims = |roles: &[&str], scopes: &[&str], groups: &[&str]| {
+            let texts = |all: &[&str]| all.iter().map(|text| (*text).into()).collect();
+            Some(Claims {
+                roles: texts(roles),
+                scopes: texts(scopes),
+                groups: texts(groups),
+                ..Claims::default()
+            })
+        };
+        let told = |detail: &str| (None, detail.to_owned());
+        assert_eq!(ask("{ roles: [admin, ops] }", claims(&["x", "ops"], &[], &[])), told("passes"));
+        assert_eq!(
+            ask("{ roles: admin }", claims(&["Admin"], &["admin"], &["admin"])),
+            told("Role admin required")
+        );
+        assert_eq!(ask("{ roles: admin }", None), told("Role admin required"));
+        let either = "One of the roles admin, ops required";
+        assert_eq!(ask("{ roles: [admin, ops] }", claims(&[], &[], &[])), told(either));
+        assert_eq!(ask("{ groups: staff }", claims(&[], &[], &["staff"])), told("passes"));
+        let both = "{ scopes: [orders:read, orders:write] }";
+        assert_eq!(ask(both, claims(&[], &["orders:write", "orders:read"], &[])), told("passes"));
+        let challenge = |scope: &str| Some(format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\""));
+        let lacks =
+            (challenge("orders:read orders:write"), "Scopes orders:read, orders:write required".to_owned());
+        assert_eq!(ask(both, claims(&["orders:write"], &["orders:read"], &[])), lacks);
+        let one = (challenge("orders:read"), "Scope orders:read required".to_owned());
+        assert_eq!(ask("{ scopes: orders:read }", None), one);
+        let all = "{ roles: admin, scopes: a, groups: g }";
+        assert_eq!(ask(all, claims(&["admin"], &["a"], &["g"])), told("passes"));
+        assert_eq!(ask(all, claims(&["admin"], &["a"], &[])), told("Group g required"));
+    }
+
+    #[test]
     fn a_rule_that_asks_nothing_is_refused() {
+        assert!(problems_of::<Authorize>("{ scopes: 'a b' }").contains("this is no scope"));
         assert!(problems_of::<Authorize>("{}").contains("this asks nothing of anybody"));
         assert!(problems_of::<Authorize>("{ require: '1 +' }").contains("authorize"));
     }

@@ -21,6 +21,9 @@ impl Page {
         Memory::new()
             .with("example.yaml", self.example)
             .with("protos/stock.proto", include_str!("grpc_json/stock.proto"))
+            .with("keys/shop.pem", include_str!("jwt/shop.pem"))
+            .with("keys/partners.json", include_str!("jwt/partners.json"))
+            .with("keys/revoked.txt", "")
     }
 }
 
@@ -53,6 +56,7 @@ policies! {
     grpc_json::GrpcJson,
     grpc_web::GrpcWeb,
     ip::Ip,
+    jwt::Jwt,
     json_limits::JsonLimits,
     request_id::RequestIdPolicy,
     request_size::RequestSize,

@@ -21,14 +21,15 @@ mod grpc_json;
 mod grpc_web;
 mod ip;
 mod json_limits;
+mod jwt;
 mod origins;
 mod reference;
 mod request_id;
 mod request_size;
 mod security_headers;
+mod shown;
 mod transform_request;
 mod transform_response;
 
 pub use catalog::catalog;
-pub use json_limits::{JsonBounds, JsonFault, JsonScanner};
 pub use reference::reference;

@@ -67,9 +67,10 @@ fn user_page(source: &str) -> String {
 fn phase(kind: &dyn DynKind, page: &Page) -> Phase {
     let (files, seen) = (page.files(), RefCell::default());
     let catalog = catalog();
-    let means = Means { upstreams: &AnyUpstream, ..Means::new(&files, &seen, &catalog) };
     let loaded = load("example.yaml", &files, &NoEnvironment);
     let document = loaded.usable().expect("the catalogue tests load every example");
+    let means =
+        Means { issuers: &document.issuers, upstreams: &AnyUpstream, ..Means::new(&files, &seen, &catalog) };
     let mut problems = Problems::new();
     let ip_lists = IpLists::compile(&document.ip_lists, &files, &mut problems);
     let means = Means { ip_lists: &ip_lists, ..means };

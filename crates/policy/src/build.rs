@@ -6,7 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use maitred_config::{Files, Glob, PolicyEntry, Problem, Problems, Span, Spanned, Texts, UpstreamRef};
+use maitred_config::{
+    Files, Glob, Issuer, Named, PolicyEntry, Problem, Problems, Span, Spanned, Texts, UpstreamRef,
+};
 
 use crate::condition::Condition;
 use crate::erased::{CompiledPolicy, DynPolicy};
@@ -45,6 +47,8 @@ pub struct Means<'a> {
     pub seen: &'a RefCell<Vec<PathBuf>>,
     /// Whom the gateway knows by name.
     pub consumers: &'a Arc<Consumers>,
+    /// Who signs tokens.
+    pub issuers: &'a Named<Issuer>,
     /// The upstreams that can be asked.
     pub upstreams: &'a dyn Upstreams,
     /// What policies share; none where each makes its own.
@@ -68,6 +72,9 @@ pub trait Kinds {
     ) -> Option<CompiledPolicy>;
 }
 
+/// Where no document says who signs tokens.
+static NO_ISSUERS: LazyLock<Named<Issuer>> = LazyLock::new(Named::default);
+
 /// Where no document says whom the gateway knows.
 static NOBODY: LazyLock<Arc<Consumers>> = LazyLock::new(Arc::default);
 /// Where no document has lists of addresses.
@@ -77,7 +84,8 @@ impl<'a> Means<'a> {
     /// These files and policies, and neither consumers nor upstreams nor lists.
     pub fn new(files: &'a dyn Files, seen: &'a RefCell<Vec<PathBuf>>, kinds: &'a dyn Kinds) -> Self {
         let (consumers, upstreams, ip_lists) = (&*NOBODY, &NoUpstreams, &*NO_LISTS);
-        Self { files, seen, consumers, upstreams, resources: None, kinds, ip_lists }
+        let issuers = &*NO_ISSUERS;
+        Self { files, seen, consumers, issuers, upstreams, resources: None, kinds, ip_lists }
     }
 }
 
@@ -109,6 +117,11 @@ impl<'a> Build<'a> {
     /// Whom the gateway knows by name.
     pub fn consumers(&self) -> &Arc<Consumers> {
         self.means.consumers
+    }
+
+    /// Who signs tokens.
+    pub fn issuers(&self) -> &'a Named<Issuer> {
+        self.means.issuers
     }
 
     /// The service that a policy asks, by the name of an upstream or by its URL. That there is none is reported.

@@ -67,6 +67,14 @@ impl Facts {
         own.chain(told).map(|group| &**group)
     }
 
+    /// The plan of who asks: that of the consumer, else that which others tell of, else the default.
+    pub fn plan(&self) -> Option<&str> {
+        let own = self.consumer.as_deref().map(|consumer| &consumer.plan);
+        let told = self.claims.as_deref().and_then(|claims| claims.plan.as_deref());
+        let default = own.and_then(|plan| plan.as_default());
+        own.and_then(|plan| plan.as_own()).or(told).or(default)
+    }
+
     /// Whether it is known who asks.
     pub fn is_identified(&self) -> bool {
         self.consumer.is_some() || self.claims.is_some()

@@ -17,7 +17,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use maitred_config::{Memory, NoEnvironment, Problems, Style, load_tree, read_text};
+use maitred_config::{Issuer, Memory, Named, NoEnvironment, Problems, Style, load, load_tree, read_text};
 use maitred_http::{Fields, Known, Method, RequestHead, ResponseHead};
 use maitred_telemetry::Measure;
 
@@ -57,6 +57,7 @@ pub struct Harness {
 struct Around {
     files: Memory,
     consumers: Arc<Consumers>,
+    issuers: Arc<Named<Issuer>>,
     kinds: Arc<Catalog>,
 }
 
@@ -127,6 +128,11 @@ impl Harness {
         let written = read_text(consumers).expect("the test's consumers are good");
         let (consumers, kinds) = (Arc::new(Consumers::new(&written)), Arc::new(kinds));
         Self::amid::<K>(Around { consumers, kinds, ..Around::default() }, yaml)
+    }
+
+    /// The same in a gateway that has this document: its consumers, plans and issuers count. It may name the files.
+    pub fn in_document<K: PolicyKind>(document: &str, yaml: &str, files: Memory) -> Self {
+        Self::amid::<K>(of_document(document, &files), yaml)
     }
 
     fn amid<K: PolicyKind>(around: Around, yaml: &str) -> Self {
@@ -474,6 +480,21 @@ pub fn problems_holding<K: PolicyKind>(kinds: Catalog, yaml: &str) -> String {
     compile::<K>(yaml, &Around { kinds: Arc::new(kinds), ..Around::default() }, None).1
 }
 
+/// The same in a gateway that has this document, which may name the files, too.
+pub fn problems_in_document<K: PolicyKind>(document: &str, yaml: &str, files: &Memory) -> String {
+    compile::<K>(yaml, &of_document(document, files), None).1
+}
+
+fn of_document(text: &str, files: &Memory) -> Around {
+    let written = files.clone().with("document.yaml", text);
+    let loaded = load("document.yaml", &written, &NoEnvironment);
+    let document = loaded.document.filter(|_| !loaded.problems.has_errors());
+    let document =
+        document.unwrap_or_else(|| panic!("{}", loaded.problems.render(&loaded.tree.texts, Style::Plain)));
+    let consumers = Arc::new(Consumers::with_plans(&document.consumers, &document.plans));
+    Around { files: files.clone(), consumers, issuers: Arc::new(document.issuers), ..Around::default() }
+}
+
 type Compiled = (Phase, Box<dyn DynPolicy>);
 
 fn compile<K: PolicyKind>(
@@ -488,8 +509,8 @@ fn compile<K: PolicyKind>(
     };
     let mut problems = Problems::new();
     let seen = RefCell::default();
-    let Around { files, consumers, kinds } = around;
-    let means = Means { consumers, upstreams: &TestUpstreams, ..Means::new(files, &seen, &**kinds) };
+    let Around { files, consumers, issuers, kinds } = around;
+    let means = Means { consumers, issuers, upstreams: &TestUpstreams, ..Means::new(files, &seen, &**kinds) };
     let files = Memory::new().with("policy.yaml", text.as_str());
     let tree = load_tree("policy.yaml".as_ref(), &files, &NoEnvironment, &mut problems);
     let catalog = Catalog::default().with::<K>();

@@ -1,7 +1,7 @@
 //! Who asks: the consumers that the gateway knows, what others say of somebody, and how services are told.
 //! What a client must show is the business of each policy that identifies.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use maitred_config::{self as config, Named};
@@ -16,12 +16,38 @@ pub struct Consumer {
     pub name: Box<str>,
     /// The groups that it belongs to.
     pub groups: Box<[Box<str>]>,
+    /// Its plan.
+    pub plan: ConsumerPlan,
+}
+
+/// The plan of a consumer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ConsumerPlan {
+    /// There is none.
+    #[default]
+    None,
+    /// Its own.
+    Own(Box<str>),
+    /// That of those who have no other.
+    Default(Box<str>),
+}
+
+impl ConsumerPlan {
+    /// Its own.
+    pub fn as_own(&self) -> Option<&str> {
+        if let Self::Own(plan) = self { Some(plan) } else { None }
+    }
+
+    /// That of those who have no other.
+    pub fn as_default(&self) -> Option<&str> {
+        if let Self::Default(plan) = self { Some(plan) } else { None }
+    }
 }
 
 impl Consumer {
-    /// One of this name and these groups.
+    /// One of this name and these groups, without a plan.
     pub fn new<'a>(name: &str, groups: impl Iterator<Item = &'a str>) -> Self {
-        Self { name: name.into(), groups: groups.map(Into::into).collect() }
+        Self { name: name.into(), groups: groups.map(Into::into).collect(), plan: ConsumerPlan::None }
     }
 }
 
@@ -32,6 +58,8 @@ pub struct Claims {
     pub issuer: Box<str>,
     /// Who it is: `sub`.
     pub subject: Option<Box<str>>,
+    /// The plan that it names, where there is one of that name; else the default.
+    pub plan: Option<Box<str>>,
     /// Groups, beside those that a consumer has.
     pub groups: Box<[Box<str>]>,
     /// What it may act as.
@@ -42,24 +70,59 @@ pub struct Claims {
     pub all: serde_json::Map<String, serde_json::Value>,
 }
 
-/// All consumers of a configuration, by what they show.
+/// All consumers of a configuration, by what they show, and the plans that there are.
 #[derive(Debug, Default)]
 pub struct Consumers {
     /// By the SHA-256 of a key. Looking one up tells nothing of how near a guess came: nobody can aim at a hash.
     by_key: HashMap<[u8; 32], Arc<Consumer>>,
+    by_subject: HashMap<Box<str>, Vec<OfSubject>>,
+    plans: HashSet<Box<str>>,
+    default_plan: Option<Box<str>>,
 }
 
+/// Whose tokens have a subject, with the issuer that they have to be of.
+type OfSubject = (Option<Box<str>>, Arc<Consumer>);
+
 impl Consumers {
-    /// Those that are written.
+    /// Those that are written, and no plans.
     pub fn new(written: &Named<config::Consumer>) -> Self {
-        let mut by_key = HashMap::new();
+        Self::with_plans(written, &Named::default())
+    }
+
+    /// Those that are written, with plans of these.
+    pub fn with_plans(written: &Named<config::Consumer>, plans: &Named<config::Plan>) -> Self {
+        let default_plan = plans.iter().find(|plan| plan.value.default).map(|plan| plan.name.clone());
+        let plans = plans.names().map(Into::into).collect();
+        let mut consumers = Self { plans, default_plan, ..Self::default() };
         for entry in written {
             let groups = entry.value.groups.iter().map(|group| group.value.as_str());
-            let consumer = Arc::new(Consumer::new(&entry.name, groups));
+            let plan = match (&entry.value.plan, &consumers.default_plan) {
+                (Some(own), _) => ConsumerPlan::Own(own.as_str().into()),
+                (None, Some(default)) => ConsumerPlan::Default(default.clone()),
+                (None, None) => ConsumerPlan::None,
+            };
+            let consumer = Arc::new(Consumer { plan, ..Consumer::new(&entry.name, groups) });
             let keys = entry.value.api_keys.iter().map(|key| (key.value.0, Arc::clone(&consumer)));
-            by_key.extend(keys);
+            consumers.by_key.extend(keys);
+            for written in &entry.value.subject {
+                let issuer = written.issuer.as_ref().map(|issuer| issuer.as_str().into());
+                let of_subject = consumers.by_subject.entry(written.subject.as_str().into()).or_default();
+                of_subject.push((issuer, Arc::clone(&consumer)));
+            }
         }
-        Self { by_key }
+        consumers
+    }
+
+    /// Whose tokens have this subject, of the issuer that the configuration has under this name.
+    pub fn of_subject(&self, issuer: &str, subject: &str) -> Option<&Arc<Consumer>> {
+        let meant = |own: &Option<Box<str>>| own.as_deref().is_none_or(|own| own == issuer);
+        self.by_subject.get(subject)?.iter().find(|(own, _)| meant(own)).map(|(_, consumer)| consumer)
+    }
+
+    /// The plan of this name, if there is one; else the default, if there is one.
+    pub fn plan(&self, named: Option<&str>) -> Option<&str> {
+        let known = named.and_then(|named| self.plans.get(named));
+        known.or(self.default_plan.as_ref()).map(|plan| &**plan)
     }
 
     /// Whose key has this hash (SHA-256).
@@ -74,7 +137,7 @@ impl Consumers {
 }
 
 /// The fields in which services are told who asks.
-const TOLD: [&[u8]; 3] = [b"X-Consumer", b"X-Consumer-Groups", b"X-User-ID"];
+pub const TOLD: [&str; 3] = ["X-Consumer", "X-Consumer-Groups", "X-User-ID"];
 
 /// Whether a service may take one name of a field for the other: names do not distinguish case, and what follows CGI (RFC 3875 section 4.1.18)
 /// or WSGI makes `_` of `-`, some of everything that is no letter and no digit.
@@ -87,23 +150,31 @@ fn is_read_as(name: &[u8], told: &[u8]) -> bool {
 /// Tells the service who asks, as far as that is known, in a request of a route that identifies. What a client itself says there
 /// goes, in every spelling that a service may read as these. To be called by each policy that identifies, also where nobody was found.
 pub fn tell(request: &mut RequestHead, facts: &Facts) {
-    request.fields.remove_where(|name| TOLD.iter().any(|told| is_read_as(name, told)));
+    request.fields.remove_where(|name| TOLD.iter().any(|told| is_read_as(name, told.as_bytes())));
     if let Some(consumer) = &facts.consumer {
-        request.fields.append_bytes(TOLD[0], consumer.name.as_bytes());
+        request.fields.append_bytes(TOLD[0].as_bytes(), consumer.name.as_bytes());
     }
     let mut listed = Vec::new();
     if list_groups(facts, &mut listed) {
-        request.fields.append_bytes(TOLD[1], &listed);
+        request.fields.append_bytes(TOLD[1].as_bytes(), &listed);
     }
-    if let Some(subject) = facts.claims.as_ref().and_then(|claims| claims.subject.as_deref()) {
-        request.fields.append_bytes(TOLD[2], subject.as_bytes());
+    let subject = facts.claims.as_ref().and_then(|claims| claims.subject.as_deref());
+    // One that ends the line, or is another once it stands in a header, is told to nobody.
+    if let Some(subject) =
+        subject.filter(|subject| subject.trim() == *subject && !subject.contains(char::is_control))
+    {
+        request.fields.append_bytes(TOLD[2].as_bytes(), subject.as_bytes());
     }
 }
 
-/// Appends the groups of who asks, with commas between them; false if there are none.
+/// Appends the groups of who asks, with commas between them; false if there are none. A group that others tell of and that would be read as
+/// two, or as another, is left out.
 pub(crate) fn list_groups(facts: &Facts, out: &mut Vec<u8>) -> bool {
     let start = out.len();
-    for group in facts.groups() {
+    let can_be_listed = |group: &&str| {
+        !group.is_empty() && group.trim() == *group && !group.contains(|c: char| c == ',' || c.is_control())
+    };
+    for group in facts.groups().filter(can_be_listed) {
         if out.len() > start {
             out.extend_from_slice(b", ");
         }

@@ -11,6 +11,7 @@ use crate::facts::Facts;
 
 mod available;
 mod body;
+pub mod claim;
 mod encode;
 mod json;
 mod target;

@@ -16,7 +16,7 @@ use maitred_upstream::{Cluster, ClusterSettings, Visit};
 use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
 
-use self::pace::{Pace, Rest, SOONEST, Tried};
+use self::pace::{Pace, Rest, Tried};
 use crate::abroad::{self, Abroad};
 use crate::catch_panic::CatchPanic;
 use crate::pipeline::PolicyInstance;
@@ -28,6 +28,8 @@ const FIRST_TRIES: Duration = Duration::from_secs(2);
 /// How long a service may be asked in one try, with all questions. What is made of the answers takes the time that it takes, on a
 /// thread where it holds up nobody.
 const ONE_TRY: Duration = Duration::from_secs(10);
+/// How often it is looked whether a policy wants something anew, once it may: requests can be waiting for it.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// The tasks of the snapshot in force.
 #[derive(Debug)]
@@ -230,7 +232,7 @@ impl Keeper {
                 () = &mut over => return,
                 () = tokio::time::sleep(look) => {
                     if self.thing.is_wanted() { return }
-                    look = SOONEST;
+                    look = LOOK;
                 }
                 changed = changes.changed() => {
                     // Without a sender this task is about to be aborted.

@@ -1,6 +1,7 @@
 //! From a Document to a Snapshot. It reads the document and the files that this names, opens nothing and binds nothing; what the
 //! previous snapshot knows of the same names is taken over.
 
+mod access;
 mod balance;
 mod health;
 mod listeners;
@@ -54,9 +55,10 @@ impl std::fmt::Debug for Compiler<'_> {
 pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapshot> {
     let before = problems.error_count();
     let document = compiler.document;
-    let consumers = Arc::new(Consumers::new(&document.consumers));
+    let consumers = Arc::new(Consumers::with_plans(&document.consumers, &document.plans));
     let ip_lists = IpLists::compile(&document.ip_lists, compiler.means.files, problems);
-    let means = Means { consumers: &consumers, ip_lists: &ip_lists, ..compiler.means };
+    let means =
+        Means { consumers: &consumers, issuers: &document.issuers, ip_lists: &ip_lists, ..compiler.means };
     let compiler = Compiler { means, ..compiler };
     let limits = limits(document);
     let keys = balance::keys(document, problems);
@@ -90,6 +92,7 @@ pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapsh
         return None;
     }
     let (router, routes) = compiled?;
+    access::check(&compiler, (&router, &routes), &listeners, problems);
     Some(Snapshot {
         router,
         routes,

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
 use maitred_http::{FieldName, Fields, Known, RequestHead, ResponseHead, Scheme, list_items};
+use maitred_policy::identity::Claims;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
@@ -66,6 +67,8 @@ pub(crate) struct KeptFor<'a> {
     pub(crate) certificate: Option<&'a str>,
     /// The consumer that asks, where it is known.
     pub(crate) consumer: Option<&'a str>,
+    /// What others say of who asks.
+    pub(crate) claims: Option<&'a Claims>,
 }
 
 /// What stands under a key.
@@ -130,6 +133,9 @@ impl KeptKey {
         ] {
             add(&mut digest, part);
         }
+        if let Some(claims) = whose.claims {
+            add_claims(&mut digest, claims);
+        }
         for name in CREDENTIALS {
             add_field(&mut digest, name, &request.fields);
         }
@@ -174,6 +180,22 @@ fn add_field(digest: &mut Context, name: &[u8], fields: &Fields) {
     digest.update(&(lines().count() as u64).to_be_bytes());
     for (_, value) in lines() {
         add(digest, value);
+    }
+}
+
+/// Adds what others say of who asks: who it is, and what it may do. Of somebody who has no name, everything counts.
+fn add_claims(digest: &mut Context, claims: &Claims) {
+    add(digest, claims.issuer.as_bytes());
+    match &claims.subject {
+        Some(subject) => add(digest, subject.as_bytes()),
+        None => claims.all.iter().for_each(|(name, value)| {
+            add(digest, name.as_bytes());
+            add(digest, value.to_string().as_bytes());
+        }),
+    }
+    for texts in [&claims.groups, &claims.roles, &claims.scopes] {
+        digest.update(&(texts.len() as u64).to_be_bytes());
+        texts.iter().for_each(|text| add(digest, text.as_bytes()));
     }
 }
 

@@ -21,9 +21,13 @@ pub(super) fn document(document: &Document, fields: &Fields<'_>, reader: &mut Re
     listeners(document, fields, reader);
     challenges(document, reader);
     upstreams(document, reader);
+    super::issuer::check(&document.issuers, reader);
+    super::plan::check(&document.plans, reader);
     super::consumer::check(&document.consumers, reader);
+    super::plain::check(document, reader);
     super::ip_list::check(&document.ip_lists, reader);
     let mut unknown = UnknownNames { suggestions_left: SUGGESTIONS };
+    consumers(document, &mut unknown, reader);
     policies(document, &mut unknown, reader);
     routes(document, &mut unknown, fields, reader);
     unused(document, reader);
@@ -77,6 +81,37 @@ fn upstreams(document: &Document, reader: &mut Reader<'_>) {
                 .at(upstream.span)
                 .help("a text with one of them is the URL of a service"),
         );
+    }
+}
+
+/// Plans and issuers that consumers name.
+fn consumers(document: &Document, unknown: &mut UnknownNames, reader: &mut Reader<'_>) {
+    let plans: HashSet<&str> = document.plans.names().collect();
+    let issuers: HashSet<&str> = document.issuers.names().collect();
+    for consumer in &document.consumers {
+        if let Some(plan) = consumer.value.plan.as_ref().filter(|plan| !plans.contains(plan.as_str())) {
+            reader.problem(unknown.problem("plan", plan, document.plans.names()).at(plan.span));
+        }
+        for subject in &consumer.value.subject {
+            match &subject.issuer {
+                Some(issuer) if !issuers.contains(issuer.as_str()) => {
+                    let problem = unknown.problem("issuer", issuer, document.issuers.names());
+                    reader.problem(problem.at(issuer.span));
+                }
+                None if issuers.is_empty() => {
+                    let problem =
+                        Problem::warning("no issuer is defined whose tokens could have this subject");
+                    reader.problem(problem.at(subject.subject.span));
+                }
+                None if issuers.len() > 1 => {
+                    let problem =
+                        Problem::warning("there are several issuers, and each could have this subject");
+                    let help = "say which is meant: `subject: { issuer: NAME, subject: … }`";
+                    reader.problem(problem.at(subject.subject.span).help(help));
+                }
+                _ => {}
+            }
+        }
     }
 }
 

@@ -17,6 +17,21 @@ config_map! {
         /// Its API keys, as hashes, for the policy `api_key`: `maitred key new` makes a key and its hash. Of several each will do, so that a key can be
         /// replaced without a gap.
         api_keys: Vec<Spanned<KeyHash>>,
+        /// The subjects of its tokens, for the policy `jwt`.
+        subject: Vec<TokenSubject>,
+        /// Its plan. Without it, the one that its token names, or the default.
+        plan: Option<Spanned<String>>,
+    }
+}
+
+config_map! {
+    /// Whom tokens are of.
+    pub struct TokenSubject {
+        /// What tokens have as `sub`, or where the issuer's `claims` say.
+        #[main]
+        subject: Spanned<String>,
+        /// The name of the issuer whose tokens are meant. Without it, those of each.
+        issuer: Option<Spanned<String>>,
     }
 }
 
@@ -39,14 +54,27 @@ fn can_be_listed(name: &str) -> bool {
     !name.is_empty() && name.trim() == name && !name.contains(|c: char| c == ',' || c.is_control())
 }
 
-/// Checks names, and that no key is that of two.
+/// Checks names, and that no key and no subject is that of two.
 pub(super) fn check(consumers: &Named<Consumer>, reader: &mut Reader<'_>) {
     let mut known: HashMap<KeyHash, &Spanned<KeyHash>> = HashMap::new();
+    let mut subjects: HashMap<&str, Vec<&TokenSubject>> = HashMap::new();
     for consumer in consumers {
         if !can_be_listed(&consumer.name) {
             let problem =
                 Problem::error(format!("{} cannot be the name of a consumer", quote(&consumer.name)));
             reader.problem(problem.at(consumer.span).help(NAMES));
+        }
+        for subject in &consumer.value.subject {
+            let others = subjects.entry(&subject.subject).or_default();
+            let meant = |other: &&&TokenSubject| {
+                other.issuer.is_none() || subject.issuer.is_none() || other.issuer == subject.issuer
+            };
+            if let Some(first) = others.iter().find(meant) {
+                let problem = Problem::error("this subject is that of two");
+                let problem = problem.label(subject.subject.span, "again here");
+                reader.problem(problem.label(first.subject.span, "first here"));
+            }
+            others.push(subject);
         }
         for key in &consumer.value.api_keys {
             if let Some(first) = known.insert(key.value, key) {

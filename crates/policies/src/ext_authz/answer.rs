@@ -184,6 +184,7 @@ fn claims(metadata: Struct) -> Claims {
         groups: list("groups"),
         roles: list("roles"),
         scopes: text("scope").unwrap_or_default().split_ascii_whitespace().map(Into::into).collect(),
+        plan: None,
         all,
     }
 }

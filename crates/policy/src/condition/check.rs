@@ -128,7 +128,6 @@ impl Checker<'_> {
         let value = Value::compile(&name, self.available)
             .map_err(|message| ScalarProblem::new(message, chain.at.clone()))?;
         let kind = Kind::from(value.kind());
-        // Claims differ in their names only, which no request has a use for yet.
         let written: Box<str> = name.to_string().into();
         let index = self.values.iter().position(|used| used.name == written).unwrap_or_else(|| {
             self.values.push(UsedValue { value, name: written });

@@ -1,7 +1,11 @@
 //! What a condition is for one request: its values are told once, then the rewritten expression is evaluated.
 //! Of what a client sent, nothing gets into the reason of a failure.
 
-use cel::common::types::{CelBool, CelInt, CelList, CelString};
+use std::collections::HashMap;
+
+use cel::common::types::{
+    CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString, CelUInt,
+};
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 use cel::{Context, ExecutionError};
@@ -12,25 +16,26 @@ use super::{Condition, Missing, Undecided, functions};
 use crate::values::{Kind, Value, View};
 
 /// A value of this request.
-enum Told {
+enum Told<'v> {
     /// Bytes of the buffer.
     Text(std::ops::Range<usize>),
     Number(i64),
     /// The groups of whoever asks.
     Groups(Box<[Box<str>]>),
+    Claim(&'v serde_json::Value),
     Missing,
 }
 
 /// The names that a rewritten condition uses: `@0` is a value, `@0?` whether it is there, `@c0` a constant.
 struct Names<'a> {
     texts: &'a str,
-    told: &'a [Told],
+    told: &'a [Told<'a>],
     constants: &'a [Constant],
 }
 
 pub(super) fn evaluate(condition: &Condition, view: &View<'_>) -> Result<bool, Undecided> {
     let mut buffer = Vec::new();
-    let told: SmallVec<[Told; 8]> =
+    let told: SmallVec<[Told<'_>; 8]> =
         condition.values.iter().map(|used| tell(&used.value, view, &mut buffer)).collect();
     let texts = String::from_utf8(buffer).expect("each value was made UTF-8");
     let names = Names { texts: &texts, told: &told, constants: &condition.constants };
@@ -45,7 +50,10 @@ pub(super) fn evaluate(condition: &Condition, view: &View<'_>) -> Result<bool, U
     }
 }
 
-fn tell(value: &Value, view: &View<'_>, buffer: &mut Vec<u8>) -> Told {
+fn tell<'v>(value: &Value, view: &View<'v>, buffer: &mut Vec<u8>) -> Told<'v> {
+    if let Value::Claim(_) = value {
+        return value.json(view).map_or(Told::Missing, Told::Claim);
+    }
     let start = buffer.len();
     let is_there = value.write(view, buffer);
     match (value, value.kind()) {
@@ -93,7 +101,30 @@ impl VariableResolver for Names<'_> {
                     groups.iter().map(|group| -> Box<dyn Val> { Box::new(CelString::from(&**group)) });
                 Some(CowVal::owned(CelList::from(groups.collect::<Vec<_>>())))
             }
+            Told::Claim(claim) => Some(CowVal::Owned(claim_value(claim))),
             Told::Missing => None,
+        }
+    }
+}
+
+/// What a token says, as CEL has it. Numbers without a fraction are whole ones, as far as they fit.
+fn claim_value(claim: &serde_json::Value) -> Box<dyn Val + '_> {
+    match claim {
+        serde_json::Value::Null => Box::new(CelNull),
+        serde_json::Value::Bool(value) => Box::new(CelBool::from(*value)),
+        serde_json::Value::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
+            (Some(whole), ..) => Box::new(CelInt::from(whole)),
+            (None, Some(large), _) => Box::new(CelUInt::from(large)),
+            (None, None, fraction) => Box::new(CelDouble::from(fraction.unwrap_or(f64::NAN))),
+        },
+        serde_json::Value::String(text) => Box::new(CelString::from(text.as_str())),
+        serde_json::Value::Array(items) => {
+            Box::new(CelList::from(items.iter().map(claim_value).collect::<Vec<_>>()))
+        }
+        serde_json::Value::Object(members) => {
+            let entries =
+                members.iter().map(|(name, value)| (CelMapKey::from(name.as_str()), claim_value(value)));
+            Box::new(CelMap::from(entries.collect::<HashMap<_, _>>()))
         }
     }
 }

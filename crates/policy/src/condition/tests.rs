@@ -112,6 +112,36 @@ fn when_and_require_read_it_differently() {
 }
 
 #[test]
+fn claims_are_what_the_token_says() {
+    let mut sample = sample();
+    let claims = serde_json::json!({
+        "sub": "u-17", "age": 18, "share": 0.5, "beta": true, "roles": ["admin", "staff"], "limits": { "day": 5 },
+        "large": u64::MAX, "https://example.com/teams": ["a"], "orgs": [{ "id": 1 }, { "id": 2 }], "nothing": null,
+    });
+    let serde_json::Value::Object(all) = claims else { panic!("an object") };
+    let plan = Some("gold".into());
+    sample.facts.claims = Some(std::rc::Rc::new(crate::identity::Claims { plan, all, ..Default::default() }));
+    let evaluate =
+        |text: &str| Condition::compile(text, Available::Request).unwrap().evaluate(&sample.view());
+    for text in [
+        r#"claim.sub == "u-17" && claim.sub.startsWith("u-")"#,
+        "claim.age >= 18 && claim.age + 1 == 19 && claim.share < 1.0 && claim.beta",
+        r#""admin" in claim.roles && !("x" in claim.roles) && size(claim.roles) == 2 && claim.roles[1] == "staff""#,
+        r#"claim.roles.exists(r, r.startsWith("sta"))"#,
+        r#"claim.limits.day == 5 && claim.limits == {"day": 5} && "day" in claim.limits"#,
+        r#"claim["https://example.com/teams"] == ["a"]"#,
+        "claim.orgs.all(o, o.id > 0) && claim.orgs[1].id == 2",
+        "claim.large > 1u",
+        r#"has(claim.sub) && "age" in claim && !("nothing" in claim) && !has(claim.none)"#,
+        r#"consumer.plan == "gold""#,
+    ] {
+        assert_eq!(evaluate(text), Ok(true), "{text}");
+    }
+    assert!(evaluate("claim.sub > 5").is_err());
+    assert_eq!(evaluate("claim.none == 1"), Err(Undecided::Missing(Missing("claim.none".to_owned()))));
+}
+
+#[test]
 fn the_response_is_known_on_the_way_up() {
     let sample = sample();
     let response = ResponseHead { status: 503, ..ResponseHead::default() };

@@ -102,6 +102,10 @@ fn render(json: &Json, view: &View<'_>, out: &mut Vec<u8>) -> Rendered {
 }
 
 fn render_text(template: &Template, view: &View<'_>, out: &mut Vec<u8>) -> Rendered {
+    if let Some(value) = template.single_value().and_then(|value| value.json(view)) {
+        out.extend_from_slice(value.to_string().as_bytes());
+        return Rendered::Whole;
+    }
     let start = out.len();
     let rendered = template.render_text(view, out);
     // A number that has a default may be any text.

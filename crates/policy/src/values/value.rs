@@ -8,6 +8,7 @@ use maitred_config::scalar::ValueName;
 use maitred_http::{FieldName, Known, cookies, query_pairs};
 use maitred_telemetry::TimeText;
 
+use super::claim;
 use super::encode::decoded;
 use super::{Available, View};
 use crate::identity;
@@ -41,12 +42,12 @@ pub enum Value {
     Path(Box<str>),
     /// `consumer.name`: empty where nobody knows who asks.
     ConsumerName,
-    /// `consumer.plan`: empty where nobody knows who asks, and no consumer has one yet.
+    /// `consumer.plan`: missing where nobody knows who asks, or there is no plan for it.
     ConsumerPlan,
     /// `consumer.groups`, joined by commas as text: none where nobody knows who asks.
     ConsumerGroups,
-    /// `claim.NAME`: anonymous callers have no claims.
-    Claim,
+    /// `claim.NAME`, by its path: anonymous callers have no claims.
+    Claim(Box<[String]>),
     /// `route`
     Route,
     /// `upstream`
@@ -99,7 +100,7 @@ impl Value {
             ValueName::ConsumerName => Self::ConsumerName,
             ValueName::ConsumerPlan => Self::ConsumerPlan,
             ValueName::ConsumerGroups => Self::ConsumerGroups,
-            ValueName::Claim(_) => Self::Claim,
+            ValueName::Claim(path) => Self::Claim(path.0.as_slice().into()),
             ValueName::Route => Self::Route,
             ValueName::Upstream => Self::Upstream,
             ValueName::Now => Self::Now,
@@ -118,7 +119,7 @@ impl Value {
         match self {
             Self::ResponseStatus | Self::ErrorStatus => Kind::Number,
             Self::ConsumerGroups => Kind::Texts,
-            Self::Claim => Kind::Any,
+            Self::Claim(_) => Kind::Any,
             _ => Kind::Text,
         }
     }
@@ -136,6 +137,13 @@ impl Value {
                 None => false,
             },
             Self::ConsumerGroups => identity::list_groups(view.facts, out),
+            Self::Claim(_) => match self.json(view) {
+                Some(claim) => {
+                    claim::write(claim, out);
+                    true
+                }
+                None => false,
+            },
             Self::ClientIp => write_shown(out, view.facts.client.to_canonical()),
             Self::Now => write_now(view, out),
             Self::ResponseStatus => view.response.is_some_and(|response| write_shown(out, response.status)),
@@ -148,6 +156,12 @@ impl Value {
                 None => false,
             },
         }
+    }
+
+    /// The value as JSON, where it is more than a text: a claim. None if it is missing, too.
+    pub fn json<'a>(&self, view: &View<'a>) -> Option<&'a serde_json::Value> {
+        let Self::Claim(path) = self else { return None };
+        claim::find(&view.facts.claims.as_deref()?.all, path)
     }
 
     /// The values that stand in memory as they are told.
@@ -168,6 +182,7 @@ impl Value {
                 .map(|(_, value)| value),
             Self::ClientCertificate => facts.certificate.as_ref().map(|shown| shown.subject.as_bytes()),
             Self::ConsumerName => facts.consumer.as_ref().map(|consumer| consumer.name.as_bytes()),
+            Self::ConsumerPlan => facts.plan().map(str::as_bytes),
             Self::Route => Some(facts.route.name.as_bytes()),
             Self::Upstream => facts.upstream.as_ref().map(|name| name.as_bytes()),
             Self::ErrorTitle => view.error.map(|error| error.title.as_bytes()),

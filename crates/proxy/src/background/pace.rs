@@ -10,7 +10,7 @@ const SHORTEST_RENEWAL: Duration = Duration::from_secs(30);
 const LONGEST_RENEWAL: Duration = Duration::from_hours(1);
 /// How soon it is renewed where a policy wants that. It doubles up to [`RENEWAL`] while that finds nothing new: what is missed is
 /// often not there, and who asks for it may be anybody.
-pub(super) const SOONEST: Duration = Duration::from_secs(5);
+const SOONEST: Duration = Duration::from_secs(5);
 /// How long to wait after a failure; it doubles up to [`LONGEST_RETRY`].
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_secs(10);

@@ -42,8 +42,7 @@ pub(crate) fn record(
     let Exchange { worker, snapshot, route, facts, started, record, .. } = exchange;
     let now = record.upstream_ended.unwrap_or_else(|| worker.clock.now());
     let duration = now.saturating_duration_since(*started);
-    let complete = !matches!(sent, Sent::Broken);
-    let status = response.status;
+    let (complete, status) = (!matches!(sent, Sent::Broken), response.status);
 
     let number = facts.route.number();
     let counts = snapshot.route_counts(number);
@@ -94,6 +93,7 @@ pub(crate) fn record(
             variant: variant.map_or("", |(name, _)| name),
             attempts: record.attempts,
             consumer: facts.consumer.as_ref().map_or("", |consumer| &consumer.name),
+            subject: facts.claims.as_ref().and_then(|claims| claims.subject.as_deref()).unwrap_or_default(),
             user_agent: request.fields.known(Known::UserAgent).unwrap_or_default(),
             referer: request.fields.known(Known::Referer).unwrap_or_default(),
             outcome: record.outcome,

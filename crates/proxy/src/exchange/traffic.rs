@@ -103,7 +103,8 @@ fn key(exchange: &Exchange<'_>, target: &Target, request: &RequestHead) -> KeptK
     let certificate = facts.certificate.as_ref().map(|shown| shown.fingerprint.as_str());
     let (route, upstream) = (&*facts.route.name, &*target.service.upstream);
     let consumer = facts.consumer.as_ref().map(|consumer| &*consumer.name);
-    KeptKey::new(KeptFor { route, upstream, scheme: facts.scheme, certificate, consumer }, request)
+    let claims = facts.claims.as_deref();
+    KeptKey::new(KeptFor { route, upstream, scheme: facts.scheme, certificate, consumer, claims }, request)
 }
 
 /// Has a good answer kept for when the service fails.

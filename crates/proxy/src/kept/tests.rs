@@ -35,6 +35,7 @@ fn whose() -> KeptFor<'static> {
         scheme: Scheme::Http,
         certificate: None,
         consumer: None,
+        claims: None,
     }
 }
 
@@ -172,4 +173,30 @@ fn memory_is_bounded_and_the_largest_fit() {
         assert!(kept.cache.weight() <= MOST);
     }
     assert!(kept.cache.len() >= 30, "{}", kept.cache.len());
+}
+
+#[test]
+fn what_others_say_of_who_asks_keeps_answers_apart() {
+    let key = |claims: Option<&Claims>| KeptKey::new(KeptFor { claims, ..whose() }, &request("/a", &[]));
+    let claims = |issuer: &str, subject: Option<&str>, role: &str, jti: &str| Claims {
+        issuer: issuer.into(),
+        subject: subject.map(Into::into),
+        roles: [role.into()].into(),
+        all: [("jti".to_owned(), jti.into())].into_iter().collect(),
+        ..Claims::default()
+    };
+    let all = [
+        claims("us", Some("ann"), "r", "1"),
+        claims("us", Some("bob"), "r", "1"),
+        claims("others", Some("ann"), "r", "1"),
+        claims("us", Some("ann"), "admin", "1"),
+        claims("us", None, "r", "1"),
+        claims("us", None, "r", "2"),
+    ];
+    let keys: Vec<KeptKey> = all.iter().map(Some).chain([None]).map(key).collect();
+    for (at, one) in keys.iter().enumerate() {
+        assert!(keys.iter().skip(at + 1).all(|other| other != one), "{at}");
+    }
+    // The next token of somebody who has a name finds what the last one left.
+    assert_eq!(key(Some(&claims("us", Some("ann"), "r", "2"))), keys[0]);
 }

@@ -44,6 +44,7 @@ pub(super) fn encode(record: &AccessRecord<'_>, query: QueryLogging, time: &mut 
         number(br#","attempts":"#, u64::from(record.attempts), out);
     }
     text(br#","consumer":""#, record.consumer.as_bytes(), out);
+    text(br#","subject":""#, record.subject.as_bytes(), out);
     text(br#","user_agent":""#, record.user_agent, out);
     if !record.referer.is_empty() {
         out.extend_from_slice(br#","referer":""#);

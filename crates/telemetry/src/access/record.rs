@@ -44,8 +44,10 @@ pub struct AccessRecord<'a> {
     pub variant: &'a str,
     /// How often an upstream was tried.
     pub attempts: u32,
-    /// Who the caller is.
+    /// Who the caller is, where the gateway knows it by name.
     pub consumer: &'a str,
+    /// Who the caller is, as its token says.
+    pub subject: &'a str,
     /// The header `User-Agent`.
     pub user_agent: &'a [u8],
     /// The header `Referer`.

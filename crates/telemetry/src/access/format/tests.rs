@@ -24,6 +24,7 @@ fn record() -> AccessRecord<'static> {
         variant: "B",
         attempts: 2,
         consumer: "acme corp",
+        subject: "u\u{1}17",
         user_agent: b"cur\"l\\8\n\xff",
         referer: b"https://shop.example/cb?code=x",
         outcome: "upstream_timeout",
@@ -44,7 +45,7 @@ fn json_tells_everything() {
         r#""host":"api.example.com","path":"/users/7","query":"limit=5&token=***","protocol":"HTTP/1.1","#,
         r#""status":504,"bytes_in":120,"bytes_out":2326,"duration_ms":10001.020,"upstream_ms":10000.001,"#,
         r#""route":"users","path_template":"/users/{id}","upstream":"users","endpoint":"10.0.0.7:8080","#,
-        r#""variant":"B","attempts":2,"consumer":"acme corp","user_agent":"cur\"l\\8\n\ufffd","#,
+        r#""variant":"B","attempts":2,"consumer":"acme corp","subject":"u\u000117","user_agent":"cur\"l\\8\n\ufffd","#,
         r#""referer":"https://shop.example/cb?code=***","outcome":"upstream_timeout","policy":"any_of > jwt"}"#,
         "\n"
     );

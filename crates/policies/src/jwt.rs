@@ -1,0 +1,301 @@
+//! Identifies callers by signed tokens (JWT).
+//!
+//! A request shows its token as `Authorization: Bearer …`, or where `from` says. The token's `iss` tells which of the `issuers` it is of, and only that issuer's
+//! keys count. Signature, `exp`, `nbf`, `iat`, `aud` and `typ` have to be good; what the token says is then `claim.NAME`, its roles, scopes and
+//! groups count for `authorize`, and the consumer that has its subject, if there is one, is `consumer.name`. The service is told the subject in
+//! `X-User-ID`; what a client itself says there is removed.
+//!
+//! A request without a token is answered 401, unless `optional` lets it pass as that of nobody; one with a bad token always is: "Token expired" or
+//! "Invalid token". The log has the reason. The service gets the token, too, unless `forward` says otherwise.
+//!
+//! Keys that an issuer publishes are fetched beside the requests, renewed now and then, and kept while the issuer is down. A token that names a key which
+//! is not known yet waits up to two seconds for it. Where no key was ever fetched, the answer is 503.
+//!
+//! No algorithm `none`, no key that the token brings along or points to, no token inside a token, and none above 16 KiB. A request with two tokens in one
+//! place is refused: services could read the other one.
+
+use std::rc::Rc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use maitred_config::scalar::{ValueName, nearest::nearest};
+use maitred_config::{FilePath, Problem, Spanned, config_map};
+use maitred_http::RequestHead;
+use maitred_policy::{
+    Build, Facts, Fault, Fetching, Phase, Policy, PolicyKind, RequestCx, Side, Step, Verdict, identity,
+};
+use maitred_token::Refusal;
+
+use crate::shown::Shown;
+
+mod claims;
+mod fetched;
+mod issuer;
+mod known;
+mod revoked;
+mod verify;
+
+use known::{Known, Waiting};
+use verify::{Verified, Verifier};
+
+config_map! {
+    /// Which tokens are good, and where they are shown.
+    pub struct JwtConfig {
+        /// The issuers, by their names in the document, whose tokens are taken. Without it, those of every issuer.
+        #[main]
+        issuers: Vec<Spanned<String>>,
+        /// Where a token is looked for: `header.NAME`, `query.NAME` or `cookie.NAME`. Of several the first that a request has counts. In
+        /// `header.Authorization` it stands behind `Bearer`. Queries stand in the logs of many programs: prefer headers.
+        from: Vec<Spanned<ValueName>> = "[header.Authorization]",
+        /// By how much the clocks of issuers may differ from ours; at most `10m`.
+        leeway: Spanned<Duration> = "30s",
+        /// Claims that every token has to have.
+        require: Vec<String> = "[exp]",
+        /// What tokens may be by their header, `at+jwt` for one. Without it: `JWT`, `at+jwt`, or nothing said.
+        typ: Vec<String>,
+        /// A file of tokens that are no longer good, though they have not expired: the `jti` of each on a line of its own. It is read again when it changes.
+        revoked: Option<Spanned<FilePath>>,
+        /// Whether the service gets the token, too.
+        forward: bool = true,
+        /// Whether a request without a token passes, as that of nobody. One with a bad token never does.
+        optional: bool = false,
+    }
+}
+
+/// How long a request waits for a key that its token was signed with and that is not known yet, and how often it looks.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_millis(50);
+
+/// A clock that is wrong by more than this makes `exp` meaningless.
+const LONGEST_LEEWAY: Duration = Duration::from_mins(10);
+
+/// See the top of this file.
+#[derive(Debug)]
+pub(crate) struct Jwt {
+    from: Box<[Shown]>,
+    verifier: Verifier,
+    forward: bool,
+    optional: bool,
+}
+
+/// What a request shows.
+enum Found<'a> {
+    Nothing,
+    Bad(&'a Shown, Refusal),
+    Good(&'a Shown, Rc<Verified>),
+}
+
+impl PolicyKind for Jwt {
+    const NAME: &'static str = "jwt";
+    type Config = JwtConfig;
+    type Compiled = Self;
+
+    fn phase(_: &JwtConfig) -> Phase {
+        Phase::Identify
+    }
+
+    fn compile(config: JwtConfig, build: &mut Build<'_>, _: Option<&Self>) -> Option<Self> {
+        let from: Vec<Shown> =
+            config.from.iter().filter_map(|written| Shown::compile(written, "token", build)).collect();
+        if config.from.is_empty() {
+            let problem = Problem::error("`from` names no place").at(build.span());
+            build.report(problem.help("leave it out for `header.Authorization`"));
+        }
+        if config.leeway.value > LONGEST_LEEWAY {
+            let problem =
+                Problem::error("with this much leeway, tokens hardly expire").at(config.leeway.span);
+            build.report(problem.help("write at most `10m`"));
+            return None;
+        }
+        let revoked = match &config.revoked {
+            Some(file) => Some(revoked::read(file, build)?),
+            None => None,
+        };
+        let issuers = issuers(&config, build)?;
+        let verifier =
+            Verifier::new(issuers, config.leeway.value, revoked, std::sync::Arc::clone(build.consumers()));
+        let is_good = !from.is_empty() && from.len() == config.from.len();
+        let (forward, optional) = (config.forward, config.optional);
+        is_good.then(|| Self { from: from.into(), verifier, forward, optional })
+    }
+}
+
+/// The issuers that are named, or all.
+fn issuers(config: &JwtConfig, build: &mut Build<'_>) -> Option<Vec<issuer::Trusted>> {
+    let all = build.issuers();
+    if all.is_empty() {
+        let problem = Problem::error("there are no issuers whose tokens could be good").at(build.span());
+        build.report(problem.help(
+            "write `issuers: { NAME: { issuer: URL, jwks: URL or FILE } }` at the top of the document",
+        ));
+        return None;
+    }
+    let mut named = Vec::new();
+    for name in &config.issuers {
+        match all.entry(name) {
+            Some(entry) => named.push(entry),
+            // What is wrong with it is told where it stands.
+            None if all.names().any(|known| known == name.value) => {}
+            None => {
+                let problem = Problem::error(format!("there is no issuer `{}`", name.value)).at(name.span);
+                let known: Vec<&str> = all.names().collect();
+                build.report(match nearest(name, known.iter().copied()) {
+                    Some(meant) => problem.help(format!("did you mean `{meant}`?")),
+                    None => problem.help(format!("known here: {}", known.join(", "))),
+                });
+            }
+        }
+    }
+    let wanted = if config.issuers.is_empty() { all.iter().collect() } else { named };
+    let expected = wanted.len().max(config.issuers.len());
+    let compiled: Vec<_> =
+        wanted.into_iter().filter_map(|entry| issuer::Trusted::compile(entry, config, build)).collect();
+    (compiled.len() == expected).then_some(compiled)
+}
+
+impl Jwt {
+    /// Whether a token is bad only for want of a key that may come any moment: issuers sign with new keys at once.
+    fn may_become_good(&self, found: &Found<'_>) -> bool {
+        matches!(found, Found::Bad(_, Refusal::Key | Refusal::NoKeys)) && self.verifier.has_published()
+    }
+
+    /// Waits a moment for the key.
+    async fn wait<'a>(&'a self, cx: RequestCx<'a, Self>, _waiting: Waiting<'a>) -> Verdict {
+        let until = cx.runtime.now() + LONGEST_WAIT;
+        let mut found = self.find(cx.request, cx.facts, Some(cx.local));
+        while self.may_become_good(&found) && cx.runtime.now() < until {
+            cx.runtime.sleep_until(cx.runtime.now() + LOOK).await;
+            found = self.find(cx.request, cx.facts, Some(cx.local));
+        }
+        self.decide(found, cx.request, cx.facts)
+    }
+
+    fn decide(&self, found: Found<'_>, request: &mut RequestHead, facts: &mut Facts) -> Verdict {
+        match found {
+            Found::Nothing if self.optional => {}
+            Found::Nothing => {
+                let fault = Fault::client(401, "missing_credentials", "Missing credentials");
+                return fault.field(b"WWW-Authenticate", b"Bearer realm=\"gateway\"").into();
+            }
+            Found::Bad(_, refusal) => {
+                self.withhold(request, facts);
+                return refused(refusal).into();
+            }
+            Found::Good(_, verified) => {
+                self.withhold(request, facts);
+                verified.tell(facts);
+            }
+        }
+        identity::tell(request, facts);
+        Verdict::Continue
+    }
+
+    /// What this request shows. Tokens that were found good on this worker before are `known`.
+    fn find(&self, request: &RequestHead, facts: &Facts, known: Option<&Known>) -> Found<'_> {
+        for shown in &self.from {
+            let all = shown.all(request);
+            let mut tokens = all.iter().filter_map(|value| verify::token(shown, value));
+            let Some(token) = tokens.next() else { continue };
+            // Services may read another one than we do.
+            if all.len() > 1 {
+                return Found::Bad(shown, Refusal::Malformed("there are several in one place"));
+            }
+            let now = facts.received.duration_since(UNIX_EPOCH).unwrap_or_default();
+            return match self.verifier.check(token, now, known) {
+                Ok(verified) => Found::Good(shown, verified),
+                Err(refusal) => Found::Bad(shown, refusal),
+            };
+        }
+        Found::Nothing
+    }
+}
+
+/// What is answered to a request whose token is bad (RFC 6750 section 3). The reason is for the log: whoever made the token up learns nothing.
+fn refused(refusal: Refusal) -> Fault {
+    let (cause, detail, challenge): (_, _, &[u8]) = match refusal {
+        // Nobody can tell whether it is good; that is not the client's fault.
+        Refusal::NoKeys => {
+            let fault = Fault::new(Side::Gateway, 503, "issuer_unreachable", "Service unavailable");
+            return fault.field(b"Retry-After", b"1").source(refusal);
+        }
+        Refusal::Expired => (
+            "token_expired",
+            "Token expired",
+            b"Bearer error=\"invalid_token\", error_description=\"The token expired\"",
+        ),
+        _ => ("invalid_token", "Invalid token", b"Bearer error=\"invalid_token\""),
+    };
+    Fault::client(401, cause, detail).field(b"WWW-Authenticate", challenge).source(refusal)
+}
+
+impl Verified {
+    fn tell(&self, facts: &mut Facts) {
+        facts.claims = Some(Rc::clone(&self.claims));
+        if let Some(consumer) = &self.consumer {
+            facts.consumer = Some(std::sync::Arc::clone(consumer));
+        }
+    }
+}
+
+impl Policy for Jwt {
+    type State = ();
+    type Local = Known;
+
+    fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
+        let found = self.find(cx.request, cx.facts, Some(cx.local));
+        if self.may_become_good(&found)
+            && let Some(waiting) = cx.local.wait()
+        {
+            return Step::Later(Box::pin(self.wait(cx, waiting)));
+        }
+        Step::Ready(self.decide(found, cx.request, cx.facts))
+    }
+
+    fn fetched(&self) -> Vec<Fetching> {
+        self.verifier.fetched()
+    }
+
+    fn shows(&self, request: &RequestHead, _: &Facts) -> bool {
+        let has_token =
+            |shown: &Shown| shown.all(request).iter().any(|value| verify::token(shown, value).is_some());
+        self.from.iter().any(has_token)
+    }
+
+    /// Everywhere, also where another place was looked at first.
+    fn withhold(&self, request: &mut RequestHead, facts: &mut Facts) {
+        for shown in &self.from {
+            shown.hide(request, facts);
+            if !self.forward {
+                shown.remove(request);
+            }
+        }
+    }
+
+    fn identify(&self, request: &RequestHead, facts: &mut Facts) {
+        if let Found::Good(_, verified) = self.find(request, facts, None) {
+            verified.tell(facts);
+        }
+    }
+
+    fn explain(&self, request: &RequestHead, facts: &Facts) -> String {
+        match self.find(request, facts, None) {
+            Found::Nothing if self.optional => {
+                "finds no token, and lets it through as that of nobody".to_owned()
+            }
+            Found::Nothing => {
+                let places: Vec<&str> = self.from.iter().map(|shown| &*shown.text).collect();
+                format!("refuses it: no token in {}", places.join(", "))
+            }
+            Found::Bad(shown, refusal) => {
+                format!("refuses it: the token in {} is no good: {refusal}", shown.text)
+            }
+            Found::Good(shown, verified) => {
+                let subject = verified.claims.subject.as_deref().unwrap_or("nobody in particular");
+                let subject = subject.escape_debug();
+                format!("finds the token of {subject} by {} in {}", verified.claims.issuer, shown.text)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

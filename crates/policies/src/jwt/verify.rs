@@ -1,0 +1,137 @@
+//! From the bytes of a token to what it says, or why it is refused.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use maitred_http::Known as KnownField;
+use maitred_policy::Fetching;
+use maitred_policy::identity::{Claims, Consumer, Consumers};
+use maitred_policy::values::Value;
+use maitred_token::{Jws, KeySet, Refusal, Times};
+
+use super::issuer::Trusted;
+use super::known::Known;
+use super::revoked::Revoked;
+use crate::shown::Shown;
+
+/// What the tokens of a policy are checked by.
+#[derive(Debug)]
+pub(super) struct Verifier {
+    issuers: Box<[Trusted]>,
+    leeway: Duration,
+    revoked: Option<Revoked>,
+    consumers: Arc<Consumers>,
+}
+
+/// A token that is good, but for its times.
+#[derive(Debug)]
+pub(super) struct Verified {
+    pub(super) claims: Rc<Claims>,
+    /// Whom the gateway knows by this subject.
+    pub(super) consumer: Option<Arc<Consumer>>,
+    pub(super) times: Times,
+    /// Where its issuer stands, and the keys that it was checked with: with others it is checked anew.
+    issuer: usize,
+    keys: Arc<KeySet>,
+    /// Bytes that it takes up, about.
+    pub(super) weight: u64,
+}
+
+/// The token in a value that was found in a place. In `Authorization` there may be other credentials, which are nothing to us.
+pub(super) fn token<'v>(shown: &Shown, value: &'v [u8]) -> Option<&'v [u8]> {
+    const SCHEME: &[u8] = b"Bearer";
+    let (scheme, rest) = value.split_at_checked(SCHEME.len()).unwrap_or((value, b""));
+    let is_bearer = scheme.eq_ignore_ascii_case(SCHEME) && rest.first().is_none_or(|first| *first == b' ');
+    match &shown.value {
+        Value::Header(_) if is_bearer => Some(rest.trim_ascii()),
+        Value::Header(name) if name.known() == Some(KnownField::Authorization) => None,
+        _ => Some(value),
+    }
+}
+
+impl Verifier {
+    pub(super) fn new(
+        issuers: Vec<Trusted>,
+        leeway: Duration,
+        revoked: Option<Revoked>,
+        consumers: Arc<Consumers>,
+    ) -> Self {
+        Self { issuers: issuers.into(), leeway, revoked, consumers }
+    }
+
+    /// Checks a token at this time since 1970.
+    pub(super) fn check(
+        &self,
+        token: &[u8],
+        now: Duration,
+        known: Option<&Known>,
+    ) -> Result<Rc<Verified>, Refusal> {
+        let Some(known) = known else {
+            let verified = self.verify(token)?;
+            return verified.times.check(now, self.leeway).map(|()| Rc::new(verified));
+        };
+        let hash = digest(&SHA256, token);
+        let hash: [u8; 32] = hash.as_ref().try_into().expect("a SHA-256 has 32 bytes");
+        let before = known.find(&hash).filter(|before| self.has_same_keys(before));
+        let is_new = before.is_none();
+        let verified = before.map_or_else(|| self.verify(token).map(Rc::new), Ok)?;
+        let in_time = verified.times.check(now, self.leeway);
+        match in_time {
+            Ok(()) if is_new => known.keep(hash, Rc::clone(&verified)),
+            Err(Refusal::Expired) if !is_new => known.forget(&hash),
+            _ => {}
+        }
+        in_time.map(|()| verified)
+    }
+
+    /// Whether some of the issuers publish their keys.
+    pub(super) fn has_published(&self) -> bool {
+        self.issuers.iter().any(|issuer| issuer.fetched().is_some())
+    }
+
+    /// What is to be fetched.
+    pub(super) fn fetched(&self) -> Vec<Fetching> {
+        self.issuers.iter().filter_map(Trusted::fetched).collect()
+    }
+
+    fn has_same_keys(&self, verified: &Verified) -> bool {
+        let now = self.issuers.get(verified.issuer).and_then(Trusted::keys);
+        now.is_some_and(|now| Arc::ptr_eq(&now, &verified.keys))
+    }
+
+    /// Checks all but the times. Nothing of the token is told before its signature is known to be good.
+    fn verify(&self, token: &[u8]) -> Result<Verified, Refusal> {
+        let jws = Jws::parse(token)?;
+        let all = jws.claims()?;
+        let said = all.get("iss").and_then(serde_json::Value::as_str).ok_or(Refusal::Issuer)?;
+        let index =
+            self.issuers.iter().position(|issuer| *issuer.rules.issuer == *said).ok_or(Refusal::Issuer)?;
+        let issuer = &self.issuers[index];
+        let Some(keys) = issuer.keys() else {
+            issuer.want();
+            return Err(Refusal::NoKeys);
+        };
+        keys.verify(&jws).inspect_err(|why| {
+            if *why == Refusal::Key {
+                issuer.want();
+            }
+        })?;
+        let times = issuer.rules.check(&jws, &all)?;
+        let is_revoked = |revoked: &Revoked| {
+            all.get("jti").and_then(serde_json::Value::as_str).is_some_and(|jti| revoked.contains(jti))
+        };
+        if self.revoked.as_ref().is_some_and(is_revoked) {
+            return Err(Refusal::Revoked);
+        }
+        let plan = self.consumers.plan(issuer.paths.plan(&all)).map(Into::into);
+        let claims = Claims { plan, ..issuer.paths.read(&issuer.name, all) };
+        let consumer =
+            claims.subject.as_deref().and_then(|subject| self.consumers.of_subject(&issuer.name, subject));
+        let consumer = consumer.map(Arc::clone);
+        // What is parsed takes a few times the bytes of the text.
+        let weight = 512 + 4 * token.len() as u64;
+        Ok(Verified { claims: Rc::new(claims), consumer, times, issuer: index, keys, weight })
+    }
+}

@@ -1,0 +1,98 @@
+//! Places of a request where callers show a key or a token: how it is found there, kept out of logs, and taken out.
+
+use std::borrow::Cow;
+
+use maitred_config::scalar::ValueName;
+use maitred_config::{Problem, Spanned};
+use maitred_http::{Known, RequestHead, cookies, percent_decode, query_pairs};
+use maitred_policy::values::{Available, Value};
+use maitred_policy::{Build, Facts};
+
+use crate::edits::query;
+
+/// A header, a parameter of the query, or a cookie.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    pub(crate) value: Value,
+    /// As it is written.
+    pub(crate) text: Box<str>,
+}
+
+impl Shown {
+    /// Compiles a place where `what` is shown, such as a key. What is wrong with it is reported.
+    pub(crate) fn compile(written: &Spanned<ValueName>, what: &str, build: &mut Build<'_>) -> Option<Self> {
+        let is_place =
+            matches!(written.value, ValueName::Header(_) | ValueName::Query(_) | ValueName::Cookie(_));
+        let compiled = Value::compile(&written.value, Available::Request);
+        match compiled {
+            Ok(value) if is_place => Some(Self { value, text: written.value.to_string().into() }),
+            Ok(_) => {
+                let problem = Problem::error(format!("no {what} is shown there")).at(written.span);
+                build.report(problem.help("write `header.NAME`, `query.NAME` or `cookie.NAME`"));
+                None
+            }
+            Err(message) => {
+                build.report(Problem::error(message).at(written.span));
+                None
+            }
+        }
+    }
+
+    /// Everything that a request has in this place, decoded.
+    pub(crate) fn all<'r>(&self, request: &'r RequestHead) -> Vec<Cow<'r, [u8]>> {
+        match &self.value {
+            Value::Header(name) => request.fields.all(name).map(Cow::Borrowed).collect(),
+            Value::Query(name) => query_pairs(request.target.query().unwrap_or_default())
+                .filter(|(candidate, _)| *percent_decode(candidate, true) == *name.as_bytes())
+                .map(|(_, value)| percent_decode(value, true))
+                .collect(),
+            Value::Cookie(name) => {
+                let pairs = request.fields.all_known(Known::Cookie).flat_map(cookies);
+                let named = pairs.filter(|(candidate, _)| *candidate == name.as_bytes());
+                named.map(|(_, value)| Cow::Borrowed(value)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Takes it out of what is logged of a request, if it can be there.
+    pub(crate) fn hide(&self, request: &mut RequestHead, facts: &mut Facts) {
+        let Value::Query(name) = &self.value else { return };
+        query::remove_of_referer(request, name);
+        if request.target.query().is_some() {
+            facts.remember(request);
+            if let Some(asked) = &mut facts.asked {
+                query::remove(&mut asked.target, name);
+            }
+        }
+    }
+
+    /// Takes it out of a request.
+    pub(crate) fn remove(&self, request: &mut RequestHead) {
+        match &self.value {
+            Value::Header(name) => _ = request.fields.remove(name),
+            Value::Query(name) => query::remove(&mut request.target, name),
+            Value::Cookie(name) => remove_cookie(request, name.as_bytes()),
+            _ => {}
+        }
+    }
+}
+
+/// Takes a cookie out of those of a request.
+fn remove_cookie(request: &mut RequestHead, name: &[u8]) {
+    let is_it =
+        |pair: &[u8]| pair.split(|byte| *byte == b'=').next().is_some_and(|found| found.trim_ascii() == name);
+    let lines: Vec<Vec<u8>> = request
+        .fields
+        .all_known(Known::Cookie)
+        .map(|line| {
+            let pairs = line.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+            pairs.filter(|pair| !is_it(pair)).collect::<Vec<_>>().join(&b"; "[..])
+        })
+        .filter(|line| !line.is_empty())
+        .collect();
+    request.fields.remove_known(Known::Cookie);
+    for line in lines {
+        request.fields.append_known(Known::Cookie, &line);
+    }
+}
