@@ -449,6 +449,9 @@ impl Outcome {
                     self.response.fields.append_bytes(name, value);
                 }
                 self.body = Bytes::new();
+                if let Some((head, body)) = fault.answer() {
+                    (self.response, self.body) = (head.clone(), body.clone());
+                }
                 self.answered = Answered::Fault(fault);
             }
         }
