@@ -53,6 +53,7 @@ policies! {
     fault::FaultPolicy,
     grpc_json::GrpcJson,
     grpc_web::GrpcWeb,
+    introspection::Introspection,
     ip::Ip,
     jwt::Jwt,
     json_limits::JsonLimits,

@@ -125,6 +125,7 @@ fn facts(route: &Route, listener: &ListenerSettings, client: IpAddr, at: SystemT
         certificate: None,
         consumer: None,
         claims: None,
+        token: None,
         speaks_grpc: false,
         asked: None,
         request_id: RequestId::new(0, [0; 10]),

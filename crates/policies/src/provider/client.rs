@@ -23,6 +23,11 @@ impl Client {
         Self { id: id.into(), secret: secret.map(|secret| (secret.into(), shows)) }
     }
 
+    /// Whether it has a secret to show.
+    pub(crate) fn has_secret(&self) -> bool {
+        self.secret.is_some()
+    }
+
     /// Its id.
     pub(crate) fn id(&self) -> &str {
         &self.id

@@ -36,6 +36,7 @@ fn whose() -> KeptFor<'static> {
         certificate: None,
         consumer: None,
         claims: None,
+        token: None,
     }
 }
 
