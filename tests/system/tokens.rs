@@ -8,6 +8,7 @@ use maitred_token::KeySet;
 use serde_json::{Value, json};
 
 mod issuer;
+mod published;
 
 use issuer::{Issuer, encode, mac, unsigned};
 

@@ -42,8 +42,7 @@ pub(crate) fn record(
     let Exchange { worker, snapshot, route, facts, started, record, .. } = exchange;
     let now = record.upstream_ended.unwrap_or_else(|| worker.clock.now());
     let duration = now.saturating_duration_since(*started);
-    let complete = !matches!(sent, Sent::Broken);
-    let status = response.status;
+    let (complete, status) = (!matches!(sent, Sent::Broken), response.status);
 
     let number = facts.route.number();
     let counts = snapshot.route_counts(number);
