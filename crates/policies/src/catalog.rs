@@ -24,6 +24,10 @@ impl Page {
             .with("keys/shop.pem", include_str!("jwt/shop.pem"))
             .with("keys/partners.json", include_str!("jwt/partners.json"))
             .with("keys/revoked.txt", "")
+            .with("secrets/shop_api", "example")
+            .with("secrets/bank", "example")
+            .with("secrets/gateway", "example")
+            .with("secrets/partner", "example")
     }
 }
 
@@ -47,6 +51,7 @@ policies! {
     api_key::ApiKey,
     authorize::Authorize,
     bot_filter::BotFilter,
+    client_credentials::ClientCredentials,
     concurrency_limit::ConcurrencyLimit,
     cors::Cors,
     csrf::Csrf,
@@ -62,6 +67,7 @@ policies! {
     request_id::RequestIdPolicy,
     request_size::RequestSize,
     security_headers::SecurityHeaders,
+    token_exchange::TokenExchange,
     transform_request::TransformRequest,
     transform_response::TransformResponse,
 }

@@ -27,10 +27,11 @@ use maitred_policy::{
 };
 use maitred_token::LONGEST;
 
+use crate::asking::sha256;
 use crate::claims::Paths;
 use crate::provider::{self, Client, ClientAuthentication, Denied, Form, Provider, Written};
 use crate::shown::Shown;
-use crate::single_flight::{Busy, SingleFlight, sha256};
+use crate::single_flight::{Busy, SingleFlight};
 
 mod answer;
 
@@ -328,6 +329,13 @@ impl Policy for Introspection {
             if !self.forward {
                 shown.remove(request);
             }
+        }
+    }
+
+    /// Nobody is asked to explain: only that there is a token is known.
+    fn identify(&self, request: &RequestHead, facts: &mut Facts) {
+        if let Found::Token(_, token) = self.find(request) {
+            facts.token = Some(token);
         }
     }
 

@@ -11,6 +11,7 @@ mod authorize;
 mod bot_filter;
 mod catalog;
 mod claims;
+mod client_credentials;
 mod concurrency_limit;
 mod cors;
 mod csrf;
@@ -32,6 +33,7 @@ mod request_size;
 mod security_headers;
 mod shown;
 mod single_flight;
+mod token_exchange;
 mod transform_request;
 mod transform_response;
 

@@ -12,10 +12,12 @@ mod client;
 mod discovery;
 mod form;
 mod issuer;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub(crate) use answer::{Answer, Denied};
 pub(crate) use client::Client;
-pub(crate) use discovery::{Described, Discovery, Endpoints};
+pub(crate) use discovery::{Described, Endpoints};
 pub(crate) use form::Form;
 pub(crate) use issuer::{bundle, issuer};
 
@@ -33,7 +35,7 @@ config_words! {
 pub(crate) const MOST: usize = 256 << 10;
 
 /// An endpoint of a provider, and the client that asks there.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Provider {
     endpoint: Endpoint,
     client: Client,
@@ -64,6 +66,17 @@ pub(crate) enum Endpoint {
 
 /// One of the endpoints that a provider describes.
 pub(crate) type Wanted = fn(&Endpoints) -> Option<&HttpUrl>;
+
+impl PartialEq for Endpoint {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Written(one), Self::Written(other)) => one == other,
+            // Of one kind of policy, which wants the same of both.
+            (Self::Described(one, _), Self::Described(other, _)) => one.how() == other.how(),
+            _ => false,
+        }
+    }
+}
 
 impl Endpoint {
     /// Where it is, if that is known by now.
@@ -168,9 +181,14 @@ impl Provider {
         Answer::read(&head, &body.bytes).map_err(FetchError::new)
     }
 
-    /// Where it is asked, as far as that is known when it is compiled; for people.
+    /// The first page that is asked for: the endpoint, or the description that tells where it is.
+    pub(crate) fn first(&self) -> &HttpUrl {
+        self.endpoint.first()
+    }
+
+    /// The same, for people.
     pub(crate) fn place(&self) -> &str {
-        self.endpoint.first().as_str()
+        self.first().as_str()
     }
 
     /// The id of the client.

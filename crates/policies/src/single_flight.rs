@@ -7,7 +7,6 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Instant;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use quick_cache::Weighter;
 use quick_cache::unsync::Cache;
 use tokio::sync::OnceCell;
@@ -21,11 +20,6 @@ const MOST_ASKED: usize = 256;
 
 /// By what answers are kept: the SHA-256 of what was asked. Nobody can aim at one, and no secret is kept.
 pub(crate) type Key = [u8; 32];
-
-/// The SHA-256 of some bytes.
-pub(crate) fn sha256(bytes: &[u8]) -> Key {
-    digest(&SHA256, bytes).as_ref().try_into().expect("a SHA-256 has 32 bytes")
-}
 
 /// An answer.
 pub(crate) trait Weighed: Clone {

@@ -30,7 +30,7 @@ pub(super) struct Said {
 
 /// Why a token is no good. For logs, and never for clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Inactive {
+pub(crate) enum Inactive {
     Several,
     Malformed,
     /// The issuer says so.

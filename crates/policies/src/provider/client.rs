@@ -10,6 +10,7 @@ use super::ClientAuthentication;
 use super::form::{Form, encode};
 
 /// A client: the gateway, as a provider knows it.
+#[derive(PartialEq)]
 pub(crate) struct Client {
     id: Box<str>,
     /// None of a public one, which only says who it is (RFC 6749 section 2.1).

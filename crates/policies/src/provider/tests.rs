@@ -2,6 +2,7 @@
 
 use maitred_http::{Known, ResponseHead};
 
+use super::discovery::Discovery;
 use super::*;
 
 fn client(shows: ClientAuthentication) -> Client {
