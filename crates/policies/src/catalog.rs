@@ -20,6 +20,7 @@ impl Page {
     pub(crate) fn files(&self) -> Memory {
         Memory::new()
             .with("example.yaml", self.example)
+            .with("secrets/acme", "the key of an example")
             .with("protos/stock.proto", include_str!("grpc_json/stock.proto"))
             .with("keys/shop.pem", include_str!("jwt/shop.pem"))
             .with("keys/partners.json", include_str!("jwt/partners.json"))
@@ -50,7 +51,9 @@ policies! {
     any_of::AnyOf,
     api_key::ApiKey,
     authorize::Authorize,
+    basic_auth::BasicAuth,
     bot_filter::BotFilter,
+    client_certificate::ClientCertificate,
     client_credentials::ClientCredentials,
     concurrency_limit::ConcurrencyLimit,
     cors::Cors,
@@ -60,10 +63,11 @@ policies! {
     forward_auth::ForwardAuth,
     grpc_json::GrpcJson,
     grpc_web::GrpcWeb,
+    hmac_signature::HmacSignature,
     introspection::Introspection,
     ip::Ip,
-    jwt::Jwt,
     json_limits::JsonLimits,
+    jwt::Jwt,
     request_id::RequestIdPolicy,
     request_size::RequestSize,
     security_headers::SecurityHeaders,

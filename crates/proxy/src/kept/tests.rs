@@ -36,7 +36,6 @@ fn whose() -> KeptFor<'static> {
         certificate: None,
         consumer: None,
         claims: None,
-        token: None,
     }
 }
 
