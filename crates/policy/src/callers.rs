@@ -4,6 +4,8 @@
 mod credentials;
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use maitred_config::{self as config, Named};
@@ -69,6 +71,28 @@ pub struct Claims {
     pub scopes: Box<[Box<str>]>,
     /// Everything that is said, as it came.
     pub all: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A token by which somebody was found, as it came. It is a secret: not for logs, messages or answers.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ShownToken(Rc<str>);
+
+impl ShownToken {
+    /// The token that was shown.
+    pub fn new(token: &str) -> Self {
+        Self(token.into())
+    }
+
+    /// The token itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ShownToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
 }
 
 /// All consumers of a configuration, by what they show, and the plans that there are.

@@ -3,7 +3,7 @@
 
 use maitred_http::RequestHead;
 
-pub use crate::callers::{Claims, Consumer, ConsumerPlan, Consumers, Credentials};
+pub use crate::callers::{Claims, Consumer, ConsumerPlan, Consumers, Credentials, ShownToken};
 use crate::facts::Facts;
 
 /// The fields in which services are told who asks.
