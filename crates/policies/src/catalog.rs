@@ -20,10 +20,15 @@ impl Page {
     pub(crate) fn files(&self) -> Memory {
         Memory::new()
             .with("example.yaml", self.example)
+            .with("secrets/acme", "the key of an example")
             .with("protos/stock.proto", include_str!("grpc_json/stock.proto"))
             .with("keys/shop.pem", include_str!("jwt/shop.pem"))
             .with("keys/partners.json", include_str!("jwt/partners.json"))
             .with("keys/revoked.txt", "")
+            .with("secrets/shop_api", "example")
+            .with("secrets/bank", "example")
+            .with("secrets/gateway", "example")
+            .with("secrets/partner", "example")
     }
 }
 
@@ -46,7 +51,10 @@ policies! {
     any_of::AnyOf,
     api_key::ApiKey,
     authorize::Authorize,
+    basic_auth::BasicAuth,
     bot_filter::BotFilter,
+    client_certificate::ClientCertificate,
+    client_credentials::ClientCredentials,
     concurrency_limit::ConcurrencyLimit,
     cors::Cors,
     csrf::Csrf,
@@ -55,6 +63,8 @@ policies! {
     forward_auth::ForwardAuth,
     grpc_json::GrpcJson,
     grpc_web::GrpcWeb,
+    hmac_signature::HmacSignature,
+    introspection::Introspection,
     ip::Ip,
     json_limits::JsonLimits,
     jwt::Jwt,
@@ -62,6 +72,7 @@ policies! {
     request_id::RequestIdPolicy,
     request_size::RequestSize,
     security_headers::SecurityHeaders,
+    token_exchange::TokenExchange,
     transform_request::TransformRequest,
     transform_response::TransformResponse,
 }

@@ -4,18 +4,22 @@
 use std::time::Duration;
 
 use maitred_config::scalar::HttpUrl;
-use maitred_config::{Spanned, UpstreamRef, config_words};
+use maitred_config::{Problem, Spanned, UpstreamRef, config_words};
 use maitred_policy::{Build, CallLimits, FetchError, Fetching, Runtime, Service};
 
 mod answer;
 mod client;
 mod discovery;
 mod form;
+mod issuer;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub(crate) use answer::{Answer, Denied};
 pub(crate) use client::Client;
-pub(crate) use discovery::{Described, Discovery, Endpoints};
+pub(crate) use discovery::{Described, Endpoints};
 pub(crate) use form::Form;
+pub(crate) use issuer::{bundle, issuer};
 
 config_words! {
     /// How a client shows its secret to a provider (RFC 6749 section 2.3.1).
@@ -31,10 +35,24 @@ config_words! {
 pub(crate) const MOST: usize = 256 << 10;
 
 /// An endpoint of a provider, and the client that asks there.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Provider {
     endpoint: Endpoint,
     client: Client,
+}
+
+/// How a policy says which provider it asks, and as whom.
+pub(crate) struct Written<'c> {
+    /// The issuer whose description tells where.
+    pub(crate) issuer: Option<&'c Spanned<String>>,
+    /// Where that is, if it is written.
+    pub(crate) endpoint: Option<&'c HttpUrl>,
+    /// The key that says so.
+    pub(crate) key: &'static str,
+    /// The endpoint in the description.
+    pub(crate) wanted: Wanted,
+    /// The client.
+    pub(crate) client: Client,
 }
 
 /// Where a provider is asked.
@@ -48,6 +66,17 @@ pub(crate) enum Endpoint {
 
 /// One of the endpoints that a provider describes.
 pub(crate) type Wanted = fn(&Endpoints) -> Option<&HttpUrl>;
+
+impl PartialEq for Endpoint {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Written(one), Self::Written(other)) => one == other,
+            // Of one kind of policy, which wants the same of both.
+            (Self::Described(one, _), Self::Described(other, _)) => one.how() == other.how(),
+            _ => false,
+        }
+    }
+}
 
 impl Endpoint {
     /// Where it is, if that is known by now.
@@ -94,6 +123,33 @@ impl Endpoint {
 }
 
 impl Provider {
+    /// Compiles what is written. What is wrong with it is reported.
+    pub(crate) fn compile(written: Written<'_>, build: &mut Build<'_>) -> Option<Self> {
+        let entry = written.issuer.map(|name| issuer(name, build));
+        let endpoint =
+            match (written.endpoint, entry) {
+                (_, Some(None)) => return None,
+                (Some(url), _) => Endpoint::Written(url.clone()),
+                (None, Some(Some(entry))) => {
+                    Endpoint::Described(issuer::described(entry, build)?, written.wanted)
+                }
+                (None, None) => {
+                    let problem = Problem::error("nothing says who is asked").at(build.span());
+                    build.report(problem.help(format!(
+                        "write `issuer: NAME` of one in the document, or `{}: URL`",
+                        written.key
+                    )));
+                    return None;
+                }
+            };
+        if !written.client.has_secret() {
+            let problem = Problem::error("the client has no secret").at(build.span());
+            build.report(problem.help("write `client_secret: \"${NAME}\"`; an empty one is none"));
+            return None;
+        }
+        Self::new(endpoint, written.client, build)
+    }
+
     /// A client of this endpoint. It is asked over connections that workers keep to the place: an upstream that is there and nowhere else, or
     /// one more.
     pub(crate) fn new(endpoint: Endpoint, client: Client, build: &mut Build<'_>) -> Option<Self> {
@@ -123,6 +179,21 @@ impl Provider {
         let (request, body) = self.client.question(form);
         let (head, body) = service.visit(&url, None, request, &body, MOST).await?;
         Answer::read(&head, &body.bytes).map_err(FetchError::new)
+    }
+
+    /// The first page that is asked for: the endpoint, or the description that tells where it is.
+    pub(crate) fn first(&self) -> &HttpUrl {
+        self.endpoint.first()
+    }
+
+    /// The same, for people.
+    pub(crate) fn place(&self) -> &str {
+        self.first().as_str()
+    }
+
+    /// The id of the client.
+    pub(crate) fn client(&self) -> &str {
+        self.client.id()
     }
 
     /// What has to be fetched before it can be asked.

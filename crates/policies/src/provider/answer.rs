@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use maitred_http::ResponseHead;
+use maitred_token::object;
 use serde_json::{Map, Value};
 
 /// What a provider has given. Tokens stand in it: it is not shown.
@@ -52,11 +53,11 @@ impl std::error::Error for Denied {}
 impl Answer {
     /// Reads an answer with its head.
     pub(crate) fn read(head: &ResponseHead, body: &[u8]) -> Result<Self, Denied> {
-        let said = serde_json::from_slice(body).ok();
+        let said = object::parse(body);
         match (head.status, said) {
-            (200, Some(Value::Object(given))) => Ok(Self(given)),
+            (200, Some(given)) => Ok(Self(given)),
             (200, _) => Err(Denied::failed("its answer is no JSON object")),
-            (400..500, Some(Value::Object(said))) if said.get("error").is_some_and(Value::is_string) => {
+            (400..500, Some(said)) if said.get("error").is_some_and(Value::is_string) => {
                 Err(Denied::Refused {
                     error: told(said.get("error")).into(),
                     description: told(said.get("error_description")).into(),

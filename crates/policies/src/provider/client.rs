@@ -10,6 +10,7 @@ use super::ClientAuthentication;
 use super::form::{Form, encode};
 
 /// A client: the gateway, as a provider knows it.
+#[derive(PartialEq)]
 pub(crate) struct Client {
     id: Box<str>,
     /// None of a public one, which only says who it is (RFC 6749 section 2.1).
@@ -21,6 +22,11 @@ impl Client {
     pub(crate) fn new(id: &str, secret: Option<&str>, shows: ClientAuthentication) -> Self {
         let secret = secret.filter(|secret| !secret.is_empty());
         Self { id: id.into(), secret: secret.map(|secret| (secret.into(), shows)) }
+    }
+
+    /// Whether it has a secret to show.
+    pub(crate) fn has_secret(&self) -> bool {
+        self.secret.is_some()
     }
 
     /// Its id.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use maitred_config::scalar::HttpUrl;
 use maitred_http::RequestHead;
 use maitred_policy::{Asking, Fetch, FetchError, FetchedShared, Fetching, Origin, Service, follow};
+use maitred_token::object;
 use serde_json::{Map, Value};
 
 use super::MOST;
@@ -18,6 +19,8 @@ pub(crate) type Described = FetchedShared<Discovery>;
 pub(crate) struct Discovery {
     issuer: Box<str>,
     url: HttpUrl,
+    /// Whose signatures count where it is fetched over TLS (PEM); none for those that the system trusts.
+    bundle: Option<Vec<u8>>,
 }
 
 /// Where a provider is asked for what; none of what it does not offer.
@@ -39,8 +42,8 @@ pub(crate) struct Endpoints {
 
 impl Discovery {
     /// The provider that has to call itself so, and its description.
-    pub(crate) fn new(issuer: &str, url: HttpUrl) -> Self {
-        Self { issuer: issuer.into(), url }
+    pub(crate) fn new(issuer: &str, url: HttpUrl, bundle: Option<Vec<u8>>) -> Self {
+        Self { issuer: issuer.into(), url, bundle }
     }
 
     /// Where the description is.
@@ -55,12 +58,13 @@ impl Discovery {
 
     /// Fetches the description.
     pub(crate) async fn fetch(&self, service: &dyn Service) -> Result<Endpoints, FetchError> {
-        let (head, body) = service.visit(&self.url, None, RequestHead::default(), &[], MOST).await?;
+        let (head, body) =
+            service.visit(&self.url, self.bundle.as_deref(), RequestHead::default(), &[], MOST).await?;
         if head.status != 200 {
             return Err(FetchError::new(format_args!("{} answered {}", self.url, head.status)));
         }
-        let described: Map<String, Value> = serde_json::from_slice(&body.bytes)
-            .map_err(|why| FetchError::new(format_args!("{} is no description: {why}", self.url)))?;
+        let described = object::parse(&body.bytes)
+            .ok_or_else(|| FetchError::new(format_args!("{} is no JSON object", self.url)))?;
         self.read(&described)
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Fields that are sent in a body. Some are secrets: it is not shown.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub(crate) struct Form(String);
 
 impl Form {

@@ -2,6 +2,7 @@
 
 use maitred_http::{Known, ResponseHead};
 
+use super::discovery::Discovery;
 use super::*;
 
 fn client(shows: ClientAuthentication) -> Client {
@@ -66,8 +67,11 @@ fn answers_are_told_from_refusals_and_failures() {
 #[test]
 fn nobody_describes_another_provider() {
     let url = |text: &str| maitred_config::scalar::http_url::parse(text).unwrap();
-    let discovery =
-        Discovery::new("https://login.test", url("https://login.test/.well-known/openid-configuration"));
+    let discovery = Discovery::new(
+        "https://login.test",
+        url("https://login.test/.well-known/openid-configuration"),
+        None,
+    );
     let read = |text: &str| discovery.read(&serde_json::from_str(text).unwrap());
     let good = r#"{"issuer":"https://login.test","token_endpoint":"https://login.test/t"}"#;
     let endpoints = read(good).unwrap();

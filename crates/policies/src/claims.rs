@@ -16,7 +16,7 @@ pub(crate) struct Paths {
 }
 
 impl Paths {
-    pub(super) fn new(written: &ClaimPaths) -> Self {
+    pub(crate) fn new(written: &ClaimPaths) -> Self {
         let path = |path: &Option<maitred_config::scalar::FieldPath>| {
             path.as_ref().map(|path| path.0.as_slice().into())
         };
@@ -28,6 +28,12 @@ impl Paths {
             scopes: path(&written.scopes),
             subject: path(&written.subject).unwrap_or_else(|| usual("sub")),
         }
+    }
+
+    /// Where tokens usually say what.
+    pub(crate) fn usual() -> Self {
+        let usual = |name: &str| Box::from([name.to_owned()]);
+        Self { roles: None, groups: usual("groups"), plan: None, scopes: None, subject: usual("sub") }
     }
 
     /// The name of the plan that a token has.
