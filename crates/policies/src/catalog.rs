@@ -29,6 +29,8 @@ impl Page {
             .with("secrets/bank", "example")
             .with("secrets/gateway", "example")
             .with("secrets/partner", "example")
+            .with("secrets/shop_web", "example")
+            .with("secrets/sessions", "an example of something that nobody guesses")
     }
 }
 

@@ -1,4 +1,4 @@
-//! Logs users in by a browser: OpenID Connect, with a session in a cookie.
+//! Logs users in by a browser: `OpenID` Connect, with a session in a cookie.
 //!
 //! Who goes to a page without a session is sent to the provider and comes back to where they were. What the provider says of them becomes `claim.NAME`;
 //! roles, scopes and groups count for `authorize`, and the consumer with that subject, if there is one, is `consumer.name`. What an access token says
@@ -19,13 +19,12 @@
 
 use std::sync::Arc;
 
-use maitred_config::scalar::nearest::nearest;
-use maitred_config::{Issuer, NamedEntry, Problem, Secret, Span, Spanned};
+use maitred_config::{Problem, Secret, Span, Spanned};
 use maitred_policy::{Build, Fault, Phase, PolicyKind, Verdict};
 use maitred_token::Rules;
 
 use crate::jwt::issuer::Trusted;
-use crate::provider::{Client, Described, Discovery, Endpoint, Provider};
+use crate::provider::{self, Client, Described, Endpoint, Provider};
 
 mod attempt;
 mod begin;
@@ -110,21 +109,21 @@ impl PolicyKind for OidcLogin {
     }
 
     fn compile(config: OidcLoginConfig, build: &mut Build<'_>, _: Option<&Self>) -> Option<Self> {
-        let entry = issuer(&config.issuer, build)?;
-        let Some(url) = entry.value.discovery_url() else {
+        let entry = provider::issuer(&config.issuer, build)?;
+        if entry.value.description_url().is_none() {
             let problem = Problem::error(format!("the issuer `{}` does not describe itself", entry.name));
             let problem = problem.at(config.issuer.span).label(entry.span, "its keys are told here");
             build.report(
                 problem.help("write its URL alone, `issuers: { NAME: https://… }`, or `discovery: URL`"),
             );
             return None;
-        };
+        }
         let named: Box<str> = entry.value.issuer.as_str().into();
-        let described = described(Discovery::new(&named, url), build)?;
+        let described = provider::described(entry, build)?;
         let client = Client::new(
             &config.client_id,
             config.client_secret.as_ref().map(Secret::expose),
-            config.authentication,
+            config.client_auth,
         );
         let endpoint = Endpoint::Described(Arc::clone(&described), |endpoints| endpoints.token.as_ref());
         let provider = Provider::new(endpoint, client, build)?;
@@ -176,34 +175,7 @@ impl PolicyKind for OidcLogin {
     }
 }
 
-/// The issuer of this name.
-fn issuer<'b>(name: &Spanned<String>, build: &mut Build<'b>) -> Option<&'b NamedEntry<Issuer>> {
-    let all = build.issuers();
-    let known: Vec<&str> = all.names().collect();
-    if let Some(entry) = all.entry(&name.value) {
-        return Some(entry);
-    }
-    // What is wrong with one that is there is told where it stands.
-    if !known.contains(&name.value.as_str()) {
-        let problem = Problem::error(format!("there is no issuer `{}`", name.value)).at(name.span);
-        build.report(match nearest(&name.value, known.iter().copied()) {
-            Some(meant) => problem.help(format!("did you mean `{meant}`?")),
-            None => problem.help("write `issuers: { NAME: https://… }` at the top of the document"),
-        });
-    }
-    None
-}
-
-/// What the provider says of itself, which policies share.
-fn described(discovery: Discovery, build: &mut Build<'_>) -> Option<Arc<Described>> {
-    let name = discovery.url().as_str().to_owned();
-    build.resource(&name, |_, previous: Option<&Arc<Described>>| {
-        let same = previous.filter(|previous| *previous.how() == discovery);
-        Some(same.map_or_else(|| Arc::new(Described::new(discovery)), Arc::clone))
-    })
-}
-
-/// The scopes as they are asked for; `openid` makes it a login (OpenID Connect Core 1.0 section 3.1.2.1).
+/// The scopes as they are asked for; `openid` makes it a login (`OpenID` Connect Core 1.0 section 3.1.2.1).
 fn scopes(written: &[String]) -> String {
     let openid = (!written.iter().any(|scope| scope == "openid")).then_some("openid");
     openid.into_iter().chain(written.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")

@@ -73,19 +73,16 @@ impl OidcLogin {
             return Fault::client(403, "login_unknown", detail).into();
         };
         let forget = Attempt::id(state).map(|id| self.cookies.forget_login(scheme, id)).unwrap_or_default();
-        match self.session(&parameters, &attempt, request, facts, runtime).await {
-            Err(fault) => fault.field(b"Set-Cookie", forget.as_bytes()).into(),
-            Ok(mut session) => match self.keep(scheme, request, &mut session, facts) {
-                Some((_, mut kept)) => {
-                    kept.push(forget);
-                    redirect(302, &attempt.place, kept)
-                }
-                None => {
-                    let fault = Fault::gateway("session_too_large").source("its cookies would be too large");
-                    fault.field(b"Set-Cookie", forget.as_bytes()).into()
-                }
-            },
-        }
+        let mut session = match self.session(&parameters, &attempt, request, facts, runtime).await {
+            Ok(session) => session,
+            Err(fault) => return fault.field(b"Set-Cookie", forget.as_bytes()).into(),
+        };
+        let Some((_, mut kept)) = self.keep(scheme, request, &mut session, facts) else {
+            let fault = Fault::gateway("session_too_large").source("its cookies would be too large");
+            return fault.field(b"Set-Cookie", forget.as_bytes()).into();
+        };
+        kept.push(forget);
+        redirect(302, &attempt.place, kept)
     }
 
     /// The login that this browser has begun with this `state`.
@@ -186,7 +183,7 @@ impl OidcLogin {
 
 /// What the provider answers in place of a code (RFC 6749 section 4.1.2.1). Its own words are for the log.
 fn refused(error: &str) -> Fault {
-    let told: String = error.chars().filter(|c| c.is_ascii_graphic()).take(40).collect();
+    let told: String = error.chars().filter(char::is_ascii_graphic).take(40).collect();
     match error {
         "access_denied" => Fault::client(403, "login_denied", "The login was refused").source(told),
         "server_error" | "temporarily_unavailable" => unavailable(told),

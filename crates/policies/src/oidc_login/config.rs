@@ -21,8 +21,8 @@ config_map! {
         client_id: String,
         /// What the gateway shows the provider. A public client has none: PKCE alone protects its codes.
         client_secret: Option<Secret>,
-        /// How it shows its secret.
-        authentication: ClientAuthentication = "client_secret_basic",
+        /// How the secret is shown.
+        client_auth: ClientAuthentication = "client_secret_basic",
         /// What is asked for. `openid` always is; `offline_access` has some providers give a token for renewal.
         scopes: Vec<String> = "[openid]",
         /// What the keys of the cookies are made of: at least 32 characters, the same for all replicas. Of several the first seals and all open, so that it can be
@@ -36,7 +36,7 @@ config_map! {
         logout: Toggle<Spanned<OwnPath>> = "/oauth2/logout",
         /// The path where browsers end up after that.
         after_logout: OwnPath = "/",
-        /// The path where the provider says that sessions have ended (OpenID Connect Back-Channel Logout 1.0).
+        /// The path where the provider says that sessions have ended (`OpenID` Connect Back-Channel Logout 1.0).
         backchannel_logout: Option<Spanned<OwnPath>>,
         /// Where browsers reach the gateway: `https://shop.example`. Without it, it is the scheme and the host that they asked.
         origin: Option<Spanned<HttpUrl>>,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use aws_lc_rs::digest::{SHA256, digest};
+
+use crate::asking::sha256;
 
 /// The SHA-256 of what a session is known by.
 pub(super) type Key = [u8; 32];
@@ -50,8 +51,7 @@ pub(super) fn of_token(id: &str) -> Key {
 }
 
 fn key(kind: &str, text: &str) -> Key {
-    let hash = digest(&SHA256, [kind, text].join("\0").as_bytes());
-    hash.as_ref().try_into().expect("a SHA-256 has 32 bytes")
+    sha256([kind, text].join("\0").as_bytes())
 }
 
 impl Ended {

@@ -5,13 +5,13 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use maitred_policy::identity::{Claims, Consumer};
 use quick_cache::Weighter;
 use quick_cache::unsync::Cache;
 
 use super::ended;
 use super::session::Session;
+use crate::asking::sha256;
 
 /// Bytes that they may take up together.
 const MOST: u64 = 4 << 20;
@@ -32,7 +32,9 @@ pub(super) struct Opened {
 
 /// The sessions that a worker knows.
 #[derive(Default)]
-pub(crate) struct Known(RefCell<Option<Cache<[u8; 32], Rc<Opened>, Weigh>>>);
+pub(crate) struct Known(RefCell<Option<Sessions>>);
+
+type Sessions = Cache<[u8; 32], Rc<Opened>, Weigh>;
 
 #[derive(Clone)]
 struct Weigh;
@@ -50,8 +52,7 @@ impl Known {
         (name, text): (&str, &[u8]),
         open: impl FnOnce() -> Option<Opened>,
     ) -> Option<Rc<Opened>> {
-        let hash = digest(&SHA256, &[name.as_bytes(), b"\0", text].concat());
-        let hash: [u8; 32] = hash.as_ref().try_into().expect("a SHA-256 has 32 bytes");
+        let hash = sha256(&[name.as_bytes(), b"\0", text].concat());
         let mut known = self.0.borrow_mut();
         let known = known.get_or_insert_with(|| Cache::with_weighter(ABOUT, MOST, Weigh));
         if let Some(opened) = known.get(&hash) {

@@ -3,7 +3,6 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use maitred_http::{RequestHead, Scheme};
 use maitred_policy::{Facts, Runtime};
 
@@ -14,6 +13,7 @@ use super::known::{Known, Opened};
 use super::policy::since_1970;
 use super::session::Session;
 use super::shared::Renewal;
+use crate::asking::sha256;
 use crate::provider::Form;
 
 /// How long the provider may take to give tokens.
@@ -106,9 +106,7 @@ impl OidcLogin {
         let Some(refresh) = &opened.session.refresh else { return Some((opened, Vec::new())) };
         let scheme = self.scheme(facts);
         let name = self.cookies.session(scheme);
-        let hash = digest(&SHA256, [name, refresh].join("\0").as_bytes());
-        let hash = hash.as_ref().try_into().expect("a SHA-256 has 32 bytes");
-        let renewing = self.shared.renewal(hash, runtime.now());
+        let renewing = self.shared.renewal(sha256([name, refresh].join("\0").as_bytes()), runtime.now());
         let asked = self.ask_anew(&opened.session, refresh, request, facts, runtime);
         match renewing.get_or_init(|| asked).await {
             Renewal::Refused => None,

@@ -29,7 +29,7 @@ pub(super) type Renewing = Arc<OnceCell<Renewal>>;
 /// Renewals that are remembered at once.
 const MOST: usize = 4096;
 /// How long one is remembered: browsers have requests under way with the old cookie.
-const REMEMBERED: Duration = Duration::from_secs(60);
+const REMEMBERED: Duration = Duration::from_mins(1);
 /// How long a provider that cannot be asked is left alone, for each session.
 const PAUSE: Duration = Duration::from_secs(10);
 

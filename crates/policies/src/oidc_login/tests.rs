@@ -35,7 +35,7 @@ fn harness(provider: &Provider, more: &str) -> Harness {
     let harness = Harness::in_document::<OidcLogin>(DOCUMENT, &written(more), files);
     harness.fetch(provider).unwrap();
     let answering = provider.clone();
-    harness.answering(move |called| answering.answer(called))
+    harness.answering(move |called| Some(answering.answer(called)))
 }
 
 /// A browser: what cookies it keeps.
@@ -63,7 +63,7 @@ impl Browser {
     }
 
     fn keep(&mut self, outcome: &Outcome) {
-        for (name, value) in outcome.response.fields.iter() {
+        for (name, value) in &outcome.response.fields {
             if !name.eq_ignore_ascii_case(b"set-cookie") {
                 continue;
             }

@@ -147,7 +147,7 @@ fn tokens_that_are_not_for_this_login_are_refused() {
 #[test]
 fn tokens_of_another_key_are_refused() {
     let (provider, other) = (Provider::default(), Provider::default());
-    let harness = harness(&provider, "").answering(move |called| other.answer(called));
+    let harness = harness(&provider, "").answering(move |called| Some(other.answer(called)));
     let (mut browser, back) = begun(&harness, &provider);
     // The other one knows no such code; its tokens count for nothing either way.
     assert_eq!(browser.open(&harness, &back).cause(), Some("login_failed"));

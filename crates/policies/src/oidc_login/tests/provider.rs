@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Instant;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
@@ -100,9 +101,9 @@ impl Provider {
     }
 
     /// Answers at the token endpoint.
-    pub(super) fn answer(&self, called: &Called) -> Option<Result<(ResponseHead, WholeBody), CallError>> {
+    pub(super) fn answer(&self, called: &Called) -> Result<(ResponseHead, WholeBody), CallError> {
         if *self.0.is_down.borrow() {
-            return Some(Err(CallError::Connect("refused".into())));
+            return Err(CallError::Connect("refused".into()));
         }
         let form = String::from_utf8(called.body.clone()).unwrap();
         self.0.asked.borrow_mut().push(form.clone());
@@ -113,7 +114,7 @@ impl Provider {
             other => panic!("{other:?}"),
         };
         let head = ResponseHead { status, ..ResponseHead::default() };
-        Some(Ok((head, WholeBody { bytes: body.to_string().into(), trailers: None })))
+        Ok((head, WholeBody { bytes: body.to_string().into(), trailers: None }))
     }
 
     fn exchange(&self, form: &Parameters) -> (u16, Value) {
@@ -161,6 +162,11 @@ impl Provider {
 }
 
 impl Service for Provider {
+    #[expect(clippy::disallowed_methods, reason = "nothing that is asked here goes by it")]
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
     fn ask<'a>(&'a self, _: RequestHead, _: &'a [u8], _: usize) -> Asking<'a, (ResponseHead, WholeBody)> {
         Box::pin(async { Err(FetchError::new("there is no upstream here")) })
     }
