@@ -15,7 +15,7 @@ use maitred_config::{HeaderName, OneOrMany, Problem, Secret, Spanned, config_map
 use maitred_http::{FieldName, RequestHead};
 use maitred_policy::{
     Asking, Build, Facts, Fault, Fetch, FetchError, FetchedShared, Fetching, Origin, Phase, Policy,
-    PolicyKind, RequestCx, ResponseCx, Service, Side, Step, Verdict,
+    PolicyKind, RequestCx, ResponseCx, Service, Step, Verdict,
 };
 
 use crate::asking;
@@ -159,7 +159,7 @@ impl ClientCredentials {
     /// There is no token that could be shown.
     fn missing(&self) -> Fault {
         let why = self.token.failure().map_or_else(|| "it was not fetched yet".into(), |why| why.to_string());
-        let fault = Fault::new(Side::Gateway, 503, "issuer_unreachable", "Service unavailable");
+        let fault = Fault::unavailable("issuer_unreachable");
         let place = self.token.how().provider.place();
         fault.field(b"Retry-After", b"1").source(format!("no token of the gateway by {place}: {why}"))
     }

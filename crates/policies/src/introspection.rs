@@ -23,7 +23,7 @@ use maitred_config::{Problem, Secret, Spanned, config_map};
 use maitred_http::RequestHead;
 use maitred_policy::identity::{self, Claims, Consumer, Consumers, ShownToken};
 use maitred_policy::{
-    Build, Facts, Fault, Fetching, Phase, Policy, PolicyKind, RequestCx, Runtime, Side, Step, Verdict,
+    Build, Facts, Fault, Fetching, Phase, Policy, PolicyKind, RequestCx, Runtime, Step, Verdict,
 };
 use maitred_token::LONGEST;
 
@@ -272,7 +272,7 @@ fn refused(why: Inactive) -> Fault {
 
 /// Nobody can tell whether the token is good; that is not the client's fault.
 fn unknown(why: String) -> Fault {
-    let fault = Fault::new(Side::Gateway, 503, "issuer_unreachable", "Service unavailable");
+    let fault = Fault::unavailable("issuer_unreachable");
     fault.field(b"Retry-After", b"1").source(why)
 }
 

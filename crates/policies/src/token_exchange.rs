@@ -17,7 +17,7 @@ use maitred_config::{HeaderName, OneOrMany, Secret, Spanned, config_map, config_
 use maitred_http::{FieldName, RequestHead};
 use maitred_policy::identity::ShownToken;
 use maitred_policy::{
-    Build, Facts, Fault, Fetching, Phase, Policy, PolicyKind, RequestCx, Runtime, Side, Step, Verdict,
+    Build, Facts, Fault, Fetching, Phase, Policy, PolicyKind, RequestCx, Runtime, Step, Verdict,
 };
 
 use crate::asking::sha256;
@@ -186,7 +186,7 @@ impl TokenExchange {
                 Fault::client(403, "exchange_refused", "Not permitted").source(self.told(why)).into()
             }
             Exchanged::Denied(why) => {
-                let fault = Fault::new(Side::Gateway, 503, "issuer_unreachable", "Service unavailable");
+                let fault = Fault::unavailable("issuer_unreachable");
                 fault.field(b"Retry-After", b"1").source(self.told(why)).into()
             }
         }
