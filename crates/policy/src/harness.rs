@@ -25,13 +25,13 @@ use maitred_telemetry::Measure;
 
 use crate::body::{BodyFilter, Filters, RequestBody, ResponseBody, WholeBody};
 use crate::build::Means;
+use crate::callers::Consumers;
 use crate::catalog::Catalog;
 use crate::contract::Policy;
 use crate::erased::DynPolicy;
 use crate::facts::{Facts, RouteFacts, TableRef};
 use crate::fault::Fault;
 use crate::fetched::{FetchError, Fetching, Service};
-use crate::identity::Consumers;
 use crate::kind::PolicyKind;
 use crate::outbound::CallError;
 use crate::phase::Phase;
@@ -449,6 +449,9 @@ impl Outcome {
                     self.response.fields.append_bytes(name, value);
                 }
                 self.body = Bytes::new();
+                if let Some((head, body)) = fault.answer() {
+                    (self.response, self.body) = (head.clone(), body.clone());
+                }
                 self.answered = Answered::Fault(fault);
             }
         }

@@ -6,6 +6,7 @@
 
 mod body;
 mod build;
+mod callers;
 mod catalog;
 pub mod condition;
 mod contract;
