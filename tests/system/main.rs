@@ -40,6 +40,7 @@ mod http3;
 mod interim;
 mod introspection;
 mod keycloak;
+mod keycloak_tokens;
 mod limits;
 mod overload;
 mod proxies;
