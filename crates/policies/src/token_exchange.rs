@@ -21,7 +21,7 @@ use maitred_policy::{
 };
 
 use crate::asking::sha256;
-use crate::client_credentials::{bearer, field, margin};
+use crate::provider::bearer::{bearer, field, margin};
 use crate::provider::{Client, ClientAuthentication, Denied, Form, Provider, Written};
 use crate::single_flight::{Busy, SingleFlight, Weighed};
 
@@ -47,7 +47,7 @@ config_map! {
         /// As whom the gateway asks.
         client_id: String,
         /// The secret of that client.
-        client_secret: Option<Secret>,
+        client_secret: Secret,
         /// How the secret is shown.
         client_auth: ClientAuthentication = "client_secret_basic",
         /// Whom the token is to be for, by the name that the issuer has for it.
@@ -119,7 +119,7 @@ impl PolicyKind for TokenExchange {
 
     fn compile(config: TokenExchangeConfig, build: &mut Build<'_>, _: Option<&Self>) -> Option<Self> {
         let header = field(&config.header, build);
-        let secret = config.client_secret.as_ref().map(Secret::expose);
+        let secret = Some(config.client_secret.expose());
         let written = Written {
             issuer: config.issuer.as_ref(),
             endpoint: config.token_endpoint.as_ref(),
