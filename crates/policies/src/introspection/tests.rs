@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use maitred_config::Memory;
 use maitred_policy::CallError;
-use maitred_policy::harness::{Called, Harness, Outcome, problems_in_document, problems_of};
+use maitred_policy::harness::{Called, Harness, Outcome, problems_in_document, problems_with_files};
 use serde_json::{Value, json};
 
 use super::*;
@@ -25,7 +25,7 @@ routes: { app: { match: /*, respond: fine } }
 ";
 
 fn files() -> Memory {
-    Memory::new().with("hush", "hush").with("long", "0123456789abcdef0123456789abcdef")
+    Memory::new().with("hush", "hush").with("empty", "").with("long", "0123456789abcdef0123456789abcdef")
 }
 
 fn yaml(more: &str) -> String {
@@ -282,9 +282,18 @@ fn mistakes_are_told() {
     assert!(with(", issuer: shop, cache: 2h").contains("write at most `1h`"));
     assert!(with(", issuer: shop, from: []").contains("`from` names no place"));
     assert!(with(", issuer: shop, from: client.ip").contains("no token is shown there"));
-    assert!(problems("{ issuer: shop, client_id: us }").contains("the client has no secret"));
+    assert!(
+        problems("{ issuer: shop, client_id: us, client_secret: '${file:empty}' }")
+            .contains("the client has no secret")
+    );
     assert!(problems("{ issuer: shop, client_id: us, client_secret: hush }").contains("in plain"));
-    assert!(problems_of::<Introspection>("{ issuer: shop, client_id: us }").contains("there is no issuer"));
+    assert!(
+        problems_with_files::<Introspection>(
+            "{ issuer: shop, client_id: us, client_secret: '${file:hush}' }",
+            &files()
+        )
+        .contains("there is no issuer")
+    );
     let named = DOCUMENT.replace("'https://login.test'", "us, secret: '${file:long}'");
     let yaml = "{ issuer: shop, client_id: us, client_secret: '${file:hush}' }";
     assert!(
