@@ -67,6 +67,24 @@ impl Peer {
         Self::python("odd_reflection.py", "grpcio", &[what])
     }
 
+    /// A service of Envoy's `ext_authz`.
+    pub fn ext_authz() -> Option<Self> {
+        Self::python("ext_authz_peer.py", "xds-protos", &[])
+    }
+
+    /// Open Policy Agent with this policy in Rego.
+    pub fn opa(policy: &Path) -> Option<Self> {
+        let port = Port::reserve();
+        let address = format!("127.0.0.1:{}", port.number());
+        let mut command = Command::new(cached("opa/opa")?);
+        command.args(["run", "--server", "--skip-version-check", "--log-level=error", "--addr", &address]);
+        command.arg(policy).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().unwrap();
+        let peer = Self { child, port: port.number() };
+        eventually("OPA listens", || std::net::TcpStream::connect(&address).ok());
+        Some(peer)
+    }
+
     /// The server of gRPC's public interoperability tests, in Go.
     pub fn interop(arguments: &[&str]) -> Option<Self> {
         let port = Port::reserve();

@@ -1,4 +1,5 @@
-//! Who and what is turned away at the edge: by address, by country, by the page that sends a request, by its name, by its JSON.
+//! Who and what is turned away at the edge: by address, by country, by the page that sends a request, by its name, by its JSON,
+//! and by tricks of spelling.
 
 #[path = "../../crates/policies/src/ip/tests/mmdb.rs"]
 mod mmdb;
@@ -6,7 +7,9 @@ mod mmdb;
 use std::fs;
 use std::sync::mpsc::channel;
 
-use maitred_tests::{Answer, Curl, Echo, Fake, Gateway, Origin, curl_with, eventually};
+use maitred_tests::{
+    Answer, Browser, Curl, Echo, Fake, Gateway, Origin, curl_with, eventually, skipped, websocket_echo,
+};
 use serde_json::json;
 
 /// A listener that believes who clients say that they are.
@@ -28,9 +31,8 @@ fn lists_are_files_that_are_read_again() {
         )
     };
     // A hundred thousand networks, each second one of four addresses.
-    let long: String = (0..100_000u32)
-        .map(|i| format!("{}/30\n", std::net::Ipv4Addr::from_bits(0x0a00_0000 + i * 8)))
-        .collect();
+    let address = |i: u32| std::net::Ipv4Addr::from_bits(0x0a00_0000 + i * 8).to_string();
+    let long = (0..100_000).map(address).collect::<Vec<_>>().join("/30\n");
     let gateway = Gateway::start_with(&[("offices.txt", &long)], &document("{ allow: offices }"));
     for (client, expected) in [
         ("10.0.0.3", 200),
@@ -98,7 +100,7 @@ fn pages_of_other_sites_change_nothing() {
             .curl(path, &["-d", "a=b", "-H", "Cookie: session=1"].into_iter().chain(says).collect::<Vec<_>>())
     };
     for version in ["--http1.1", "--http2-prior-knowledge"] {
-        let refused = gateway.curl("/app", &[version, "-d", "a=b", "-H", "Origin: https://evil.test"]);
+        let refused = gateway.curl("/app", &[version, "-X", "POST", "-H", "Origin: https://evil.test"]);
         assert_eq!(
             (refused.status(), &refused.json()["detail"]),
             (403, &"Cross-site request refused".into())
@@ -128,6 +130,53 @@ fn pages_of_other_sites_change_nothing() {
             .status()
     };
     assert_eq!((handshake("http://evil.test"), handshake("http://shop.test")), (403, 200));
+}
+
+/// A page that asks the site it came from, and then the one that the part behind `#` names, by each way that needs no leave.
+const PAGE: &str = r#"<!DOCTYPE html><title>loading</title><script>
+const other = location.hash.slice(1), told = {};
+const socket = (host) => new Promise((resolve) => {
+  const socket = new WebSocket(`ws://${host}/chat`);
+  socket.onopen = () => resolve("open");
+  socket.onerror = () => resolve("refused");
+});
+async function main() {
+  told.own = [(await fetch("/app/own", { method: "POST", body: "a=b" })).status, await socket(location.host)];
+  await fetch(`http://${other}/app/foreign`, { method: "POST", mode: "no-cors", credentials: "include", body: "a=b" });
+  told.other = await socket(other);
+}
+main().catch((error) => { told.error = String(error); }).then(() => { document.title = JSON.stringify(told); });
+</script>"#;
+
+#[test]
+fn a_browser_on_a_page_of_another_site_changes_nothing() {
+    let Some(browser) = Browser::start(&[]) else {
+        skipped(
+            "edges::a_browser_on_a_page_of_another_site_changes_nothing",
+            "chromium and chromedriver are not installed",
+        );
+        return;
+    };
+    let (origin, chat) = (Origin::start(), websocket_echo());
+    let page = Fake::answering(format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\r\n{PAGE}",
+        PAGE.len()
+    ));
+    let gateway = Gateway::start(&format!(
+        "policies: {{ csrf: true }}\nroutes:\n  page: {{ match: /page, upstream: \"{}\" }}\n  \
+         app: {{ match: /app/*, upstream: \"{}\" }}\n  chat: {{ match: /chat, upstream: \"{}\" }}\n",
+        page.url(),
+        origin.url(),
+        chat.url()
+    ));
+    let port = gateway.port("web");
+    // To a browser, the name and the address are two sites.
+    browser.open(&format!("http://localhost:{port}/page#127.0.0.1:{port}"));
+    let told: serde_json::Value = serde_json::from_str(&browser.title_after("loading")).unwrap();
+    assert_eq!(told, json!({ "own": [200, "open"], "other": "refused" }));
+    // The gateway waits for what is open at its end.
+    drop(browser);
+    assert_eq!(gateway.access_to("/app/foreign").text("outcome"), "cross_site_request");
 }
 
 #[test]
@@ -218,7 +267,7 @@ fn a_refusal_in_the_middle_reaches_the_client_and_the_service_sees_it_break_off(
 #[test]
 fn json_is_judged_before_it_becomes_something_else() {
     let Some(peer) = maitred_tests::Peer::kinds("kinds.proto", &[]) else {
-        maitred_tests::skipped(
+        skipped(
             "edges::json_is_judged_before_it_becomes_something_else",
             "the Python library grpcio-tools is not installed",
         );
@@ -280,4 +329,30 @@ fn nobody_borrows_an_identity_by_a_trick_of_spelling() {
     );
     let echo = Echo::of(&answer);
     assert_eq!((echo.all("X-Consumer"), echo.field("X-Consumer-Groups")), (vec!["acme"], Some("partners")));
+}
+
+#[test]
+fn what_two_programs_could_read_differently_is_refused() {
+    let origin = Origin::start();
+    let gateway = crate::to(origin.url());
+    for (field, what) in [
+        ("Content-Length: 3\r\nContent-Length: 4", "two lengths"),
+        ("Content-Length: 3\r\nTransfer-Encoding: chunked", "a length beside a coding"),
+        ("Transfer-Encoding: gzip, chunked", "another coding"),
+        ("Transfer-Encoding: xchunked", "a coding that looks like one"),
+        ("Transfer_Encoding: chunked", "a name that looks like one"),
+        ("Content_Length: 3", "the same"),
+        ("Content-Length : 3", "a blank before the colon"),
+        ("Content-Length: +3", "no number"),
+        ("X-A: b\r\n Content-Length: 3", "a field that goes on"),
+        ("X-A: b\nContent-Length: 3", "a line end without a carriage return"),
+        ("X-A: b\0c", "a control byte"),
+        ("Host: other", "two hosts"),
+    ] {
+        let mut wire = gateway.connect();
+        wire.send(format!("POST / HTTP/1.1\r\nHost: test\r\n{field}\r\n\r\nabc"));
+        assert_eq!(wire.answer().status(), 400, "{what}");
+        wire.is_closed();
+    }
+    assert_eq!(gateway.metrics().sum("maitred_upstream_connections_opened_total", &[]), 0);
 }

@@ -7,6 +7,7 @@ mod access;
 mod acme;
 mod answers;
 mod any_of;
+mod asking;
 mod balancing;
 mod bodies;
 mod browser;

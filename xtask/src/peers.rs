@@ -15,7 +15,7 @@ struct Peers {
     install: fn(folder: &Path, wanted: &[&str]) -> bool,
 }
 
-const PEERS: [Peers; 6] = [
+const PEERS: [Peers; 7] = [
     Peers {
         folder: "python",
         installer: "python3",
@@ -30,6 +30,7 @@ const PEERS: [Peers; 6] = [
             "h2==4.4.1",
             "wsproto==1.3.2",
             "hypercorn==0.18.0",
+            "xds-protos==1.85.0",
         ],
         install: install_python,
     },
@@ -55,6 +56,12 @@ const PEERS: [Peers; 6] = [
         folder: "h2spec",
         installer: "go",
         wanted: &["github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible"],
+        install: install_go,
+    },
+    Peers {
+        folder: "opa",
+        installer: "go",
+        wanted: &["github.com/open-policy-agent/opa@v1.22.2"],
         install: install_go,
     },
     Peers {

@@ -84,6 +84,9 @@ pub(crate) struct ExplainArguments {
     /// The address of the client
     #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
     pub(crate) client: IpAddr,
+    /// The certificate that the client shows, in PEM; it is not verified
+    #[arg(long, value_name = "FILE")]
+    pub(crate) client_cert: Option<PathBuf>,
     /// The listener that the request comes to [default: the first]
     #[arg(long, value_name = "NAME")]
     pub(crate) listener: Option<String>,

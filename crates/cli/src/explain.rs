@@ -5,10 +5,12 @@ mod request;
 mod told;
 
 use std::io;
+use std::path::Path;
 
 use maitred_config::Loaded;
 use maitred_control::Source;
-use maitred_proxy::{Clock, Explained};
+use maitred_net::ClientCertificate;
+use maitred_proxy::{Caller, Clock, Explained};
 
 use crate::arguments::{ExplainArguments, ExplainWords};
 use crate::console::{Console, Exit};
@@ -25,6 +27,12 @@ pub(crate) fn explain(
         Ok(request) => request,
         Err(problem) => return console.usage(&problem),
     };
+    let certificate = match arguments.client_cert.as_deref().map(|path| certificate(path, source)).transpose()
+    {
+        Ok(certificate) => certificate,
+        Err(problem) => return console.usage(&problem),
+    };
+    let caller = Caller { client: arguments.client, certificate };
     let catalog = maitred_policies::catalog();
     let mut loaded = source.load();
     let compiled =
@@ -35,7 +43,7 @@ pub(crate) fn explain(
     };
     let listener = arguments.listener.as_deref();
     let now = Clock::default().wall();
-    match maitred_proxy::explain(&snapshot, &request, arguments.client, listener, now) {
+    match maitred_proxy::explain(&snapshot, &request, caller, listener, now) {
         Some(explained) => {
             let text = tell(arguments, words, &explained, console);
             console.print(&text)?;
@@ -55,6 +63,12 @@ fn tell(
         return format!("{:#}\n", told::json(words, arguments.client, explained));
     }
     told::text(words, explained, arguments.all, console.out_style)
+}
+
+fn certificate(path: &Path, source: &Source<'_>) -> Result<ClientCertificate, String> {
+    let pem =
+        source.files.read(path).map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?;
+    ClientCertificate::of_pem(&pem).ok_or_else(|| format!("`{}` has no certificate in PEM", path.display()))
 }
 
 fn no_listener(loaded: &Loaded, name: &str) -> String {

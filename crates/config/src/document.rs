@@ -27,6 +27,7 @@ mod limits;
 mod listener;
 mod matching;
 mod overload;
+mod plain;
 mod plan;
 mod policies;
 mod route;

@@ -14,11 +14,15 @@ fn guide() -> String {
 }
 
 /// Pages beside the guide, and how many examples each has at least.
-const PAGES: [(&str, usize); 3] = [
+const PAGES: [(&str, usize); 4] = [
     (include_str!("../../../docs/resilience.md"), 4),
     (include_str!("../../../docs/traffic.md"), 4),
     (include_str!("../../../docs/access.md"), 2),
+    (include_str!("../../../docs/edges.md"), 4),
 ];
+
+/// The hash of a key, in a file that an example names.
+const ACME: &str = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\n";
 
 /// The blocks of a language in a text of Markdown.
 fn blocks<'g>(guide: &'g str, language: &str) -> Vec<&'g str> {
@@ -31,13 +35,17 @@ fn loads(name: &str, text: &str) {
     let files = Memory::new()
         .with(name, text)
         .with("conf.d/more.yaml", "routes: { more: { match: /more, respond: more } }")
-        .with("secrets/admin_token", "a-secret\n");
+        .with("secrets/admin_token", "a-secret\n")
+        .with("/run/secrets/shop/acme", ACME);
     let loaded = load(name, &files, &environment);
     assert!(loaded.problems.is_empty(), "{text}\n{}", loaded.problems.render(loaded.texts(), Style::Plain));
     let long = expand(&loaded, &NoPolicies);
     let again = load(
         "long.yaml",
-        &Memory::new().with("long.yaml", long.as_str()).with("secrets/admin_token", "a-secret\n"),
+        &Memory::new()
+            .with("long.yaml", long.as_str())
+            .with("secrets/admin_token", "a-secret\n")
+            .with("/run/secrets/shop/acme", ACME),
         &environment,
     );
     assert_eq!(again.usable(), loaded.usable(), "{long}");

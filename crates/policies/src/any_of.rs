@@ -205,12 +205,13 @@ impl Policy for AnyOf {
 
     fn needs(&self) -> Needs {
         self.policies.iter().fold(Needs::default(), |needs, held| {
-            let Needs { preflights, every_answer, request_body, upstream } = held.policy.needs();
+            let Needs { preflights, every_answer, request_body, upstream, identity } = held.policy.needs();
             Needs {
                 preflights: needs.preflights || preflights,
                 every_answer: needs.every_answer || every_answer,
                 request_body: needs.request_body || request_body,
                 upstream: needs.upstream || upstream,
+                identity: needs.identity || identity,
             }
         })
     }

@@ -4,12 +4,27 @@
 //! caller has to be in one. `require` is a condition (CEL) that has to hold. Of several keys all have to be met. Who may not pass is answered
 //! 403, and told which role, scope or group is missing.
 //!
+//! `opa` names a rule of Open Policy Agent, which is asked over its data API when the rest holds. It lets a request pass that makes it `true`, or an object
+//! whose `allow` is `true`; where it is undefined or false the answer is 403, and where OPA cannot be asked or says something else 502 or 504. Its `input` has `method`, `scheme`,
+//! `host`, `path` (a list of segments), `query` and `headers` (a list of values for each name, headers in lower case and without credentials), `client.ip`, `route`, `groups`, and as far
+//! as they are known `consumer`, `issuer`, `claims`, `roles`, `scopes` and `certificate`. With `cache` an answer counts for a while for requests of which
+//! the same is told; each worker remembers up to 4096 of them.
+//!
 //! A condition that touches a missing value, such as a header that the request does not have, does not hold.
+
+use std::borrow::Cow;
 
 use maitred_config::{Fields, Problem, Reader, Spanned, config_map};
 use maitred_http::RequestHead;
 use maitred_policy::values::{Available, View};
-use maitred_policy::{Build, Condition, Facts, Fault, Phase, Policy, PolicyKind, RequestCx, Step, Verdict};
+use maitred_policy::{
+    Build, Condition, Facts, Fault, Needs, Phase, Policy, PolicyKind, RequestCx, Step, Verdict,
+};
+
+mod opa;
+
+use self::opa::{Opa, OpaConfig};
+use crate::asking::Remembered;
 
 config_map! {
     /// Who may pass.
@@ -23,6 +38,8 @@ config_map! {
         groups: Vec<String>,
         /// What has to hold (CEL), such as `consumer.name == "acme" || request.method == "GET"`.
         require: Option<Spanned<String>>,
+        /// A rule of Open Policy Agent that has to be true.
+        opa: Option<OpaConfig>,
     }
 }
 
@@ -37,7 +54,7 @@ impl AuthorizeConfig {
             );
         }
         let is_empty = self.roles.is_empty() && self.scopes.is_empty() && self.groups.is_empty();
-        if is_empty && self.require.is_none() && !fields.has_unknown() {
+        if is_empty && self.require.is_none() && self.opa.is_none() && !fields.has_unknown() {
             let problem = Problem::error("this asks nothing of anybody").at(fields.place());
             reader.problem(problem.help(
                 "say what: `roles: admin`, `groups: partners`, `require: 'consumer.name == \"acme\"'`",
@@ -58,6 +75,7 @@ pub(crate) struct Authorize {
     scopes: Box<[Box<str>]>,
     groups: Box<[Box<str>]>,
     require: Option<Condition>,
+    opa: Option<Opa>,
 }
 
 /// What somebody lacks.
@@ -85,7 +103,11 @@ impl PolicyKind for Authorize {
             Some(written) => Some(build.condition(&written, Available::Request)?),
             None => None,
         };
-        Some(Self { roles, scopes, groups, require })
+        let opa = match config.opa {
+            Some(written) => Some(Opa::compile(written, build)?),
+            None => None,
+        };
+        Some(Self { roles, scopes, groups, require, opa })
     }
 }
 
@@ -129,7 +151,7 @@ impl Authorize {
     }
 
     fn refused(&self, lacking: &Lacking) -> Fault {
-        let fault = Fault::client(403, "not_permitted", self.detail(lacking));
+        let fault = not_permitted(self.detail(lacking));
         if !matches!(lacking, Lacking::Scope) {
             return fault;
         }
@@ -139,20 +161,34 @@ impl Authorize {
     }
 }
 
+fn not_permitted(detail: impl Into<Cow<'static, str>>) -> Fault {
+    Fault::client(403, "not_permitted", detail)
+}
+
 impl Policy for Authorize {
     type State = ();
-    type Local = ();
+    type Local = Remembered<bool>;
+
+    fn needs(&self) -> Needs {
+        Needs {
+            identity: !(self.roles.is_empty() && self.scopes.is_empty() && self.groups.is_empty()),
+            ..Needs::default()
+        }
+    }
 
     fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
         match self.check(cx.request, cx.facts) {
-            Ok(()) => Step::CONTINUE,
+            Ok(()) => self.opa.as_ref().map_or(Step::CONTINUE, |opa| opa.decide(cx)),
             Err(lacking) => Step::fail(self.refused(&lacking)),
         }
     }
 
     fn explain(&self, request: &RequestHead, facts: &Facts) -> String {
         match self.check(request, facts) {
-            Ok(()) => "lets it pass".to_owned(),
+            Ok(()) => match &self.opa {
+                Some(opa) => format!("lets it pass where OPA does: {}", opa.explain()),
+                None => "lets it pass".to_owned(),
+            },
             Err(Lacking::Condition) => "refuses it: `require` does not hold".to_owned(),
             Err(lacking) => format!("refuses it: {}", self.detail(&lacking)),
         }

@@ -21,7 +21,7 @@ mod scanner;
 mod tests;
 mod utf8;
 
-pub use scanner::{JsonBounds, JsonFault, JsonScanner};
+use scanner::{JsonBounds, JsonFault, JsonScanner};
 
 config_map! {
     /// What JSON may be made of.

@@ -6,6 +6,7 @@
 
 mod any_of;
 mod api_key;
+mod asking;
 mod authorize;
 mod bot_filter;
 mod catalog;
@@ -13,7 +14,9 @@ mod concurrency_limit;
 mod cors;
 mod csrf;
 mod edits;
+mod ext_authz;
 mod fault;
+mod forward_auth;
 mod grpc_json;
 mod grpc_web;
 mod ip;
@@ -29,5 +32,4 @@ mod transform_request;
 mod transform_response;
 
 pub use catalog::catalog;
-pub use json_limits::{JsonBounds, JsonFault, JsonScanner};
 pub use reference::reference;

@@ -24,6 +24,15 @@ pub enum OriginPattern {
 }
 
 impl OriginPattern {
+    /// Whether it is all below a name of one part, such as `https://*.com`.
+    pub(crate) fn is_of_anybody(&self) -> bool {
+        let Self::Subdomains { rest, .. } = self else { return false };
+        let host = rest.split(':').next().unwrap_or_default();
+        let name = host.trim_start_matches('.');
+        // Nobody else can have a site below `localhost`.
+        !name.contains('.') && name != "localhost"
+    }
+
     /// Whether this `Origin` is one of those that are meant.
     pub fn matches(&self, origin: &[u8]) -> bool {
         match self {

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::fmt::Write;
 
 use maitred_config::{Listing, NoEnvironment, Problems, Shape, load};
-use maitred_policy::{DynKind, IpLists, Means, Phase};
+use maitred_policy::{AnyUpstream, DynKind, IpLists, Means, Phase};
 
 use crate::catalog::{PAGES, Page, catalog};
 
@@ -69,7 +69,8 @@ fn phase(kind: &dyn DynKind, page: &Page) -> Phase {
     let catalog = catalog();
     let loaded = load("example.yaml", &files, &NoEnvironment);
     let document = loaded.usable().expect("the catalogue tests load every example");
-    let means = Means { issuers: &document.issuers, ..Means::new(&files, &seen, &catalog) };
+    let means =
+        Means { issuers: &document.issuers, upstreams: &AnyUpstream, ..Means::new(&files, &seen, &catalog) };
     let mut problems = Problems::new();
     let ip_lists = IpLists::compile(&document.ip_lists, &files, &mut problems);
     let means = Means { ip_lists: &ip_lists, ..means };

@@ -120,6 +120,8 @@ pub struct Needs {
     /// It is made for one upstream: routes that inherit it share it only where they have the same one, and it does not run on
     /// routes that have none.
     pub upstream: bool,
+    /// It goes by who asks: where nothing identifies, it lets nobody pass.
+    pub identity: bool,
 }
 
 /// How an exchange ended.

@@ -41,7 +41,7 @@ pub use called::Called;
 pub use given::{facts, request};
 
 use begun::Run;
-use called::AnyUpstream;
+use called::TestUpstreams;
 use moved::MovedRuntime;
 
 /// Policies, ready to be run. What they own on a worker lives as long as this.
@@ -507,7 +507,7 @@ fn compile<K: PolicyKind>(
     let mut problems = Problems::new();
     let seen = RefCell::default();
     let Around { files, consumers, issuers, kinds } = around;
-    let means = Means { consumers, issuers, upstreams: &AnyUpstream, ..Means::new(files, &seen, &**kinds) };
+    let means = Means { consumers, issuers, upstreams: &TestUpstreams, ..Means::new(files, &seen, &**kinds) };
     let files = Memory::new().with("policy.yaml", text.as_str());
     let tree = load_tree("policy.yaml".as_ref(), &files, &NoEnvironment, &mut problems);
     let catalog = Catalog::default().with::<K>();

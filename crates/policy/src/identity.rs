@@ -137,7 +137,7 @@ impl Consumers {
 }
 
 /// The fields in which services are told who asks.
-const TOLD: [&[u8]; 3] = [b"X-Consumer", b"X-Consumer-Groups", b"X-User-ID"];
+pub const TOLD: [&str; 3] = ["X-Consumer", "X-Consumer-Groups", "X-User-ID"];
 
 /// Whether a service may take one name of a field for the other: names do not distinguish case, and what follows CGI (RFC 3875 section 4.1.18)
 /// or WSGI makes `_` of `-`, some of everything that is no letter and no digit.
@@ -150,20 +150,20 @@ fn is_read_as(name: &[u8], told: &[u8]) -> bool {
 /// Tells the service who asks, as far as that is known, in a request of a route that identifies. What a client itself says there
 /// goes, in every spelling that a service may read as these. To be called by each policy that identifies, also where nobody was found.
 pub fn tell(request: &mut RequestHead, facts: &Facts) {
-    request.fields.remove_where(|name| TOLD.iter().any(|told| is_read_as(name, told)));
+    request.fields.remove_where(|name| TOLD.iter().any(|told| is_read_as(name, told.as_bytes())));
     if let Some(consumer) = &facts.consumer {
-        request.fields.append_bytes(TOLD[0], consumer.name.as_bytes());
+        request.fields.append_bytes(TOLD[0].as_bytes(), consumer.name.as_bytes());
     }
     let mut listed = Vec::new();
     if list_groups(facts, &mut listed) {
-        request.fields.append_bytes(TOLD[1], &listed);
+        request.fields.append_bytes(TOLD[1].as_bytes(), &listed);
     }
     let subject = facts.claims.as_ref().and_then(|claims| claims.subject.as_deref());
     // One that ends the line, or is another once it stands in a header, is told to nobody.
     if let Some(subject) =
         subject.filter(|subject| subject.trim() == *subject && !subject.contains(char::is_control))
     {
-        request.fields.append_bytes(TOLD[2], subject.as_bytes());
+        request.fields.append_bytes(TOLD[2].as_bytes(), subject.as_bytes());
     }
 }
 

@@ -39,7 +39,7 @@ pub use fetched::{
 };
 pub use ip_lists::{IpLists, Networks};
 pub use kind::PolicyKind;
-pub use outbound::{CallError, CallLimits, Calling, Outbound, Upstreams};
+pub use outbound::{AnyUpstream, CallError, CallLimits, Calling, Outbound, Upstreams};
 pub use phase::Phase;
 pub use request_id::RequestId;
 pub use resources::{MakingResources, Resources};

@@ -185,3 +185,6 @@ pub(crate) async fn visit(
         Err(VisitError::TooLarge) => Err(CallError::TooLarge),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! From a Document to a Snapshot. It reads the document and the files that this names, opens nothing and binds nothing; what the
 //! previous snapshot knows of the same names is taken over.
 
+mod access;
 mod balance;
 mod health;
 mod listeners;
@@ -91,6 +92,7 @@ pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapsh
         return None;
     }
     let (router, routes) = compiled?;
+    access::check(&compiler, (&router, &routes), &listeners, problems);
     Some(Snapshot {
         router,
         routes,

@@ -6,11 +6,13 @@ use std::rc::Rc;
 use std::time::SystemTime;
 
 use maitred_http::RequestHead;
+use maitred_net::ClientCertificate;
 use maitred_policy::{Facts, PathParams, Phase, RequestId, RouteFacts, TableRef};
 use maitred_router::{Captures, Outcome, Reason, Subject, Verdict};
 
 use crate::action::Action;
 use crate::exchange::choose;
+use crate::greet::facts_of as facts_of_certificate;
 use crate::listener::ListenerSettings;
 use crate::local::path_names;
 use crate::snapshot::{Route, Snapshot};
@@ -52,11 +54,20 @@ pub struct ExplainedPolicy {
     pub says: String,
 }
 
-/// Explains a request that `client` sends to the listener of this name; with none, to the first.
+/// Who sends a request.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Its address.
+    pub client: IpAddr,
+    /// The certificate that it shows.
+    pub certificate: Option<ClientCertificate>,
+}
+
+/// Explains a request that somebody sends to the listener of this name; with none, to the first.
 pub fn explain(
     snapshot: &Snapshot,
     request: &RequestHead,
-    client: IpAddr,
+    caller: Caller,
     listener: Option<&str>,
     at: SystemTime,
 ) -> Option<Explained> {
@@ -65,7 +76,10 @@ pub fn explain(
         Some(name) => listeners.find(|listener| *listener.name == *name)?,
         None => listeners.next()?,
     };
-    let facts_of = |route: &Route| facts(route, listener, client, at);
+    let Caller { client, certificate } = caller;
+    let certificate = certificate.map(|shown| Rc::new(facts_of_certificate(shown)));
+    let facts_of =
+        |route: &Route| Facts { certificate: certificate.clone(), ..facts(route, listener, client, at) };
     let unmatched = &snapshot.routes[snapshot.unmatched()];
     let context = facts_of(unmatched);
     let mut subject = Subject {
@@ -115,7 +129,7 @@ pub fn explain(
 }
 
 /// What would be known of the request, had it come.
-fn facts(route: &Route, listener: &ListenerSettings, client: IpAddr, at: SystemTime) -> Facts {
+pub(crate) fn facts(route: &Route, listener: &ListenerSettings, client: IpAddr, at: SystemTime) -> Facts {
     Facts {
         client,
         peer: client,

@@ -37,7 +37,7 @@ pub use acme::{Acme, AcmeAccount, AcmeCertificate, ChallengeKind, TokenProof, To
 pub use catch_panic::CatchPanic;
 pub use clock::Clock;
 pub use compile::{Compiler, compile};
-pub use explain::{Explained, ExplainedPolicy, ExplainedRoute, explain};
+pub use explain::{Caller, Explained, ExplainedPolicy, ExplainedRoute, explain};
 pub use gateway::{Gateway, GatewayOptions};
 pub use overload::{Hysteresis, OverloadShared};
 pub use snapshot::Snapshot;

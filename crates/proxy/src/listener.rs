@@ -60,6 +60,11 @@ impl ListenerSettings {
         self.trusted.iter().any(|net| net.contains(&peer))
     }
 
+    /// Whether what some peers say of their clients counts.
+    pub(crate) fn trusts_any(&self) -> bool {
+        !self.trusted.is_empty()
+    }
+
     /// The port at which clients may go on with HTTP/3.
     pub(crate) fn http3_port(&self) -> Option<NonZeroU16> {
         self.quic.as_ref().and_then(|_| NonZeroU16::new(self.shared.http3_port.load(Ordering::Relaxed)))

@@ -7,6 +7,8 @@ use maitred_config::{Memory, NoEnvironment};
 use super::*;
 use crate::testing::{Written, written};
 
+mod access;
+
 const GOOD: &str = "
 maitred: 1
 upstreams: { users: http://localhost:3001 }

@@ -26,13 +26,16 @@ fn explain_line(line: &[&str]) -> Written {
 }
 
 fn explain_in(document: &str, line: &[&str]) -> Written {
+    explain_with(&Memory::new().with("maitred.yaml", document), line)
+}
+
+fn explain_with(files: &Memory, line: &[&str]) -> Written {
     let words = [&["maitred", "explain", "maitred.yaml"], line].concat();
     let Command::Explain(arguments) = Arguments::try_parse_from(words).unwrap().command else {
         panic!("it is explain")
     };
-    let files = Memory::new().with("maitred.yaml", document);
     let source =
-        Source { path: "maitred.yaml".into(), files: &files, environment: &NoEnvironment, is_watched: false };
+        Source { path: "maitred.yaml".into(), files, environment: &NoEnvironment, is_watched: false };
     let words = arguments.words().unwrap();
     written(|console| explain(&arguments, &words, &source, console))
 }
@@ -162,4 +165,36 @@ fn many_routes_that_lost_are_counted_unless_all_are_asked_for() {
     };
     assert!(lines(&[]).contains("… and 9 more that lost: --all tells of them\n"));
     assert_eq!(lines(&["--all"]).matches("another path").count(), 29);
+}
+
+#[test]
+fn a_certificate_is_shown() {
+    let folder = std::env::temp_dir().join(format!("maitred-explain-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let made = std::process::Command::new("openssl")
+        .args([
+            "req", "-x509", "-newkey", "ed25519", "-nodes", "-subj", "/CN=joe", "-keyout", "key.pem", "-out",
+            "joe.pem",
+        ])
+        .current_dir(&folder)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let pem = std::fs::read(folder.join("joe.pem")).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    let document = "
+maitred: 1
+routes:
+  joe: { match: { path: /*, when: 'client.certificate == \"CN=joe\"' }, respond: joe }
+  others: { respond: others }
+";
+    let explain = |line: &[&str]| {
+        let files =
+            Memory::new().with("maitred.yaml", document).with("joe.pem", &pem[..]).with("none.pem", "none");
+        explain_with(&files, line)
+    };
+    assert!(explain(&["/", "--client-cert", "joe.pem"]).out.contains("> joe "));
+    assert!(explain(&["/"]).out.contains("> others "));
+    assert!(explain(&["/", "--client-cert", "none.pem"]).err.contains("has no certificate in PEM"));
+    assert!(explain(&["/", "--client-cert", "gone.pem"]).err.contains("cannot be read"));
 }

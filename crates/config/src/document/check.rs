@@ -24,6 +24,7 @@ pub(super) fn document(document: &Document, fields: &Fields<'_>, reader: &mut Re
     super::issuer::check(&document.issuers, reader);
     super::plan::check(&document.plans, reader);
     super::consumer::check(&document.consumers, reader);
+    super::plain::check(document, reader);
     super::ip_list::check(&document.ip_lists, reader);
     let mut unknown = UnknownNames { suggestions_left: SUGGESTIONS };
     consumers(document, &mut unknown, reader);

@@ -106,7 +106,6 @@ scalars! {
     HostPattern: "host", "api.example.com", None, host_pattern::parse;
     PathPattern: "path pattern", "/users/{id}", Some("^(/|~)"), path_pattern::parse;
     Template: "text with values", "/users/{query.user_id}", None, template::parse;
-    KeyHash: "hash of a key", "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", Some("^sha256:[0-9A-Fa-f]{64}$"), key_hash::parse;
     FieldPath: "path of fields", "realm_access.roles", None, field_path::parse;
     ValueName: "value name", "header.X-User-ID", None, value_name::parse;
     Method: "method", "GET", Some("^[A-Z]"), |text| method::parse(text).map(Method);
@@ -117,6 +116,27 @@ scalars! {
     HttpUrl: "URL", "https://login.example.com/keys", Some("^[Hh][Tt][Tt][Pp][Ss]?://"), http_url::parse;
     HttpsUrl: "URL of a page", "https://acme.example.com/directory", Some("^https://"), |text| https_url::parse(text).map(HttpsUrl);
 }
+
+impl Read for KeyHash {
+    fn shape() -> Shape {
+        Shape::Text(&KEY_HASH)
+    }
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let hash = reader.scalar(node, &KEY_HASH, key_hash::parse);
+        if hash.is_none() {
+            // It may be the key itself.
+            reader.hide(node);
+        }
+        hash
+    }
+}
+
+static KEY_HASH: TextShape = TextShape {
+    name: "hash of a key",
+    example: "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    pattern: Some("^sha256:[0-9A-Fa-f]{64}$"),
+};
 
 impl Read for FilePath {
     fn shape() -> Shape {

@@ -1,4 +1,5 @@
-//! What stands in a list of addresses: a network, or the name of another list.
+//! What stands where addresses are listed: a network, or the name of a list that stands elsewhere.
+//! Whether there is such a list is seen when the policy is compiled.
 
 use ipnet::IpNet;
 

@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use x509_cert::Certificate;
 use x509_cert::der::asn1::{ObjectIdentifier, UintRef};
 use x509_cert::der::{self, Decode, Reader, SliceReader};
@@ -97,6 +99,12 @@ impl Facts {
 }
 
 impl ClientCertificate {
+    /// The first certificate of a file in PEM, as if a client had shown it. Nobody verifies it. None where there is none that can be read.
+    pub fn of_pem(pem: &[u8]) -> Option<Self> {
+        let der = CertificateDer::from_pem_slice(pem).ok()?;
+        Self::read(&der).ok()
+    }
+
     pub(super) fn read(bytes: &[u8]) -> der::Result<Self> {
         let certificate = Certificate::from_der(bytes)?;
         let names = other_names(&certificate)?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use maitred_config::{Memory, NoEnvironment, Node, Problems, Shape, Style, Texts, load};
 use maitred_policy::identity::Consumers;
-use maitred_policy::{DynKind, IpLists, Means};
+use maitred_policy::{AnyUpstream, DynKind, IpLists, Means};
 
 use super::*;
 use crate::reference;
@@ -64,7 +64,13 @@ fn every_example_loads_and_uses_its_policy() {
         let document = loaded.document.as_ref().expect("an example is a document");
         let consumers = Arc::new(Consumers::new(&document.consumers));
         let ip_lists = IpLists::compile(&document.ip_lists, &files, &mut problems);
-        let means = Means { consumers: &consumers, issuers: &document.issuers, ip_lists: &ip_lists, ..means };
+        let means = Means {
+            consumers: &consumers,
+            issuers: &document.issuers,
+            ip_lists: &ip_lists,
+            upstreams: &AnyUpstream,
+            ..means
+        };
         let routes = document.routes.iter().map(Some).chain([None]);
         let policies: Vec<_> =
             routes.flat_map(|route| document.effective_policies(route, &catalog)).collect();

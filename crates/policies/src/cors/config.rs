@@ -41,6 +41,13 @@ impl CorsConfig {
                     .help("write `origins: [https://shop.example]`"),
             );
         }
+        if self.credentials && self.origins.iter().any(OriginPattern::is_of_anybody) {
+            reader.problem(
+                Problem::warning("with `credentials`, all sites below a name that anybody may buy could act for whoever visits them")
+                    .at(fields.value_span("origins"))
+                    .help("write the name of your own, as in `https://*.shop.example`"),
+            );
+        }
         if self.origins.contains(&OriginPattern::Null) {
             reader.problem(
                 Problem::warning("`null` is the origin of every sandboxed frame and local file, of any site")

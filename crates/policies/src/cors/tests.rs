@@ -178,6 +178,8 @@ fn mistakes_are_told() {
             "{ origins: ['*', 'https://a.test'], credentials: true }",
             "with `credentials`, the sites have to be listed",
         ),
+        ("{ origins: 'https://*.com', credentials: true }", "below a name that anybody may buy"),
+        ("{ origins: 'https://*.com:8443', credentials: true }", "below a name that anybody may buy"),
         ("{ origins: [] }", "no site may call"),
         ("{ origins: shop.example }", "`shop.example` is no origin"),
         ("{ origins: 'null' }", "warning: `null` is the origin of every sandboxed frame"),
@@ -188,6 +190,8 @@ fn mistakes_are_told() {
         assert!(problems.contains(told), "{yaml}:\n{problems}");
     }
     assert_eq!(problems_of::<Cors>("https://shop.example"), "");
+    let own = "{ origins: ['https://*.shop.example', 'http://*.localhost:3000'], credentials: true }";
+    assert_eq!(problems_of::<Cors>(own), "");
 }
 
 /// Refuses everything, in the first phase.

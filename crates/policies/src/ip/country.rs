@@ -1,4 +1,5 @@
 //! Countries, by their codes.
+//! Where an address lies is the business of `geo.rs`.
 
 use std::fmt;
 

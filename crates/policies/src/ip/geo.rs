@@ -1,7 +1,10 @@
-//! Where a database places addresses, and who may come from there.
+//! Where a database places addresses, and who may come from there. The database is read when the document is compiled, and lies in memory:
+//! a request asks it without waiting. What it says is believed.
 
 use std::fmt;
 use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
 
 use maitred_config::{Fields, FilePath, Problem, Reader, Spanned, config_map, config_words};
 use maitred_policy::Build;
@@ -52,7 +55,7 @@ impl GeoConfig {
 
 /// A database, and the countries that matter.
 pub(super) struct Geo {
-    database: Database<Vec<u8>>,
+    database: Arc<Database<Vec<u8>>>,
     allow: Option<Box<[Country]>>,
     deny: Box<[Country]>,
     lets_unknown: bool,
@@ -61,19 +64,9 @@ pub(super) struct Geo {
 impl Geo {
     pub(super) fn compile(config: &GeoConfig, build: &mut Build<'_>) -> Option<Self> {
         let path = config.database.as_path();
-        let wrong = |why: String| {
-            Problem::error(format!("`{}` is no database of countries: {why}", path.display()))
-                .help("wanted is an `.mmdb` file with countries, such as `GeoLite2-Country.mmdb`")
-        };
-        let bytes = build.read(path)?;
-        let found =
-            Database::from_source(bytes).map_err(|error| wrong(error.to_string())).and_then(|database| {
-                if has_countries(&database) {
-                    return Ok(database);
-                }
-                Err(wrong(format!("it is one of `{}`", database.metadata().database_type.escape_debug())))
-            });
-        let database = found.map_err(|problem| build.report(problem.at(build.span()))).ok()?;
+        // However many policies ask it, it is in memory once.
+        let name = format!("countries of {}", path.display());
+        let database = build.resource(&name, |build, _| open(path, build).map(Arc::new))?;
         let countries = |written: &[Spanned<Country>]| written.iter().map(|country| country.value).collect();
         let lets_unknown = match config.unknown {
             Some(unknown) => unknown == Unknown::Allow,
@@ -93,6 +86,22 @@ impl Geo {
         let Some(country) = country else { return self.lets_unknown };
         !self.deny.contains(&country) && self.allow.as_ref().is_none_or(|allow| allow.contains(&country))
     }
+}
+
+fn open(path: &Path, build: &mut Build<'_>) -> Option<Database<Vec<u8>>> {
+    let wrong = |why: String| {
+        Problem::error(format!("`{}` is no database of countries: {why}", path.display()))
+            .help("wanted is an `.mmdb` file with countries, such as `GeoLite2-Country.mmdb`")
+    };
+    let bytes = build.read(path)?;
+    let opened =
+        Database::from_source(bytes).map_err(|error| wrong(error.to_string())).and_then(|database| {
+            if has_countries(&database) {
+                return Ok(database);
+            }
+            Err(wrong(format!("it is one of `{}`", database.metadata().database_type.escape_debug())))
+        });
+    opened.map_err(|problem| build.report(problem.at(build.span()))).ok()
 }
 
 /// Whether a database has countries at all: there are others in the same format.

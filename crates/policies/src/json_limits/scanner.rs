@@ -28,15 +28,22 @@ pub struct JsonBounds {
 
 /// What is wrong with a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each says it")]
 pub enum JsonFault {
+    /// It is no JSON.
     NotJson,
+    /// Too many objects and arrays are inside each other.
     TooDeep,
+    /// An object has too many names.
     TooManyKeys,
+    /// An array has too many elements.
     TooManyElements,
+    /// A name is too long.
     NameTooLong,
+    /// A text is too long.
     StringTooLong,
+    /// A number is too long.
     NumberTooLong,
+    /// A name stands twice in an object.
     KeyTwice,
 }
 
@@ -220,9 +227,11 @@ impl JsonScanner {
     fn text<'p>(&mut self, rest: &'p [u8]) -> Result<&'p [u8], JsonFault> {
         let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len());
         let (inside, behind) = rest.split_at(end);
-        self.utf8.push(inside).map_err(|_| JsonFault::NotJson)?;
+        // What is too much is not looked at: pieces must make no difference.
+        let within = usize::try_from(self.room()).map_or(inside, |room| &inside[..inside.len().min(room)]);
+        self.utf8.push(within).map_err(|_| JsonFault::NotJson)?;
         if self.is_noted() {
-            self.name.push(inside);
+            self.name.push(within);
         }
         self.lengthen(inside.len() as u64)?;
         let Some((&byte, behind)) = behind.split_first() else { return Ok(behind) };
@@ -253,13 +262,18 @@ impl JsonScanner {
         Ok(())
     }
 
+    /// Bytes that the text may still have.
+    fn room(&self) -> u64 {
+        let most = if self.is_name { self.bounds.name } else { self.bounds.string };
+        most - self.length
+    }
+
     fn lengthen(&mut self, by: u64) -> Result<(), JsonFault> {
-        self.length += by;
-        match self.is_name {
-            true if self.length > self.bounds.name => Err(JsonFault::NameTooLong),
-            false if self.length > self.bounds.string => Err(JsonFault::StringTooLong),
-            _ => Ok(()),
+        if by > self.room() {
+            return Err(if self.is_name { JsonFault::NameTooLong } else { JsonFault::StringTooLong });
         }
+        self.length += by;
+        Ok(())
     }
 
     /// Whether it matters what the text says that is being read.

@@ -35,93 +35,99 @@ fn judge(yaml: &str, body: impl AsRef<[u8]>) -> Result<(), JsonFault> {
     whole
 }
 
+const GOOD: &[&str] = &[
+    "",
+    "{}",
+    "[]",
+    " \t\r\n{ } ",
+    "0",
+    "-0",
+    "1.5e+10",
+    "1E2",
+    "-12.0e-1",
+    "\"\"",
+    "true",
+    "false",
+    "null",
+    "[1,2 ,3]",
+    r#"{"a":{"b":[{},[],"c"]},"d":null}"#,
+    r#""\"\\\/\b\f\n\r\tAé😀\ud83d\ude00""#,
+    "\"ü€😀\"",
+];
+
+const BAD: &[&str] = &[
+    " ",
+    "{",
+    "}",
+    "[",
+    "]",
+    "[1",
+    "{\"a\"",
+    "{\"a\":",
+    "{\"a\":1",
+    "{\"a\":1,}",
+    "[1,]",
+    "[,1]",
+    "[1 2]",
+    "{1:2}",
+    "{\"a\" 1}",
+    "{\"a\":1 \"b\":2}",
+    "{,}",
+    "[1}",
+    "{\"a\":1]",
+    "01",
+    "-",
+    "+1",
+    "1.",
+    ".5",
+    "1e",
+    "1e+",
+    "0x10",
+    "NaN",
+    "Infinity",
+    "tru",
+    "truE",
+    "nulll",
+    "1 2",
+    "{}{}",
+    "'a'",
+    "\"a",
+    "\"\\x\"",
+    "\"\\u12g4\"",
+    "\"\\u12\"",
+    "\"\t\"",
+    "\"\n\"",
+    "// c\n1",
+    "[1]/**/",
+    "\u{feff}1",
+    "\"a\":1",
+    "undefined",
+    "{a:1}",
+];
+
+const NOT_UTF8: &[&[u8]] = &[
+    b"\"\xff\"",
+    b"\"\xc3\"",
+    b"\"\xc0\x80\"",
+    b"\"\xe0\x80\x80\"",
+    b"\"\xed\xa0\x80\"",
+    b"\"\xf4\x90\x80\x80\"",
+    b"\"\xe2\x82\"",
+    b"\"\xe2\\n\"",
+    b"\"\x80\"",
+    b"\xc3\xa9",
+    b"\"\xf5\x80\x80\x80\"",
+];
+
 #[test]
 fn json_is_told_from_what_is_none() {
-    for good in [
-        "",
-        "{}",
-        "[]",
-        " \t\r\n{ } ",
-        "0",
-        "-0",
-        "1.5e+10",
-        "1E2",
-        "-12.0e-1",
-        "\"\"",
-        "true",
-        "false",
-        "null",
-        "[1,2 ,3]",
-        r#"{"a":{"b":[{},[],"c"]},"d":null}"#,
-        r#""\"\\\/\b\f\n\r\tAé😀\ud83d\ude00""#,
-        "\"ü€😀\"",
-    ] {
+    for good in GOOD {
         assert_eq!(judge("true", good), Ok(()), "{good}");
     }
-    for bad in [
-        " ",
-        "{",
-        "}",
-        "[",
-        "]",
-        "[1",
-        "{\"a\"",
-        "{\"a\":",
-        "{\"a\":1",
-        "{\"a\":1,}",
-        "[1,]",
-        "[,1]",
-        "[1 2]",
-        "{1:2}",
-        "{\"a\" 1}",
-        "{\"a\":1 \"b\":2}",
-        "{,}",
-        "[1}",
-        "{\"a\":1]",
-        "01",
-        "-",
-        "+1",
-        "1.",
-        ".5",
-        "1e",
-        "1e+",
-        "0x10",
-        "NaN",
-        "Infinity",
-        "tru",
-        "truE",
-        "nulll",
-        "1 2",
-        "{}{}",
-        "'a'",
-        "\"a",
-        "\"\\x\"",
-        "\"\\u12g4\"",
-        "\"\\u12\"",
-        "\"\t\"",
-        "\"\n\"",
-        "// c\n1",
-        "[1]/**/",
-        "\u{feff}1",
-        "\"a\":1",
-        "undefined",
-        "{a:1}",
-    ] {
+    for bad in BAD {
         assert_eq!(judge("true", bad), Err(JsonFault::NotJson), "{bad}");
     }
-    for bad in [
-        &b"\"\xff\""[..],
-        b"\"\xc3\"",
-        b"\"\xc0\x80\"",
-        b"\"\xe0\x80\x80\"",
-        b"\"\xed\xa0\x80\"",
-        b"\"\xf4\x90\x80\x80\"",
-        b"\"\xe2\x82\"",
-        b"\"\xe2\\n\"",
-        b"\"\x80\"",
-        b"\xc3\xa9",
-        b"\"\xf5\x80\x80\x80\"",
-    ] {
+    for bad in NOT_UTF8 {
         assert_eq!(judge("true", bad), Err(JsonFault::NotJson), "{bad:?}");
     }
 }
@@ -148,6 +154,9 @@ fn each_limit_holds_to_the_last_one() {
         assert_eq!(judge(yaml, &most), Ok(()), "{yaml} {most}");
         assert_eq!(judge(yaml, &one_more), Err(fault), "{yaml} {one_more}");
     }
+    // What is wrong behind the limit is not looked at, however it comes.
+    assert_eq!(judge("{ names: 3B }", b"{\"abcd\xff\": 1}"), Err(JsonFault::NameTooLong));
+    assert_eq!(judge("{ names: 3B }", b"{\"ab\xffcd\": 1}"), Err(JsonFault::NotJson));
     // The keys of one object are no others'.
     assert_eq!(judge("{ keys: 2 }", r#"[{"a":1,"b":2},{"a":{"c":1,"d":2},"b":2}]"#), Ok(()));
     assert_eq!(judge("true", nested(100_000)), Err(JsonFault::TooDeep));

@@ -1,4 +1,5 @@
 //! Whether bytes are UTF-8 (RFC 3629), in pieces that may end inside a character.
+//! Whole pieces are left to the standard library; here is what hangs over their ends.
 
 /// Where in a character it is.
 #[derive(Debug, Default)]

@@ -1,13 +1,11 @@
 //! Services that policies ask, as tests see them: every name and URL is one, and the test says what it answers.
 //! Nothing is sent: what is asked for is remembered.
 
-use std::sync::Arc;
-
 use maitred_config::{Problem, UpstreamRef};
 use maitred_http::{RequestHead, ResponseHead};
 
 use crate::body::WholeBody;
-use crate::outbound::{CallError, CallLimits, Outbound, Upstreams};
+use crate::outbound::{AnyUpstream, CallError, CallLimits, Outbound, Upstreams};
 
 /// A call to a service.
 #[derive(Clone, Debug)]
@@ -32,16 +30,15 @@ impl Called {
 pub(super) type Answer = Box<dyn FnMut(&Called) -> Option<Result<(ResponseHead, WholeBody), CallError>>>;
 
 /// Knows every upstream but `nobody`.
-pub(super) struct AnyUpstream;
+pub(super) struct TestUpstreams;
 
-impl Upstreams for AnyUpstream {
+impl Upstreams for TestUpstreams {
     fn find(&self, meant: &UpstreamRef) -> Result<Outbound, Problem> {
         match meant {
             UpstreamRef::Name(name) if name.value == "nobody" => {
                 Err(Problem::error("there is no upstream `nobody`").at(name.span))
             }
-            UpstreamRef::Name(name) => Ok(Outbound::new(0, Arc::from(name.value.as_str()))),
-            UpstreamRef::Url(url) => Ok(Outbound::new(0, url.value.to_string().into())),
+            _ => AnyUpstream.find(meant),
         }
     }
 }

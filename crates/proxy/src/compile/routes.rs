@@ -442,7 +442,7 @@ type Answer<'a> = (
 );
 
 /// The name that an upstream goes by.
-fn name_of(upstream: &UpstreamRef) -> Arc<str> {
+pub(super) fn name_of(upstream: &UpstreamRef) -> Arc<str> {
     match upstream {
         UpstreamRef::Name(name) => name.value.as_str().into(),
         UpstreamRef::Url(url) => url.value.to_string().into(),

@@ -131,6 +131,16 @@ impl<'a> AskedUpstreams<'a> {
         compiling.done
     }
 
+    /// The name of the upstream that is this place and no other: what is written of it holds for those who name the place.
+    fn at(&self, url: &EndpointUrl) -> Option<Arc<str>> {
+        let mut upstreams = self.document.upstreams.iter();
+        let is_at = |upstream: &Written| {
+            let mut endpoints = upstream.endpoints.iter();
+            endpoints.next().is_some_and(|only| only.url.value == *url) && endpoints.next().is_none()
+        };
+        upstreams.find(|entry| is_at(&entry.value)).map(|entry| Arc::from(&*entry.name))
+    }
+
     fn unknown(&self, name: &Spanned<String>) -> Problem {
         let problem = Problem::error(format!("there is no upstream `{}`", name.value)).at(name.span);
         let known: Vec<&str> = self.document.upstreams.names().collect();
@@ -152,7 +162,7 @@ impl Upstreams for AskedUpstreams<'_> {
             }
             UpstreamRef::Url(url) => url,
         };
-        let name: Arc<str> = url.value.to_string().into();
+        let name = self.at(&url.value).unwrap_or_else(|| url.value.to_string().into());
         if let Some(number) = self.numbers.get(&name) {
             return Ok(Outbound::new(*number, name));
         }

@@ -42,8 +42,7 @@ pub(crate) fn record(
     let Exchange { worker, snapshot, route, facts, started, record, .. } = exchange;
     let now = record.upstream_ended.unwrap_or_else(|| worker.clock.now());
     let duration = now.saturating_duration_since(*started);
-    let complete = !matches!(sent, Sent::Broken);
-    let status = response.status;
+    let (complete, status) = (!matches!(sent, Sent::Broken), response.status);
 
     let number = facts.route.number();
     let counts = snapshot.route_counts(number);
@@ -69,10 +68,8 @@ pub(crate) fn record(
     if let Some((log, format)) = &route.access_log {
         let endpoint =
             record.endpoint.as_ref().map(|endpoint| endpoint.endpoint.to_string()).unwrap_or_default();
-        let (method, target) = match &facts.asked {
-            Some(asked) => (&asked.method, &asked.target),
-            None => (&request.method, &request.target),
-        };
+        let came = (&request.method, &request.target);
+        let (method, target) = facts.asked.as_ref().map_or(came, |asked| (&asked.method, &asked.target));
         let line = AccessRecord {
             unix_micros: unix_micros(facts.received),
             request_id: facts.request_id.as_bytes(),
@@ -94,7 +91,7 @@ pub(crate) fn record(
             variant: variant.map_or("", |(name, _)| name),
             attempts: record.attempts,
             consumer: facts.consumer.as_ref().map_or("", |consumer| &consumer.name),
-            subject: facts.claims.as_ref().and_then(|claims| claims.subject.as_deref()).unwrap_or_default(),
+            subject: facts.subject(),
             user_agent: request.fields.known(Known::UserAgent).unwrap_or_default(),
             referer: request.fields.known(Known::Referer).unwrap_or_default(),
             outcome: record.outcome,

@@ -249,9 +249,11 @@ policies: {{ ask: {{ upstream: named }} }}
 routes:
   all: {{ match: /*, respond: no }}
   url: {{ match: /url, respond: no, policies: {{ ask: {{ upstream: http://{address} }} }} }}
+  other: {{ match: /other, respond: no, policies: {{ ask: {{ upstream: http://localhost:{port} }} }} }}
   closed: {{ match: /closed, respond: no, policies: {{ ask: {{ upstream: http://{closed} }} }} }}
 ",
-        address = peer.address
+        address = peer.address,
+        port = peer.address.port()
     );
     with(&document, move |address| {
         assert_eq!(ask(address, "GET /a"), "200 told 1");
@@ -263,8 +265,9 @@ routes:
         assert_eq!(ask(address, "GET /mute"), "500 it took too long");
         assert_eq!(ask(address, "GET /last"), "200 told 4");
         assert_eq!(ask(address, "POST /d"), "500 the connection broke", "it might have had an effect");
-        assert_eq!(ask(address, "GET /url"), "200 told 5", "an upstream of its own");
-        assert_eq!(ask(address, "GET /url"), "200 told 5");
+        assert_eq!(ask(address, "GET /url"), "200 told 5", "the upstream that is there");
+        assert_eq!(ask(address, "GET /again"), "200 told 5");
+        assert_eq!(ask(address, "GET /other"), "200 told 6", "an upstream of its own");
         assert!(ask(address, "GET /closed").starts_with("500 it cannot be connected to"));
         assert_eq!(peer.asked()[..2], ["1 /a ", "1 /b asked"]);
     });

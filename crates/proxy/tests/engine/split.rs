@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use maitred_config::config_map;
 use maitred_http::{PathRules, RequestHead};
 use maitred_policy::{Build, Catalog, Facts, Needs, Phase, Policy, PolicyKind, RequestCx, Step, Verdict};
-use maitred_proxy::{Snapshot, explain};
+use maitred_proxy::{Caller, Snapshot, explain};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -59,8 +59,8 @@ fn compiled(document: &str, now: SystemTime, previous: Option<&Snapshot>) -> Res
 fn share(snapshot: &Snapshot, at: SystemTime) -> String {
     let mut request = RequestHead::default();
     request.target.parse(b"/", PathRules::Raw).expect("a path");
-    let explained =
-        explain(snapshot, &request, IpAddr::V4(Ipv4Addr::LOCALHOST), None, at).expect("a listener");
+    let caller = Caller { client: IpAddr::V4(Ipv4Addr::LOCALHOST), certificate: None };
+    let explained = explain(snapshot, &request, caller, None, at).expect("a listener");
     let (_, behind) = explained.action.split_once("variant `B` (").expect("a variant");
     behind.split(')').next().unwrap_or_default().to_owned()
 }

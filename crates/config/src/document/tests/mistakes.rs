@@ -41,6 +41,8 @@ macro_rules! mistakes {
 }
 
 mistakes! {
+    consumer_keys: with("consumers: { acme: { api_keys: [hush, 'sha256:hush'] }, bob: { api_keys: hush } }\n");
+    credentials_of_services: with("policies: { transform_request: { headers: { set: { authorization: Bearer hush, X-API-Key: '${TOKEN}' }, rename: { X-API-Key: X-Old }, default: { Authorization: '{header.X-A}' } } } }\n");
     no_version: problems("routes: { app: { respond: OK } }");
     other_version: problems("maitred: 2\nroutes: { app: { respond: OK } }");
     empty_file: problems("");

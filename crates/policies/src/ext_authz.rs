@@ -1,0 +1,186 @@
+//! Asks a service of gRPC whether a request may pass, in Envoy's words: `envoy.service.auth.v3.Authorization/Check`.
+//!
+//! The service is told who sent the request (address, and what a client's certificate says), when, and what: id, method, scheme, host, path with query, protocol, size and
+//! header fields, of which those are left out that are for the connection; with `context`, some words of yours; with `body`, the body, too. A longer body than that is
+//! answered 413.
+//!
+//! Where the status of its answer is OK the request passes, with the header fields and query parameters that the answer sets, appends to or removes, and the response gets
+//! those that it adds. Metadata in an answer (`dynamic_metadata`) become claims: `authorize` and conditions go by `sub`, `groups`, `roles` and `scope` in them, unless a policy
+//! before has told who asks. Any other status refuses the request, with the status (403 if there is none), fields and body of the answer.
+//!
+//! What is no such answer, and silence, is answered 502; with `failure_mode_allow` the request passes then, as that of nobody. How often that happens is seen in
+//! the metrics of the upstream (`maitred_upstream_failures_total`).
+
+use std::time::Duration;
+
+use maitred_config::{ByteSize, Named, Problem, Spanned, UpstreamRef, config_map};
+use maitred_grpc::{Code, FrameReader, GRPC_CONTENT_TYPE, Status, format_timeout, push_frame};
+use maitred_http::{Known, Method, PathRules, RequestHead, ResponseHead};
+use maitred_policy::{
+    Build, CallLimits, Facts, Fault, Needs, Outbound, Phase, Policy, PolicyKind, RequestCx, ResponseCx,
+    Runtime, Step, Verdict, WholeBody, identity,
+};
+use prost::Message as _;
+
+mod answer;
+mod messages;
+mod question;
+#[cfg(test)]
+mod tests;
+
+use self::answer::{Changes, Decision};
+use self::messages::CheckResponse;
+use self::question::question;
+
+config_map! {
+    /// Who is asked, and what about.
+    pub struct ExtAuthzConfig {
+        /// The service: the name of an upstream, or a URL such as `grpc://localhost:9001`.
+        #[main]
+        upstream: UpstreamRef,
+        /// Bytes of the request's body that the service gets. Without it none.
+        body: Option<ByteSize>,
+        /// Words that the service gets with each question (`context_extensions`).
+        context: Named<String>,
+        /// Whether requests pass while the service cannot be asked. Then nobody decides about them.
+        failure_mode_allow: bool = false,
+        /// How long the service may take.
+        timeout: Duration = "1s",
+    }
+}
+
+/// See the top of this file.
+#[derive(Debug)]
+pub(crate) struct ExtAuthz {
+    service: Outbound,
+    call: RequestHead,
+    context: Vec<(String, String)>,
+    body: Option<usize>,
+    failure_mode_allow: bool,
+    timeout: Duration,
+}
+
+/// Bytes of an answer.
+const MOST: usize = 256 << 10;
+const PATH: &[u8] = b"/envoy.service.auth.v3.Authorization/Check";
+
+impl PolicyKind for ExtAuthz {
+    const NAME: &'static str = "ext_authz";
+    type Config = ExtAuthzConfig;
+    type Compiled = Self;
+
+    fn phase(_: &ExtAuthzConfig) -> Phase {
+        Phase::Identify
+    }
+
+    fn compile(config: ExtAuthzConfig, build: &mut Build<'_>, _: Option<&Self>) -> Option<Self> {
+        if let UpstreamRef::Url(Spanned { value: url, span }) = &config.upstream
+            && url.scheme == maitred_config::scalar::Scheme::Http
+        {
+            let problem = Problem::error("gRPC needs HTTP/2").at(*span);
+            build.report(problem.help("write `grpc://` in place of `http://`"));
+            return None;
+        }
+        let service = build.upstream(&config.upstream)?;
+        let mut call = RequestHead { method: Method::Post, ..RequestHead::default() };
+        call.target.parse(PATH, PathRules::Raw).ok()?;
+        call.fields.append_known(Known::ContentType, GRPC_CONTENT_TYPE.as_bytes());
+        call.fields.append_known(Known::Te, b"trailers");
+        call.fields.append_known(Known::GrpcTimeout, format_timeout(config.timeout).as_bytes());
+        let context = config.context.iter().map(|entry| (entry.name.to_string(), entry.value.clone()));
+        let body = config.body.map(|most| usize::try_from(most.0).unwrap_or(usize::MAX));
+        let (failure_mode_allow, timeout) = (config.failure_mode_allow, config.timeout);
+        Some(Self { service, call, context: context.collect(), body, failure_mode_allow, timeout })
+    }
+}
+
+impl ExtAuthz {
+    async fn ask(&self, message: Vec<u8>, runtime: &dyn Runtime) -> Result<Decision, String> {
+        let mut body = Vec::with_capacity(message.len() + 5);
+        push_frame(&mut body, &message).map_err(|error| error.to_string())?;
+        let deadline = runtime.now() + self.timeout;
+        let limits = CallLimits { most: MOST, deadline, may_repeat: true };
+        let answer = runtime.call(&self.service, self.call.clone(), body, limits).await;
+        let (head, body) = answer.map_err(|error| error.to_string())?;
+        Decision::of(read(&head, &body)?)
+    }
+
+    /// The service has decided nothing.
+    fn failed(&self, why: &str, request: &mut RequestHead, facts: &Facts) -> Verdict {
+        if self.failure_mode_allow {
+            identity::tell(request, facts);
+            return Verdict::Continue;
+        }
+        let name = self.service.name();
+        Fault::bad_gateway("ext_authz").source(format!("`{name}` was asked: {why}")).into()
+    }
+}
+
+/// The message of an answer.
+fn read(head: &ResponseHead, body: &WholeBody) -> Result<CheckResponse, String> {
+    let told = Status::read(&head.fields).or_else(|| body.trailers.as_ref().and_then(Status::read));
+    let status = told.unwrap_or_else(|| Status::missing(head.status));
+    if status.code != Code::Ok {
+        return Err(format!("{}: {}", status.code, status.message));
+    }
+    let mut bytes = body.bytes.as_slice();
+    let message = FrameReader::new(MOST).take(&mut bytes).map_err(|error| error.to_string())?;
+    match message {
+        Some(message) if bytes.is_empty() => {
+            CheckResponse::decode(message.as_slice()).map_err(|error| error.to_string())
+        }
+        _ => Err("it gave no answer, or several".to_owned()),
+    }
+}
+
+impl Policy for ExtAuthz {
+    /// What the response gets.
+    type State = Option<Box<Changes>>;
+    type Local = ();
+
+    fn needs(&self) -> Needs {
+        Needs { request_body: self.body.is_some(), ..Needs::default() }
+    }
+
+    fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
+        let RequestCx { request, facts, body, state, runtime, .. } = cx;
+        let whole = body.whole.as_ref().filter(|_| self.body.is_some());
+        if whole.zip(self.body).is_some_and(|(whole, most)| whole.bytes.len() > most) {
+            return Step::fail(Fault::client(413, "body_too_large", "Content too large"));
+        }
+        let whole = whole.map(|whole| whole.bytes.as_slice());
+        let message = question(request, facts, whole, &self.context).encode_to_vec();
+        Step::Later(Box::pin(async move {
+            let allowed = match self.ask(message, runtime).await {
+                Ok(Decision::Denied(reply)) => return Verdict::Respond(reply),
+                Ok(Decision::Allowed(allowed)) => allowed,
+                Err(why) => return self.failed(&why, request, facts),
+            };
+            if let Some(claims) = allowed.claims.filter(|_| facts.claims.is_none()) {
+                facts.claims = Some(claims);
+            }
+            identity::tell(request, facts);
+            allowed.request.apply(&mut request.fields);
+            allowed.query.apply(request, facts);
+            *state = Some(allowed.response).filter(|changes| !changes.is_empty()).map(Box::new);
+            Verdict::Continue
+        }))
+    }
+
+    fn on_response<'a>(&'a self, cx: ResponseCx<'a, Self>) -> Step<'a, Verdict> {
+        if let Some(changes) = cx.state.take() {
+            changes.apply(&mut cx.response.fields);
+        }
+        Step::CONTINUE
+    }
+
+    fn shows(&self, _: &RequestHead, _: &Facts) -> bool {
+        true
+    }
+
+    fn explain(&self, _: &RequestHead, _: &Facts) -> String {
+        let with = if self.body.is_some() { ", with its body" } else { "" };
+        let else_way = if self.failure_mode_allow { "; it passes while that cannot be asked" } else { "" };
+        format!("asks the upstream `{}` whether it may pass{with}{else_way}", self.service.name())
+    }
+}
