@@ -13,6 +13,7 @@ mod bodies;
 mod browser;
 mod circuit_breaker;
 mod corpora;
+mod credentials;
 mod deadlines;
 mod degrade;
 mod edges;

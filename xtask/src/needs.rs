@@ -59,8 +59,9 @@ const NEEDS: [Need; 11] = [
 ];
 
 /// Peers in tests without which only those tests are skipped: the program, and its Debian package.
-const PEERS: [(&str, &str); 7] = [
+const PEERS: [(&str, &str); 8] = [
     ("haproxy", "haproxy"),
+    ("htpasswd", "apache2-utils"),
     ("nginx", "nginx"),
     ("testssl", "testssl.sh"),
     ("chromium", "chromium"),

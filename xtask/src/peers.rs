@@ -1,5 +1,5 @@
 //! Peers of tests that come from the registries of other languages: clients and servers of gRPC, HTTP/3,
-//! WebSocket, ACME and `OpenID` Connect that are not ours. They are installed into a
+//! WebSocket, ACME and `OpenID` Connect, and clients that sign requests, that are not ours. They are installed into a
 //! folder outside the repository, where that can be; the tests that need them say that they are skipped where it cannot.
 
 use std::path::{Path, PathBuf};
@@ -31,6 +31,8 @@ const PEERS: [Peers; 7] = [
             "wsproto==1.3.2",
             "hypercorn==0.18.0",
             "xds-protos==1.85.0",
+            "http-message-signatures==3.0.0",
+            "requests==2.34.2",
         ],
         install: install_python,
     },

@@ -47,6 +47,8 @@ pub(crate) enum KeyCommand {
     New,
     /// Print the hash of the key that is the first line of standard input
     Hash,
+    /// Print the hash of the password that is the first line of standard input
+    Password,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,5 @@
-//! `maitred key`: makes API keys, and the hashes of them that configurations have.
-//! Keys come from standard input and never from the command line, which others on the machine can read.
+//! `maitred key`: makes API keys, and the hashes of them and of passwords that configurations have.
+//! Keys and passwords come from standard input and never from the command line, which others on the machine can read.
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead};
@@ -13,7 +13,7 @@ use crate::console::{Console, Exit};
 /// What keys begin with, so that programs that look for secrets know one when they see it.
 const BEGINNING: &str = "mtr_";
 
-/// Does what is asked for; a key to hash is the first line of `input`.
+/// Does what is asked for; a key or password to hash is the first line of `input`.
 pub(crate) fn key(command: KeyCommand, input: impl BufRead, console: &mut Console<'_>) -> io::Result<Exit> {
     match command {
         KeyCommand::New => {
@@ -34,6 +34,17 @@ pub(crate) fn key(command: KeyCommand, input: impl BufRead, console: &mut Consol
                 return Ok(Exit::Problems);
             }
             console.print(&format!("{}\n", hash(&key)))?;
+            Ok(Exit::Fine)
+        }
+        KeyCommand::Password => {
+            let password = first_line(input)?;
+            if password.is_empty() {
+                console
+                    .error("there is no password on standard input (write `maitred key password < FILE`)")?;
+                return Ok(Exit::Problems);
+            }
+            let hash = maitred_policies::hash_password(&password).map_err(io::Error::other)?;
+            console.print(&format!("{hash}\n"))?;
             Ok(Exit::Fine)
         }
     }
@@ -79,5 +90,14 @@ mod tests {
         }
         let nothing = hashed("\n");
         assert_eq!((nothing.exit, nothing.out.is_empty()), (Exit::Problems, true), "{nothing}");
+    }
+
+    #[test]
+    fn the_hash_of_a_password_has_a_salt() {
+        let hashed =
+            |input: &'static str| written(|console| key(KeyCommand::Password, input.as_bytes(), console));
+        let [one, other] = ["hush\n", "hush"].map(|input| hashed(input).out);
+        assert!(one != other && one.starts_with("$argon2id$v=19$") && one.lines().count() == 1, "{one}");
+        assert_eq!(hashed("\n").exit, Exit::Problems);
     }
 }

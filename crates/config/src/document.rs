@@ -40,7 +40,7 @@ pub use action::{Redirect, RedirectStatus, Respond};
 pub use admin::Admin;
 pub use body::{ErrorBodies, JsonTemplate};
 pub use condition::{Condition, TextMatch};
-pub use consumer::{Consumer, TokenSubject};
+pub use consumer::{Consumer, ConsumerCertificate, TokenSubject};
 pub use effective::{EffectivePolicy, Layer, Place};
 pub use ip_list::IpList;
 pub use issuer::{ClaimPaths, Issuer, IssuerTls, KeysFrom, TokenAlgorithm};
@@ -138,6 +138,14 @@ impl Loaded {
     /// The texts of all files, for drawing problems.
     pub fn texts(&self) -> &Texts {
         &self.tree.texts
+    }
+}
+
+impl Document {
+    /// Whether a listener asks clients for certificates.
+    pub fn asks_certificates(&self) -> bool {
+        let mut tls = self.listeners.iter().filter_map(|listener| listener.value.tls.as_ref());
+        tls.any(|tls| tls.client_auth.is_some())
     }
 }
 

@@ -20,8 +20,8 @@ mod texts;
 
 pub use document::{
     AccessLog, AccessLogFormat, Acme, AcmeChallenge, AcmeHost, Admin, Backoff, Balance, Certificate,
-    CheckHost, CheckPath, CircuitBreaker, ClaimPaths, ClientAuth, Condition, Consumer, CookieName,
-    DegradeCache, DegradeRespond, DegradeStep, Document, EffectivePolicy, Endpoint, ErrorBodies,
+    CheckHost, CheckPath, CircuitBreaker, ClaimPaths, ClientAuth, Condition, Consumer, ConsumerCertificate,
+    CookieName, DegradeCache, DegradeRespond, DegradeStep, Document, EffectivePolicy, Endpoint, ErrorBodies,
     ExpectedStatus, GrpcHealth, HealthCheck, HostSent, IpList, Issuer, IssuerTls, JsonTemplate, Keepalive,
     KeysFrom, Layer, Limits, Listener, ListenerProxyProtocol, ListenerRedirect, ListenerTls, Loaded, Log,
     LogLevel, LogTarget, Match, MemoryBound, Metrics, Mirror, NoPolicies, OutlierDetection, Overload,
@@ -40,8 +40,8 @@ pub use node::{Entry, Map, Node, Scalar, ScalarKind, Substitution, Value};
 pub use problem::{Label, Problem, Problems, Severity, Style};
 pub use read::{
     ByteSize, ConfigMap, Field, Fields, FilePath, FolderPath, HeaderName, HeaderValue, HttpsUrl, Listing,
-    MapShape, Method, Named, NamedEntry, OneOrMany, Read, Reader, Secret, ServerName, Shape, ShortForm,
-    Spanned, StatusCode, TextShape, Toggle, WordsShape, read_text,
+    MapShape, Method, Named, NamedEntry, OneOrMany, Password, Read, Reader, Secret, ServerName, Shape,
+    ShortForm, Spanned, StatusCode, TextShape, Toggle, WordsShape, read_text,
 };
 pub use schema::{document_schema, shape_schema};
 pub use span::{FileId, Span};

@@ -20,6 +20,7 @@ mod listing;
 mod macros;
 mod map;
 mod named;
+mod password;
 mod scalars;
 mod secret;
 pub mod shape;
@@ -31,6 +32,7 @@ pub use listing::Listing;
 pub(crate) use listing::unindented;
 pub use map::{ConfigMap, Fields};
 pub use named::{Named, NamedEntry};
+pub use password::Password;
 pub use scalars::{
     ByteSize, FilePath, FolderPath, HeaderName, HeaderValue, HttpsUrl, Method, ServerName, StatusCode,
 };

@@ -102,6 +102,8 @@ impl<'a> Reloader<'a> {
         watch: Option<Watch>,
     ) -> Self {
         let watched = watched(&tree, gateway.current());
+        // What policies have read is only known by now.
+        let watch = if watched == tree.watched { watch } else { workshop.watch(&watched) };
         let contents = workshop.contents(&tree, gateway.current());
         let origin = Origin { tree, contents };
         Self {

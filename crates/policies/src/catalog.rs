@@ -20,6 +20,7 @@ impl Page {
     pub(crate) fn files(&self) -> Memory {
         Memory::new()
             .with("example.yaml", self.example)
+            .with("secrets/acme", "the key of an example")
             .with("protos/stock.proto", include_str!("grpc_json/stock.proto"))
             .with("keys/shop.pem", include_str!("jwt/shop.pem"))
             .with("keys/partners.json", include_str!("jwt/partners.json"))
@@ -46,7 +47,9 @@ policies! {
     any_of::AnyOf,
     api_key::ApiKey,
     authorize::Authorize,
+    basic_auth::BasicAuth,
     bot_filter::BotFilter,
+    client_certificate::ClientCertificate,
     concurrency_limit::ConcurrencyLimit,
     cors::Cors,
     csrf::Csrf,
@@ -55,6 +58,7 @@ policies! {
     forward_auth::ForwardAuth,
     grpc_json::GrpcJson,
     grpc_web::GrpcWeb,
+    hmac_signature::HmacSignature,
     ip::Ip,
     json_limits::JsonLimits,
     jwt::Jwt,

@@ -49,6 +49,8 @@ pub struct Means<'a> {
     pub consumers: &'a Arc<Consumers>,
     /// Who signs tokens.
     pub issuers: &'a Named<Issuer>,
+    /// Whether a listener asks clients for certificates.
+    pub asks_certificates: bool,
     /// The upstreams that can be asked.
     pub upstreams: &'a dyn Upstreams,
     /// What policies share; none where each makes its own.
@@ -81,11 +83,22 @@ static NOBODY: LazyLock<Arc<Consumers>> = LazyLock::new(Arc::default);
 static NO_LISTS: LazyLock<IpLists> = LazyLock::new(IpLists::default);
 
 impl<'a> Means<'a> {
-    /// These files and policies, and neither consumers nor upstreams nor lists.
+    /// These files and policies, and neither consumers nor upstreams nor lists, and no listener that asks for certificates.
     pub fn new(files: &'a dyn Files, seen: &'a RefCell<Vec<PathBuf>>, kinds: &'a dyn Kinds) -> Self {
         let (consumers, upstreams, ip_lists) = (&*NOBODY, &NoUpstreams, &*NO_LISTS);
         let issuers = &*NO_ISSUERS;
-        Self { files, seen, consumers, issuers, upstreams, resources: None, kinds, ip_lists }
+        let asks_certificates = false;
+        Self {
+            files,
+            seen,
+            consumers,
+            issuers,
+            asks_certificates,
+            upstreams,
+            resources: None,
+            kinds,
+            ip_lists,
+        }
     }
 }
 
@@ -122,6 +135,11 @@ impl<'a> Build<'a> {
     /// Who signs tokens.
     pub fn issuers(&self) -> &'a Named<Issuer> {
         self.means.issuers
+    }
+
+    /// Whether a listener asks clients for certificates.
+    pub fn asks_certificates(&self) -> bool {
+        self.means.asks_certificates
     }
 
     /// The service that a policy asks, by the name of an upstream or by its URL. That there is none is reported.

@@ -17,7 +17,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use maitred_config::{Issuer, Memory, Named, NoEnvironment, Problems, Style, load, load_tree, read_text};
+use maitred_config::{
+    Issuer, Memory, Named, NoEnvironment, Problems, Read as _, Reader, Style, load, load_tree,
+};
 use maitred_http::{Fields, Known, Method, RequestHead, ResponseHead};
 use maitred_telemetry::Measure;
 
@@ -120,14 +122,19 @@ impl Harness {
 
     /// The same in a gateway that knows these consumers: what stands behind `consumers:`.
     pub fn knowing<K: PolicyKind>(consumers: &str, yaml: &str) -> Self {
-        Self::holding::<K>(Catalog::default(), consumers, yaml)
+        Self::knowing_with_files::<K>(consumers, yaml, Memory::new())
+    }
+
+    /// The same, where these files are there to be read. Consumers may name them in `${file:…}`.
+    pub fn knowing_with_files<K: PolicyKind>(consumers: &str, yaml: &str, files: Memory) -> Self {
+        let consumers = Arc::new(read_consumers(consumers, &files));
+        Self::amid::<K>(Around { files, consumers, ..Around::default() }, yaml)
     }
 
     /// The same of a policy that may hold others, of these kinds.
     pub fn holding<K: PolicyKind>(kinds: Catalog, consumers: &str, yaml: &str) -> Self {
-        let written = read_text(consumers).expect("the test's consumers are good");
-        let (consumers, kinds) = (Arc::new(Consumers::new(&written)), Arc::new(kinds));
-        Self::amid::<K>(Around { consumers, kinds, ..Around::default() }, yaml)
+        let consumers = Arc::new(read_consumers(consumers, &Memory::new()));
+        Self::amid::<K>(Around { consumers, kinds: Arc::new(kinds), ..Around::default() }, yaml)
     }
 
     /// The same in a gateway that has this document: its consumers, plans and issuers count. It may name the files.
@@ -490,6 +497,18 @@ fn of_document(text: &str, files: &Memory) -> Around {
         document.unwrap_or_else(|| panic!("{}", loaded.problems.render(&loaded.tree.texts, Style::Plain)));
     let consumers = Arc::new(Consumers::with_plans(&document.consumers, &document.plans));
     Around { files: files.clone(), consumers, issuers: Arc::new(document.issuers), ..Around::default() }
+}
+
+/// Consumers as they are written behind `consumers:`, with these files for `${file:…}`.
+fn read_consumers(consumers: &str, files: &Memory) -> Consumers {
+    let text = format!("consumers: {consumers}\n");
+    let files = files.clone().with("consumers.yaml", text.as_str());
+    let mut problems = Problems::new();
+    let tree = load_tree("consumers.yaml".as_ref(), &files, &NoEnvironment, &mut problems);
+    let node = tree.root.get("consumers").expect("it was just written");
+    let written = Named::read(node, &mut Reader::new(&tree.texts, &mut problems));
+    assert!(problems.is_empty(), "{}", problems.render(&tree.texts, Style::Plain));
+    Consumers::new(&written.expect("what has no problems is read"))
 }
 
 type Compiled = (Phase, Box<dyn DynPolicy>);

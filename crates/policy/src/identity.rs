@@ -1,6 +1,8 @@
 //! Who asks: the consumers that the gateway knows, what others say of somebody, and how services are told.
 //! What a client must show is the business of each policy that identifies.
 
+mod credentials;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -8,6 +10,8 @@ use maitred_config::{self as config, Named};
 use maitred_http::RequestHead;
 
 use crate::facts::Facts;
+
+pub use credentials::Credentials;
 
 /// Somebody whom the gateway knows by name.
 #[derive(Debug, PartialEq, Eq)]
@@ -78,6 +82,8 @@ pub struct Consumers {
     by_subject: HashMap<Box<str>, Vec<OfSubject>>,
     plans: HashSet<Box<str>>,
     default_plan: Option<Box<str>>,
+    /// What they show beside keys, in the order in which they are written.
+    credentials: Vec<Credentials>,
 }
 
 /// Whose tokens have a subject, with the issuer that they have to be of.
@@ -109,6 +115,7 @@ impl Consumers {
                 let of_subject = consumers.by_subject.entry(written.subject.as_str().into()).or_default();
                 of_subject.push((issuer, Arc::clone(&consumer)));
             }
+            consumers.credentials.push(Credentials::new(consumer, &entry.value));
         }
         consumers
     }
@@ -123,6 +130,11 @@ impl Consumers {
     pub fn plan(&self, named: Option<&str>) -> Option<&str> {
         let known = named.and_then(|named| self.plans.get(named));
         known.or(self.default_plan.as_ref()).map(|plan| &**plan)
+    }
+
+    /// All of them, with what they show beside keys, in the order in which they are written.
+    pub fn credentials(&self) -> &[Credentials] {
+        &self.credentials
     }
 
     /// Whose key has this hash (SHA-256).

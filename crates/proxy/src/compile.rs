@@ -57,8 +57,9 @@ pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapsh
     let document = compiler.document;
     let consumers = Arc::new(Consumers::with_plans(&document.consumers, &document.plans));
     let ip_lists = IpLists::compile(&document.ip_lists, compiler.means.files, problems);
-    let means =
-        Means { consumers: &consumers, issuers: &document.issuers, ip_lists: &ip_lists, ..compiler.means };
+    let asks_certificates = document.asks_certificates();
+    let (consumers, issuers, ip_lists) = (&consumers, &document.issuers, &ip_lists);
+    let means = Means { consumers, issuers, ip_lists, asks_certificates, ..compiler.means };
     let compiler = Compiler { means, ..compiler };
     let limits = limits(document);
     let keys = balance::keys(document, problems);

@@ -11,10 +11,10 @@ use super::{Read, Reader, Shape, TextShape};
 use crate::node::Node;
 use crate::problem::Problem;
 use crate::scalar::{
-    ByteRate, FieldPath, HostPattern, HttpUrl, IpEntry, KeyHash, PathPattern, Percent, Rate, Template,
-    ValueName, byte_rate, cidr, duration, field_path, header_name, header_value, host_pattern, http_url,
-    https_url, instant, ip_entry, key_hash, method, path_pattern, percent, rate, server_name, size, status,
-    template, value_name,
+    ByteRate, FieldPath, Fingerprint, HostPattern, HttpUrl, IpEntry, KeyHash, PathPattern, Percent, Rate,
+    Template, ValueName, byte_rate, cidr, duration, field_path, fingerprint, header_name, header_value,
+    host_pattern, http_url, https_url, instant, ip_entry, key_hash, method, path_pattern, percent, rate,
+    server_name, size, status, template, value_name,
 };
 
 /// A number of bytes, written with its unit: `8MiB`.
@@ -107,6 +107,7 @@ scalars! {
     PathPattern: "path pattern", "/users/{id}", Some("^(/|~)"), path_pattern::parse;
     Template: "text with values", "/users/{query.user_id}", None, template::parse;
     FieldPath: "path of fields", "realm_access.roles", None, field_path::parse;
+    Fingerprint: "fingerprint of a certificate", "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", Some("^sha256:[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}$"), fingerprint::parse;
     ValueName: "value name", "header.X-User-ID", None, value_name::parse;
     Method: "method", "GET", Some("^[A-Z]"), |text| method::parse(text).map(Method);
     HeaderName: "header name", "X-Request-ID", None, |text| header_name::parse(text).map(HeaderName);

@@ -61,9 +61,7 @@ impl Reader<'_> {
     /// Refuses a credential that is written in the document itself and not brought in with `${…}`; an empty one is none.
     /// Whether the node may be used.
     pub fn refuse_plain_secret(&mut self, node: &Node) -> bool {
-        let Some(scalar) = node.as_scalar() else { return true };
-        let from_outside = scalar.substitution.as_ref().is_some_and(|substitution| substitution.from_outside);
-        if from_outside || scalar.text.is_empty() {
+        if !is_plain_secret(node) {
             return true;
         }
         self.hide(node);
@@ -71,4 +69,12 @@ impl Reader<'_> {
         self.problem(problem.help("bring it in: `${NAME}` from the environment, `${file:PATH}` from a file"));
         false
     }
+}
+
+/// Whether this is a credential that is written in the document itself and not brought in with `${…}`. An empty one is none.
+pub(super) fn is_plain_secret(node: &Node) -> bool {
+    node.as_scalar().is_some_and(|scalar| {
+        let from_outside = scalar.substitution.as_ref().is_some_and(|substitution| substitution.from_outside);
+        !from_outside && !scalar.text.is_empty()
+    })
 }

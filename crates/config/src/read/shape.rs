@@ -209,9 +209,11 @@ impl Shape {
             (Self::OneOf(shapes), _) => shapes.iter().any(|shape| shape.fits(node)),
             (Self::Bool, _) => node.as_bool().is_some(),
             (Self::Int { .. }, Value::Scalar(scalar)) => matches!(scalar.meaning(), ScalarKind::Int(_)),
-            (Self::Text(_) | Self::Words(_) | Self::Secret, Value::Scalar(scalar)) => {
+            (Self::Text(_) | Self::Words(_), Value::Scalar(scalar)) => {
                 !matches!(scalar.kind, ScalarKind::Null | ScalarKind::Bool(_))
             }
+            // What is written in the document itself is none: a hash may be, where both are taken.
+            (Self::Secret, Value::Scalar(scalar)) => scalar.substitution.is_some() || scalar.text.is_empty(),
             (Self::List { item, .. }, _) => node.as_list().is_some() || item.fits(node),
             (Self::Named(_) | Self::Policies, value) => matches!(value, Value::Map(_)),
             (Self::Map(shape), _) => {

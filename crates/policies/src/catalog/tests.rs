@@ -64,13 +64,10 @@ fn every_example_loads_and_uses_its_policy() {
         let document = loaded.document.as_ref().expect("an example is a document");
         let consumers = Arc::new(Consumers::new(&document.consumers));
         let ip_lists = IpLists::compile(&document.ip_lists, &files, &mut problems);
-        let means = Means {
-            consumers: &consumers,
-            issuers: &document.issuers,
-            ip_lists: &ip_lists,
-            upstreams: &AnyUpstream,
-            ..means
-        };
+        let asks_certificates = document.asks_certificates();
+        let (consumers, issuers) = (&consumers, &document.issuers);
+        let (ip_lists, upstreams) = (&ip_lists, &AnyUpstream);
+        let means = Means { consumers, issuers, ip_lists, upstreams, asks_certificates, ..means };
         let routes = document.routes.iter().map(Some).chain([None]);
         let policies: Vec<_> =
             routes.flat_map(|route| document.effective_policies(route, &catalog)).collect();

@@ -52,6 +52,9 @@ mistakes! {
     listener_protocols: with("listeners: { web: { address: 0.0.0.0:80, protocols: [h1, h2, spdy] } }");
     listener_words: with("listeners: { web: { address: 0.0.0.0:80, redirect: http, paths: rwa } }");
     listener_addresses_taken_twice: with("listeners: { a: 127.0.0.1:9180, b: 0.0.0.0:80, c: http://0.0.0.0:80 }");
+    consumer_passwords: with("consumers: { a: { password: hush }, b: { password: '{SHA}x' }, c: { password: $1$x$y }, d: { password: [a] } }");
+    consumer_certificates: with("consumers: { a: { certificates: [{}, { spiffe: 'spiffe://A/b' }, { spiffe: 'spiffe://a' }, { spiffe: 'spiffe://a/b*' }, { fingerprint: 'ab:cd' }] } }");
+    consumer_hmac_keys: with("consumers: { a: { hmac_keys: { one: hush, two: '${X:-}' } }, b: { hmac_keys: { one: '${X:-hush}' } } }");
     listener_none: with("listeners: {}");
     listener_tls: with("listeners: { a: { address: 0.0.0.0:443, tls: { certificates: [] } }, b: { address: 0.0.0.0:444, tls: true }, c: { address: 0.0.0.0:445, tls: { certs: [] } } }");
     listener_tls_twice: listener("{ certificates: { cert: a.pem, key: a.key }, acme: { hosts: a.example, agree_terms: true } }");
