@@ -9,7 +9,7 @@ use std::time::{Instant, SystemTime};
 
 use maitred_http::{Method, RequestHead, Scheme, Target};
 
-use crate::identity::{Claims, Consumer};
+use crate::caller::{Claims, Consumer};
 use crate::request_id::RequestId;
 
 /// What is known of one request. It lives as long as the exchange.

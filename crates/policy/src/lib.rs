@@ -6,6 +6,7 @@
 
 mod body;
 mod build;
+mod caller;
 mod catalog;
 pub mod condition;
 mod contract;
