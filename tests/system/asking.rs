@@ -48,6 +48,10 @@ fn a_service_lets_in_or_answers_itself() {
     assert_eq!((refused.status(), refused.text().as_str()), (302, "sign in"));
     assert_eq!(refused.head.field("Location"), Some("https://login.test/"));
     assert_eq!(refused.head.all("Set-Cookie"), ["a=1", "b=2"]);
+    let logged = gateway.access_to("/page");
+    assert_eq!([logged.text("outcome"), logged.text("policy")], ["refused_by_service", "forward_auth"]);
+    let labels = [("policy", "forward_auth"), ("cause", "refused_by_service")];
+    assert_eq!(gateway.metrics().sum("maitred_policy_refused_total", &labels), 1);
     for version in ["--http1.1", "--http2-prior-knowledge"] {
         let arguments = [version, "-H", "Cookie: user=u-1", "-H", "X-User-ID: root", "-d", "the body"];
         let echo = Echo::of(&gateway.curl("/staff?a=b", &arguments));

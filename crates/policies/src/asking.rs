@@ -5,7 +5,8 @@ use std::cell::RefCell;
 use std::time::Instant;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use maitred_http::{Fields, Known, RequestHead, list_items};
+use maitred_http::{Fields, Known, RequestHead, ResponseHead, list_items};
+use maitred_policy::Fault;
 use quick_cache::unsync::Cache;
 
 /// Answers that a worker remembers for a policy.
@@ -47,6 +48,11 @@ pub(crate) fn is_of_body(name: &[u8]) -> bool {
 pub(crate) fn is_named_by_connection(request: &RequestHead, name: &[u8]) -> bool {
     let mut named = request.fields.all_known(Known::Connection).flat_map(list_items);
     named.any(|named| named.eq_ignore_ascii_case(name))
+}
+
+/// The service has refused the request, and answers the client itself.
+pub(crate) fn refused(head: ResponseHead, body: Vec<u8>) -> Fault {
+    Fault::client(head.status, "refused_by_service", "Not permitted").answered(head, body)
 }
 
 /// A digest of fields, by which answers are remembered: nobody can aim at one, and what credentials say is not kept.

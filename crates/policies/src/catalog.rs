@@ -25,6 +25,10 @@ impl Page {
             .with("keys/shop.pem", include_str!("jwt/shop.pem"))
             .with("keys/partners.json", include_str!("jwt/partners.json"))
             .with("keys/revoked.txt", "")
+            .with("secrets/shop_api", "example")
+            .with("secrets/bank", "example")
+            .with("secrets/gateway", "example")
+            .with("secrets/partner", "example")
     }
 }
 
@@ -50,6 +54,7 @@ policies! {
     basic_auth::BasicAuth,
     bot_filter::BotFilter,
     client_certificate::ClientCertificate,
+    client_credentials::ClientCredentials,
     concurrency_limit::ConcurrencyLimit,
     cors::Cors,
     csrf::Csrf,
@@ -59,12 +64,14 @@ policies! {
     grpc_json::GrpcJson,
     grpc_web::GrpcWeb,
     hmac_signature::HmacSignature,
+    introspection::Introspection,
     ip::Ip,
     json_limits::JsonLimits,
     jwt::Jwt,
     request_id::RequestIdPolicy,
     request_size::RequestSize,
     security_headers::SecurityHeaders,
+    token_exchange::TokenExchange,
     transform_request::TransformRequest,
     transform_response::TransformResponse,
 }

@@ -152,7 +152,7 @@ impl Policy for ExtAuthz {
         let message = question(request, facts, whole, &self.context).encode_to_vec();
         Step::Later(Box::pin(async move {
             let allowed = match self.ask(message, runtime).await {
-                Ok(Decision::Denied(reply)) => return Verdict::Respond(reply),
+                Ok(Decision::Denied(fault)) => return fault.into(),
                 Ok(Decision::Allowed(allowed)) => allowed,
                 Err(why) => return self.failed(&why, request, facts),
             };

@@ -21,8 +21,8 @@ use maitred_config::{CheckPath, HeaderName, OneOrMany, Problem, Spanned, Upstrea
 use maitred_http::{FieldName, Fields, Known, PathRules, RequestHead, ResponseHead, list_items};
 use maitred_policy::identity::{self, Claims};
 use maitred_policy::{
-    Build, CallLimits, Facts, Fault, Outbound, Phase, Policy, PolicyKind, Reply, RequestCx, Runtime, Step,
-    Verdict, WholeBody,
+    Build, CallLimits, Facts, Fault, Outbound, Phase, Policy, PolicyKind, RequestCx, Runtime, Step, Verdict,
+    WholeBody,
 };
 
 use crate::asking::{self, Remembered};
@@ -67,7 +67,7 @@ const SUBJECT: &str = "X-User-ID";
 const GROUPS: &str = "X-Consumer-Groups";
 
 /// What an answer with 2xx has said.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Allowed {
     fields: Fields,
     claims: Option<Rc<Claims>>,
@@ -231,11 +231,11 @@ fn is_told(name: &[u8]) -> bool {
         || matches!(Known::find(name), Some(Known::Forwarded | Known::XRealIp))
 }
 
-/// The service's answer as one of the gateway's.
-fn reply(mut head: ResponseHead, body: WholeBody) -> Reply {
+/// The service's answer to the client.
+fn refused(mut head: ResponseHead, body: WholeBody) -> Fault {
     head.fields.remove_where(|name| asking::is_of_framing(name) || Known::find(name) == Some(Known::Via));
     let head = ResponseHead { status: head.status, fields: head.fields, ..ResponseHead::default() };
-    Reply { head, body: body.bytes.into() }
+    asking::refused(head, body.bytes)
 }
 
 /// Whether an answer may be remembered.
@@ -262,7 +262,7 @@ impl Policy for ForwardAuth {
                 Err(fault) => return fault.into(),
             };
             if head.status >= 300 {
-                return Verdict::Respond(Box::new(reply(head, body)));
+                return refused(head, body).into();
             }
             let allowed = match self.allowed(&head) {
                 Ok(allowed) => Rc::new(allowed),

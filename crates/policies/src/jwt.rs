@@ -17,7 +17,7 @@
 use std::rc::Rc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use maitred_config::scalar::{ValueName, nearest::nearest};
+use maitred_config::scalar::ValueName;
 use maitred_config::{FilePath, Problem, Spanned, config_map};
 use maitred_http::RequestHead;
 use maitred_policy::{
@@ -25,9 +25,9 @@ use maitred_policy::{
 };
 use maitred_token::Refusal;
 
+use crate::provider;
 use crate::shown::Shown;
 
-mod claims;
 mod fetched;
 mod issuer;
 mod known;
@@ -129,22 +129,7 @@ fn issuers(config: &JwtConfig, build: &mut Build<'_>) -> Option<Vec<issuer::Trus
         ));
         return None;
     }
-    let mut named = Vec::new();
-    for name in &config.issuers {
-        match all.entry(name) {
-            Some(entry) => named.push(entry),
-            // What is wrong with it is told where it stands.
-            None if all.names().any(|known| known == name.value) => {}
-            None => {
-                let problem = Problem::error(format!("there is no issuer `{}`", name.value)).at(name.span);
-                let known: Vec<&str> = all.names().collect();
-                build.report(match nearest(name, known.iter().copied()) {
-                    Some(meant) => problem.help(format!("did you mean `{meant}`?")),
-                    None => problem.help(format!("known here: {}", known.join(", "))),
-                });
-            }
-        }
-    }
+    let named: Vec<_> = config.issuers.iter().filter_map(|name| provider::issuer(name, build)).collect();
     let wanted = if config.issuers.is_empty() { all.iter().collect() } else { named };
     let expected = wanted.len().max(config.issuers.len());
     let compiled: Vec<_> =
@@ -193,7 +178,7 @@ impl Jwt {
     fn find(&self, request: &RequestHead, facts: &Facts, known: Option<&Known>) -> Found<'_> {
         for shown in &self.from {
             let all = shown.all(request);
-            let mut tokens = all.iter().filter_map(|value| verify::token(shown, value));
+            let mut tokens = all.iter().filter_map(|value| shown.token(value));
             let Some(token) = tokens.next() else { continue };
             // Services may read another one than we do.
             if all.len() > 1 {
@@ -230,6 +215,7 @@ fn refused(refusal: Refusal) -> Fault {
 impl Verified {
     fn tell(&self, facts: &mut Facts) {
         facts.claims = Some(Rc::clone(&self.claims));
+        facts.token = Some(self.token.clone());
         if let Some(consumer) = &self.consumer {
             facts.consumer = Some(std::sync::Arc::clone(consumer));
         }
@@ -255,8 +241,7 @@ impl Policy for Jwt {
     }
 
     fn shows(&self, request: &RequestHead, _: &Facts) -> bool {
-        let has_token =
-            |shown: &Shown| shown.all(request).iter().any(|value| verify::token(shown, value).is_some());
+        let has_token = |shown: &Shown| shown.all(request).iter().any(|value| shown.token(value).is_some());
         self.from.iter().any(has_token)
     }
 

@@ -39,6 +39,22 @@ impl Shown {
         }
     }
 
+    /// Compiles the places of which the first that a request has counts. That there are none is reported, too.
+    pub(crate) fn compile_all(
+        written: &[Spanned<ValueName>],
+        what: &str,
+        build: &mut Build<'_>,
+    ) -> Option<Box<[Self]>> {
+        if written.is_empty() {
+            let problem = Problem::error("`from` names no place").at(build.span());
+            build.report(problem.help("leave it out for `header.Authorization`"));
+            return None;
+        }
+        let compiled: Vec<Self> =
+            written.iter().filter_map(|written| Self::compile(written, what, build)).collect();
+        (compiled.len() == written.len()).then(|| compiled.into())
+    }
+
     /// Everything that a request has in this place, decoded.
     pub(crate) fn all<'r>(&self, request: &'r RequestHead) -> Vec<Cow<'r, [u8]>> {
         match &self.value {
@@ -53,6 +69,19 @@ impl Shown {
                 named.map(|(_, value)| Cow::Borrowed(value)).collect()
             }
             _ => Vec::new(),
+        }
+    }
+
+    /// The token in a value that was found here. In `Authorization` there may be other credentials, which are nothing to who looks for tokens.
+    pub(crate) fn token<'v>(&self, value: &'v [u8]) -> Option<&'v [u8]> {
+        const SCHEME: &[u8] = b"Bearer";
+        let (scheme, rest) = value.split_at_checked(SCHEME.len()).unwrap_or((value, b""));
+        let is_bearer =
+            scheme.eq_ignore_ascii_case(SCHEME) && rest.first().is_none_or(|first| *first == b' ');
+        match &self.value {
+            Value::Header(_) if is_bearer => Some(rest.trim_ascii()),
+            Value::Header(name) if name.known() == Some(Known::Authorization) => None,
+            _ => Some(value),
         }
     }
 

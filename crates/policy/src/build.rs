@@ -10,9 +10,9 @@ use maitred_config::{
     Files, Glob, Issuer, Named, PolicyEntry, Problem, Problems, Span, Spanned, Texts, UpstreamRef,
 };
 
+use crate::callers::Consumers;
 use crate::condition::Condition;
 use crate::erased::{CompiledPolicy, DynPolicy};
-use crate::identity::Consumers;
 use crate::ip_lists::IpLists;
 use crate::outbound::{NoUpstreams, Outbound, Upstreams};
 use crate::resources::MakingResources;

@@ -9,7 +9,7 @@ use std::time::{Instant, SystemTime};
 
 use maitred_http::{Method, RequestHead, Scheme, Target};
 
-use crate::caller::{Claims, Consumer};
+use crate::callers::{Claims, Consumer, ShownToken};
 use crate::request_id::RequestId;
 
 /// What is known of one request. It lives as long as the exchange.
@@ -31,6 +31,8 @@ pub struct Facts {
     pub consumer: Option<Arc<Consumer>>,
     /// What others say of who asks; none for anybody.
     pub claims: Option<Rc<Claims>>,
+    /// The token by which who asks was found, for what passes it on or asks for another in its place; none where that was by something else.
+    pub token: Option<ShownToken>,
     /// Whether the client looks for errors in `grpc-status`: it calls gRPC, or gRPC-Web. Policies may change the request into
     /// such a call, and do not change this.
     pub speaks_grpc: bool,

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
-use maitred_http::Fields;
+use bytes::Bytes;
+use maitred_http::{Fields, ResponseHead};
 
 /// Whose fault it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,6 +53,7 @@ struct Parts {
     retry: Retry,
     fields: Fields,
     policy: Option<Box<str>>,
+    answer: Option<(ResponseHead, Bytes)>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -60,7 +62,8 @@ impl Fault {
     /// `detail` is the fixed text that clients see.
     pub fn new(side: Side, status: u16, cause: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         let (detail, retry, fields) = (detail.into(), Retry::Never, Fields::default());
-        Self(Box::new(Parts { status, cause, detail, side, retry, fields, policy: None, source: None }))
+        let (policy, answer, source) = (None, None, None);
+        Self(Box::new(Parts { status, cause, detail, side, retry, fields, policy, answer, source }))
     }
 
     /// A request that the client must change: 4xx.
@@ -109,6 +112,18 @@ impl Fault {
     pub fn field(mut self, name: &[u8], value: &[u8]) -> Self {
         self.0.fields.append_bytes(name, value);
         self
+    }
+
+    /// The same fault, which is answered so in place of the usual words: somebody else has written that. Clients of gRPC, who would not
+    /// understand it, get its status as one of theirs.
+    pub fn answered(mut self, head: ResponseHead, body: impl Into<Bytes>) -> Self {
+        self.0.answer = Some((head, body.into()));
+        self
+    }
+
+    /// The answer that somebody else has written.
+    pub fn answer(&self) -> Option<&(ResponseHead, Bytes)> {
+        self.0.answer.as_ref()
     }
 
     /// The same fault, found by the policy of this name; where one has been named before, this one holds it.

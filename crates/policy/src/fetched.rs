@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwapOption, Guard};
 use maitred_config::scalar::{HttpUrl, http_url};
@@ -64,6 +64,9 @@ impl std::error::Error for FetchError {}
 
 /// A service that can be asked outside of any request, and others that it leads to.
 pub trait Service {
+    /// The time.
+    fn now(&self) -> Instant;
+
     /// Sends a whole request, and reads the whole answer, whose body may have `most` bytes. `Host` is filled in.
     fn ask<'a>(
         &'a self,

@@ -25,13 +25,13 @@ use maitred_telemetry::Measure;
 
 use crate::body::{BodyFilter, Filters, RequestBody, ResponseBody, WholeBody};
 use crate::build::Means;
+use crate::callers::Consumers;
 use crate::catalog::Catalog;
 use crate::contract::Policy;
 use crate::erased::DynPolicy;
 use crate::facts::{Facts, RouteFacts, TableRef};
 use crate::fault::Fault;
 use crate::fetched::{FetchError, Fetching, Service};
-use crate::identity::Consumers;
 use crate::kind::PolicyKind;
 use crate::outbound::CallError;
 use crate::phase::Phase;
@@ -157,7 +157,7 @@ impl Harness {
     pub fn reloaded<K: PolicyKind>(&self, yaml: &str) -> Self {
         let [previous] = &self.policies[..] else { panic!("there is one policy") };
         let (facts, runtime) = (self.facts.clone(), self.runtime.clone());
-        let around = Around { files: Memory::new(), ..self.around.clone() };
+        let around = self.around.clone();
         let mut reloaded = Self { policies: Vec::new(), facts, around, runtime };
         reloaded.add::<K>(yaml, Some(&*previous.policy));
         reloaded
@@ -449,6 +449,9 @@ impl Outcome {
                     self.response.fields.append_bytes(name, value);
                 }
                 self.body = Bytes::new();
+                if let Some((head, body)) = fault.answer() {
+                    (self.response, self.body) = (head.clone(), body.clone());
+                }
                 self.answered = Answered::Fault(fault);
             }
         }
@@ -527,7 +530,7 @@ fn compile<K: PolicyKind>(
     let seen = RefCell::default();
     let Around { files, consumers, issuers, kinds } = around;
     let means = Means { consumers, issuers, upstreams: &TestUpstreams, ..Means::new(files, &seen, &**kinds) };
-    let files = Memory::new().with("policy.yaml", text.as_str());
+    let files = files.clone().with("policy.yaml", text.as_str());
     let tree = load_tree("policy.yaml".as_ref(), &files, &NoEnvironment, &mut problems);
     let catalog = Catalog::default().with::<K>();
     let kind = catalog.find(K::NAME).expect("it was just added");

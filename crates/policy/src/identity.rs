@@ -1,92 +1,10 @@
-//! Who asks: the consumers that the gateway knows, what others say of somebody, and how services are told.
-//! What a client must show is the business of each policy that identifies.
+//! Who asks, and how services are told: what policies that identify use.
+//! What is known of somebody is in `callers.rs`.
 
-mod credentials;
-
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
-
-use maitred_config::{self as config, Named};
 use maitred_http::RequestHead;
 
+pub use crate::callers::{Claims, Consumer, ConsumerPlan, Consumers, Credentials, ShownToken};
 use crate::facts::Facts;
-
-pub use crate::caller::{Claims, Consumer, ConsumerPlan};
-pub use credentials::Credentials;
-
-/// All consumers of a configuration, by what they show, and the plans that there are.
-#[derive(Debug, Default)]
-pub struct Consumers {
-    /// By the SHA-256 of a key. Looking one up tells nothing of how near a guess came: nobody can aim at a hash.
-    by_key: HashMap<[u8; 32], Arc<Consumer>>,
-    by_subject: HashMap<Box<str>, Vec<OfSubject>>,
-    plans: HashSet<Box<str>>,
-    default_plan: Option<Box<str>>,
-    /// What they show beside keys, in the order in which they are written.
-    credentials: Vec<Credentials>,
-}
-
-/// Whose tokens have a subject, with the issuer that they have to be of.
-type OfSubject = (Option<Box<str>>, Arc<Consumer>);
-
-impl Consumers {
-    /// Those that are written, and no plans.
-    pub fn new(written: &Named<config::Consumer>) -> Self {
-        Self::with_plans(written, &Named::default())
-    }
-
-    /// Those that are written, with plans of these.
-    pub fn with_plans(written: &Named<config::Consumer>, plans: &Named<config::Plan>) -> Self {
-        let default_plan = plans.iter().find(|plan| plan.value.default).map(|plan| plan.name.clone());
-        let plans = plans.names().map(Into::into).collect();
-        let mut consumers = Self { plans, default_plan, ..Self::default() };
-        for entry in written {
-            let groups = entry.value.groups.iter().map(|group| group.value.as_str());
-            let plan = match (&entry.value.plan, &consumers.default_plan) {
-                (Some(own), _) => ConsumerPlan::Own(own.as_str().into()),
-                (None, Some(default)) => ConsumerPlan::Default(default.clone()),
-                (None, None) => ConsumerPlan::None,
-            };
-            let consumer = Arc::new(Consumer { plan, ..Consumer::new(&entry.name, groups) });
-            let keys = entry.value.api_keys.iter().map(|key| (key.value.0, Arc::clone(&consumer)));
-            consumers.by_key.extend(keys);
-            for written in &entry.value.subject {
-                let issuer = written.issuer.as_ref().map(|issuer| issuer.as_str().into());
-                let of_subject = consumers.by_subject.entry(written.subject.as_str().into()).or_default();
-                of_subject.push((issuer, Arc::clone(&consumer)));
-            }
-            consumers.credentials.push(Credentials::new(consumer, &entry.value));
-        }
-        consumers
-    }
-
-    /// Whose tokens have this subject, of the issuer that the configuration has under this name.
-    pub fn of_subject(&self, issuer: &str, subject: &str) -> Option<&Arc<Consumer>> {
-        let meant = |own: &Option<Box<str>>| own.as_deref().is_none_or(|own| own == issuer);
-        self.by_subject.get(subject)?.iter().find(|(own, _)| meant(own)).map(|(_, consumer)| consumer)
-    }
-
-    /// The plan of this name, if there is one; else the default, if there is one.
-    pub fn plan(&self, named: Option<&str>) -> Option<&str> {
-        let known = named.and_then(|named| self.plans.get(named));
-        known.or(self.default_plan.as_ref()).map(|plan| &**plan)
-    }
-
-    /// All of them, with what they show beside keys, in the order in which they are written.
-    pub fn credentials(&self) -> &[Credentials] {
-        &self.credentials
-    }
-
-    /// Whose key has this hash (SHA-256).
-    pub fn of_key(&self, hash: &[u8; 32]) -> Option<&Arc<Consumer>> {
-        self.by_key.get(hash)
-    }
-
-    /// Whether somebody has a key.
-    pub fn have_keys(&self) -> bool {
-        !self.by_key.is_empty()
-    }
-}
 
 /// The fields in which services are told who asks.
 pub const TOLD: [&str; 3] = ["X-Consumer", "X-Consumer-Groups", "X-User-ID"];
@@ -137,6 +55,8 @@ pub(crate) fn list_groups(facts: &Facts, out: &mut Vec<u8>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::harness::{facts, request};
 

@@ -6,7 +6,7 @@
 
 mod body;
 mod build;
-mod caller;
+mod callers;
 mod catalog;
 pub mod condition;
 mod contract;

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use maitred_config::scalar::{EndpointHost as Host, EndpointTarget, HttpUrl};
 use maitred_http::{PathRules, RequestHead, ResponseHead};
@@ -49,6 +50,11 @@ pub(crate) type Errands = mpsc::Sender<Errand>;
 impl Abroad {
     pub(crate) fn new(resolver: Arc<dyn Resolve>, clock: Clock) -> Self {
         Self { resolver, clock, roots: OnceCell::new() }
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Instant {
+        self.clock.now()
     }
 
     /// Takes requests of workers until the last of them is gone.

@@ -6,7 +6,7 @@ mod pace;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use maitred_config::scalar::HttpUrl;
 use maitred_http::{RequestHead, ResponseHead};
@@ -269,6 +269,10 @@ struct AtServices<'a> {
 }
 
 impl Service for AtServices<'_> {
+    fn now(&self) -> Instant {
+        self.abroad.now()
+    }
+
     fn ask<'a>(
         &'a self,
         request: RequestHead,

@@ -24,6 +24,9 @@ impl ErrorFormat {
         if view.facts.speaks_grpc {
             return grpc_reply(fault, grpc_type(view.request).unwrap_or(GRPC_CONTENT_TYPE));
         }
+        if let Some((head, body)) = fault.answer() {
+            return Reply { head: head.clone(), body: body.clone() };
+        }
         let mut head = ResponseHead { status, ..ResponseHead::default() };
         let error = ErrorView { status, title: reason(status), detail: fault.detail() };
         let body = match self {

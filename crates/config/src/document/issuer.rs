@@ -133,9 +133,12 @@ const SOURCES: [&str; 4] = ["jwks", "public_key", "discovery", "secret"];
 impl Issuer {
     /// Where its description is, if its keys are looked for there (`OpenID` Connect Discovery 1.0 section 4).
     pub fn discovery_url(&self) -> Option<HttpUrl> {
-        if self.jwks.is_some() || !self.public_key.is_empty() || self.secret.is_some() {
-            return None;
-        }
+        let has_keys = self.jwks.is_some() || !self.public_key.is_empty() || self.secret.is_some();
+        if has_keys { None } else { self.description_url() }
+    }
+
+    /// Where its description would be, whatever is looked for there: endpoints, for one.
+    pub fn description_url(&self) -> Option<HttpUrl> {
         let own = || format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
         self.discovery.clone().or_else(|| http_url::parse(&own()).ok())
     }

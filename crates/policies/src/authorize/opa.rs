@@ -131,6 +131,9 @@ impl Opa {
             tell("roles", json!(claims.roles));
             tell("scopes", json!(claims.scopes));
         }
+        if let Some(plan) = facts.plan() {
+            tell("plan", plan.into());
+        }
         tell("groups", facts.groups().collect::<Vec<_>>().into());
         if let Some(shown) = &facts.certificate {
             let told =

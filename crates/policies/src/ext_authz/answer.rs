@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use maitred_http::{FieldName, Fields, RequestHead, ResponseHead, check_field_value, push_percent_encoded};
 use maitred_policy::identity::Claims;
-use maitred_policy::{Facts, PolicyKind as _, Reply};
+use maitred_policy::{Facts, Fault, PolicyKind as _};
 use prost_types::value::Kind;
 use prost_types::{Struct, Value};
 use serde_json::{Map, Value as Json};
@@ -16,14 +16,13 @@ use crate::asking;
 use crate::edits::query;
 
 /// What an answer comes to.
-#[derive(Debug)]
 pub(super) enum Decision {
     Allowed(Box<Allowed>),
-    Denied(Box<Reply>),
+    Denied(Fault),
 }
 
 /// What is made of a request that may pass.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Allowed {
     pub(super) request: Changes,
     pub(super) query: QueryChanges,
@@ -32,7 +31,7 @@ pub(super) struct Allowed {
 }
 
 /// Changes of fields.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Changes {
     remove: Vec<FieldName>,
     set: Vec<(FieldName, Vec<u8>, Action)>,
@@ -48,7 +47,7 @@ enum Action {
 }
 
 /// Changes of the query.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct QueryChanges {
     remove: Vec<String>,
     set: Vec<(String, String)>,
@@ -60,7 +59,7 @@ impl Decision {
         let status = answer.status.ok_or("its answer has no status")?;
         if status.code != 0 {
             let denied = answer.denied_response.unwrap_or_default();
-            return reply(denied).map(Box::new).map(Self::Denied);
+            return refused(denied).map(Self::Denied);
         }
         if answer.denied_response.is_some() {
             return Err("its answer says OK, and refuses".to_owned());
@@ -87,7 +86,7 @@ fn allowed(ok: OkHttpResponse) -> Result<Allowed, String> {
 }
 
 /// The answer to the client.
-fn reply(denied: DeniedHttpResponse) -> Result<Reply, String> {
+fn refused(denied: DeniedHttpResponse) -> Result<Fault, String> {
     let status = match denied.status.map_or(0, |status| status.code) {
         0 => 403,
         status @ 200..600 => u16::try_from(status).unwrap_or(403),
@@ -96,7 +95,7 @@ fn reply(denied: DeniedHttpResponse) -> Result<Reply, String> {
     let mut head = ResponseHead { status, ..ResponseHead::default() };
     let changes = Changes { remove: Vec::new(), set: fields(denied.headers)? };
     changes.apply(&mut head.fields);
-    Ok(Reply { head, body: denied.body.into_bytes().into() })
+    Ok(asking::refused(head, denied.body.into_bytes()))
 }
 
 fn fields(options: Vec<HeaderValueOption>) -> Result<Vec<(FieldName, Vec<u8>, Action)>, String> {

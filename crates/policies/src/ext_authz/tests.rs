@@ -157,7 +157,10 @@ fn what_the_answer_changes_is_changed() {
 fn a_refusal_is_the_answer_of_the_service() {
     let plain = CheckResponse { status: status(16), ..CheckResponse::default() };
     let outcome = answering("grpc://a", plain).request("GET /", &[]).answer(200, &[]);
-    assert_eq!((ends(&outcome), outcome.body.len(), outcome.sent.is_none()), ((403, None), 0, true));
+    assert_eq!(
+        (ends(&outcome), outcome.body.len(), outcome.sent.is_none()),
+        ((403, Some("refused_by_service")), 0, true)
+    );
     let denied = DeniedHttpResponse {
         status: Some(HttpStatus { code: 401 }),
         headers: vec![

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use maitred_policy::CallError;
-use maitred_policy::harness::{Answered, Called, Harness, problems_of};
+use maitred_policy::harness::{Called, Harness, problems_of};
 
 use super::*;
 use crate::authorize::Authorize;
@@ -136,7 +136,7 @@ fn refusals_reach_the_client_as_they_came() {
         ];
         let harness = harness("auth", move |_| answer(status, &fields, "login"));
         let outcome = harness.request("GET /", &[]).answer(200, &[]);
-        assert!(matches!(outcome.answered, Answered::Policy) && outcome.sent.is_none());
+        assert!(outcome.cause() == Some("refused_by_service") && outcome.sent.is_none());
         assert_eq!((outcome.response.status, &*outcome.body), (status, &b"login"[..]));
         assert_eq!(outcome.field("Set-Cookie").unwrap(), "a=1 | b=2");
         assert_eq!(outcome.field("Location").unwrap(), "https://login.example/");

@@ -1,5 +1,7 @@
 //! JSON to gRPC and back, over answers as services give them.
 
+use std::time::Instant;
+
 use maitred_config::Memory;
 use maitred_config::scalar::HttpUrl;
 use maitred_grpc::{Code, Status};
@@ -197,6 +199,10 @@ struct Reflects<'b> {
 }
 
 impl Service for Reflects<'_> {
+    fn now(&self) -> Instant {
+        unreachable!("descriptors do not expire")
+    }
+
     fn ask<'a>(
         &'a self,
         request: RequestHead,

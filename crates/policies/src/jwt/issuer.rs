@@ -9,8 +9,9 @@ use maitred_policy::{Build, FetchedShared, Fetching, Origin, Renew};
 use maitred_token::{Algorithm, Key, KeyError, KeySet, Rules};
 
 use super::JwtConfig;
-use super::claims::Paths;
 use super::fetched::{Published, PublishedKeys};
+use crate::claims::Paths;
+use crate::provider;
 
 /// An issuer, as one policy takes its tokens.
 #[derive(Debug)]
@@ -89,7 +90,7 @@ fn keys(
         _ => return Some(Arc::new(Keys::Fixed(Arc::new(fixed(entry, build)?)))),
     };
     let bundle = match &issuer.tls {
-        Some(tls) => Some(bundle(&tls.ca, build)?),
+        Some(tls) => Some(provider::bundle(&tls.ca, build)?),
         None => None,
     };
     let algorithms = issuer.algorithms.iter().map(|word| algorithm(*word)).collect();
@@ -100,21 +101,6 @@ fn keys(
         return previous.map(Arc::clone);
     }
     Some(Arc::new(Keys::Published(Arc::new(FetchedShared::new(how)))))
-}
-
-/// The authorities in a file.
-fn bundle(file: &Spanned<FilePath>, build: &mut Build<'_>) -> Option<Vec<u8>> {
-    let path = file.as_path();
-    let why = match build.try_read(path) {
-        Ok(bytes) if String::from_utf8_lossy(&bytes).contains("-----BEGIN CERTIFICATE-----") => {
-            return Some(bytes);
-        }
-        Ok(_) => "it has no certificate as PEM".to_owned(),
-        Err(error) => error.to_string(),
-    };
-    let problem = Problem::error(format!("`{}` is no bundle of authorities: {why}", path.display()));
-    build.report(problem.at(file.span));
-    None
 }
 
 /// The keys that the configuration has, with no more than the algorithms that are written for them.

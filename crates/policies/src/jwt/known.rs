@@ -6,7 +6,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use maitred_policy::identity::{Claims, Consumer};
+use maitred_policy::identity::{Claims, Consumer, ShownToken};
 use maitred_token::{KeySet, Times};
 use quick_cache::Weighter;
 use quick_cache::unsync::Cache;
@@ -23,6 +23,8 @@ const MOST_WAITING: usize = 64;
 #[derive(Debug)]
 pub(super) struct Verified {
     pub(super) claims: Rc<Claims>,
+    /// As it was shown.
+    pub(super) token: ShownToken,
     /// Whom the gateway knows by this subject.
     pub(super) consumer: Option<Arc<Consumer>>,
     pub(super) times: Times,

@@ -6,16 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use maitred_http::Known as KnownField;
 use maitred_policy::Fetching;
-use maitred_policy::identity::{Claims, Consumers};
-use maitred_policy::values::Value;
+use maitred_policy::identity::{Claims, Consumers, ShownToken};
 use maitred_token::{Jws, Refusal};
 
 use super::issuer::Trusted;
 use super::known::{Known, Verified};
 use super::revoked::Revoked;
-use crate::shown::Shown;
 
 /// What the tokens of a policy are checked by.
 #[derive(Debug)]
@@ -24,18 +21,6 @@ pub(super) struct Verifier {
     leeway: Duration,
     revoked: Option<Revoked>,
     consumers: Arc<Consumers>,
-}
-
-/// The token in a value that was found in a place. In `Authorization` there may be other credentials, which are nothing to us.
-pub(super) fn token<'v>(shown: &Shown, value: &'v [u8]) -> Option<&'v [u8]> {
-    const SCHEME: &[u8] = b"Bearer";
-    let (scheme, rest) = value.split_at_checked(SCHEME.len()).unwrap_or((value, b""));
-    let is_bearer = scheme.eq_ignore_ascii_case(SCHEME) && rest.first().is_none_or(|first| *first == b' ');
-    match &shown.value {
-        Value::Header(_) if is_bearer => Some(rest.trim_ascii()),
-        Value::Header(name) if name.known() == Some(KnownField::Authorization) => None,
-        _ => Some(value),
-    }
 }
 
 impl Verifier {
@@ -118,7 +103,8 @@ impl Verifier {
             claims.subject.as_deref().and_then(|subject| self.consumers.of_subject(&issuer.name, subject));
         let consumer = consumer.map(Arc::clone);
         // What is parsed takes a few times the bytes of the text.
-        let weight = 512 + 4 * token.len() as u64;
-        Ok(Verified { claims: Rc::new(claims), consumer, times, issuer: index, keys, weight })
+        let weight = 512 + 5 * token.len() as u64;
+        let token = ShownToken::new(&String::from_utf8_lossy(token));
+        Ok(Verified { claims: Rc::new(claims), token, consumer, times, issuer: index, keys, weight })
     }
 }

@@ -38,6 +38,7 @@ pub fn facts() -> Facts {
         certificate: None,
         consumer: None,
         claims: None,
+        token: None,
         speaks_grpc: false,
         asked: None,
         request_id: RequestId::parse(b"the-id").expect("letters and a dash"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// How long what was fetched holds, where it does not say so itself.
 const RENEWAL: Duration = Duration::from_mins(5);
 /// And within which bounds it may say so: somebody's mistake is neither a flood of questions nor one for ever.
-const SHORTEST_RENEWAL: Duration = Duration::from_secs(30);
+const SHORTEST_RENEWAL: Duration = Duration::from_secs(5);
 const LONGEST_RENEWAL: Duration = Duration::from_hours(1);
 /// How soon it is renewed where a policy wants that. It doubles up to [`RENEWAL`] while that finds nothing new: what is missed is
 /// often not there, and who asks for it may be anybody.
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn what_is_told_says_how_long_it_holds_within_bounds() {
-        for (holds, longest) in [(0, 30), (600, 600), (1_000_000, 3600)] {
+        for (holds, longest) in [(0, 5), (600, 600), (1_000_000, 3600)] {
             let tried = Tried::Same(Some(Duration::from_secs(holds)));
             assert_eq!(Pace::default().rest(false, tried).longest.as_secs(), longest);
         }

@@ -41,6 +41,10 @@ impl Renew for Odd {
 struct Nobody;
 
 impl Service for Nobody {
+    fn now(&self) -> Instant {
+        unreachable!("nobody asks")
+    }
+
     fn ask<'a>(&'a self, _: RequestHead, _: &'a [u8], _: usize) -> Asking<'a, (ResponseHead, WholeBody)> {
         unreachable!("nobody asks")
     }

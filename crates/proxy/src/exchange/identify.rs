@@ -38,6 +38,7 @@ pub(crate) fn facts(
         certificate: connection.arrival.as_ref().and_then(|arrival| arrival.certificate.clone()),
         consumer: None,
         claims: None,
+        token: None,
         speaks_grpc: grpc_type(request).is_some(),
         request_id: RequestId::new(unix_micros(received) / 1000, worker.random()),
         received,

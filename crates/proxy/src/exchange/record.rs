@@ -2,7 +2,7 @@
 //! Step 6 of an exchange, and the only place that writes the access log.
 
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use maitred_http::{Known, RequestHead, ResponseHead};
 use maitred_policy::Outcome;
@@ -10,6 +10,7 @@ use maitred_telemetry::AccessRecord;
 use maitred_upstream::LocalEndpoint;
 
 use super::{Exchange, Sent};
+use crate::action::Target;
 use crate::clock::{micros, unix_micros};
 use crate::connection::{Connection, Refused};
 use crate::local::{Heads, LocalSnapshot};
@@ -45,25 +46,10 @@ pub(crate) fn record(
     let (complete, status) = (!matches!(sent, Sent::Broken), response.status);
 
     let number = facts.route.number();
-    let counts = snapshot.route_counts(number);
-    counts.duration.record(micros(duration));
-    counts.bytes_in.add(record.bytes_in);
-    counts.bytes_out.add(record.bytes_out);
     let upstream_micros = record
         .upstream_started
         .map(|from| micros(record.upstream_ended.unwrap_or(now).saturating_duration_since(from)));
-    let variant = record.variant.and_then(|number| route.action.variant(number));
-    let requests = match variant {
-        Some((_, target)) => target.requests.at(worker.index),
-        None => snapshot.request_counts(number, upstream_micros.is_some()),
-    };
-    if let Some(counts) = variant.and_then(|(_, target)| target.counts.as_ref()) {
-        counts.at(worker.index).requests(status).inc();
-    }
-    requests.requests(status).inc();
-    if let Some(upstream_micros) = upstream_micros {
-        requests.upstream_duration.record(upstream_micros);
-    }
+    count(exchange, status, duration, upstream_micros);
 
     if let Some((log, format)) = &route.access_log {
         let endpoint =
@@ -88,7 +74,7 @@ pub(crate) fn record(
             path_template: &snapshot.shared.routes[number].path,
             upstream: facts.upstream.as_deref().unwrap_or_default(),
             endpoint: &endpoint,
-            variant: variant.map_or("", |(name, _)| name),
+            variant: variant_of(exchange).map_or("", |(name, _)| name),
             attempts: record.attempts,
             consumer: facts.consumer.as_ref().map_or("", |consumer| &consumer.name),
             subject: facts.subject(),
@@ -100,6 +86,33 @@ pub(crate) fn record(
         worker.log(&snapshot.shared, *log, *format, &line);
     }
     Outcome { status, complete, duration }
+}
+
+/// Counts an exchange for its route, its upstream and its variant.
+fn count(exchange: &Exchange<'_>, status: u16, duration: Duration, upstream_micros: Option<u64>) {
+    let Exchange { worker, snapshot, facts, record, .. } = exchange;
+    let number = facts.route.number();
+    let counts = snapshot.route_counts(number);
+    counts.duration.record(micros(duration));
+    counts.bytes_in.add(record.bytes_in);
+    counts.bytes_out.add(record.bytes_out);
+    let variant = variant_of(exchange);
+    let requests = match variant {
+        Some((_, target)) => target.requests.at(worker.index),
+        None => snapshot.request_counts(number, upstream_micros.is_some()),
+    };
+    if let Some(counts) = variant.and_then(|(_, target)| target.counts.as_ref()) {
+        counts.at(worker.index).requests(status).inc();
+    }
+    requests.requests(status).inc();
+    if let Some(upstream_micros) = upstream_micros {
+        requests.upstream_duration.record(upstream_micros);
+    }
+}
+
+/// The variant that the request was dealt to, with its name.
+fn variant_of<'e>(exchange: &'e Exchange<'_>) -> Option<(&'e str, &'e Target)> {
+    exchange.record.variant.and_then(|number| exchange.route.action.variant(number))
 }
 
 /// Counts and logs what the wire refused: it belongs to the built-in route.

@@ -24,6 +24,7 @@ fn facts(received: SystemTime) -> Facts {
         certificate: None,
         consumer: None,
         claims: None,
+        token: None,
         speaks_grpc: false,
         asked: None,
         request_id: RequestId::new(0, [0; 10]),

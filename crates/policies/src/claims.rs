@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 /// Where the tokens of an issuer say what; none where the usual places are looked at.
 #[derive(Debug)]
-pub(super) struct Paths {
+pub(crate) struct Paths {
     roles: Option<Box<[String]>>,
     groups: Box<[String]>,
     plan: Option<Box<[String]>>,
@@ -17,7 +17,7 @@ pub(super) struct Paths {
 }
 
 impl Paths {
-    pub(super) fn new(written: &ClaimPaths) -> Self {
+    pub(crate) fn new(written: &ClaimPaths) -> Self {
         let path = |path: &Option<maitred_config::scalar::FieldPath>| {
             path.as_ref().map(|path| path.0.as_slice().into())
         };
@@ -31,13 +31,19 @@ impl Paths {
         }
     }
 
+    /// Where tokens usually say what.
+    pub(crate) fn usual() -> Self {
+        let usual = |name: &str| Box::from([name.to_owned()]);
+        Self { roles: None, groups: usual("groups"), plan: None, scopes: None, subject: usual("sub") }
+    }
+
     /// The name of the plan that a token has.
-    pub(super) fn plan<'c>(&self, all: &'c Map<String, Value>) -> Option<&'c str> {
+    pub(crate) fn plan<'c>(&self, all: &'c Map<String, Value>) -> Option<&'c str> {
         claim::find(all, self.plan.as_ref()?)?.as_str()
     }
 
     /// What a token of this issuer says. The plan is left open.
-    pub(super) fn read(&self, issuer: &str, all: Map<String, Value>) -> Claims {
+    pub(crate) fn read(&self, issuer: &str, all: Map<String, Value>) -> Claims {
         let subject = claim::find(&all, &self.subject).and_then(|subject| match subject {
             Value::String(text) if !text.is_empty() => Some(text.as_str().into()),
             Value::Number(number) => Some(number.to_string().into()),

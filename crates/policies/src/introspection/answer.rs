@@ -1,0 +1,131 @@
+//! What an issuer answers of a token, and whether that is good for access here (RFC 7662 section 2.2).
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value};
+
+/// What answers are checked by.
+#[derive(Debug)]
+pub(super) struct Rules {
+    /// The name of the issuer in the document; without one, that of the policy.
+    pub(super) name: Box<str>,
+    /// What an answer that says `iss` has to say.
+    pub(super) issuer: Option<Box<str>>,
+    /// One of these has to be in `aud`; none where it is not looked at.
+    pub(super) audience: Box<[Box<str>]>,
+    /// What has to be there.
+    pub(super) required: Box<[Box<str>]>,
+}
+
+/// A good answer.
+pub(super) struct Said {
+    /// All of it.
+    pub(super) all: Map<String, Value>,
+    /// When the token expires, if that is said.
+    pub(super) expires: Option<SystemTime>,
+    /// Bytes that it takes up, about.
+    pub(super) weight: u64,
+}
+
+/// Why a token is no good. For logs, and never for clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Inactive {
+    Several,
+    Malformed,
+    /// The issuer says so.
+    Told,
+    Expired,
+    Issuer,
+    Audience,
+    Kind,
+    Missing(Box<str>),
+}
+
+impl fmt::Display for Inactive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Several => "there are several in one place",
+            Self::Malformed => "it cannot be a token",
+            Self::Told => "the issuer says that it is not active",
+            Self::Expired => "it has expired",
+            Self::Issuer => "it is of another issuer",
+            Self::Audience => "it is for others (`aud`)",
+            Self::Kind => "it is no access token",
+            Self::Missing(name) => return write!(f, "it has no `{name}`"),
+        })
+    }
+}
+
+impl std::error::Error for Inactive {}
+
+impl Rules {
+    /// Reads an answer to a request of this time.
+    pub(super) fn read(&self, all: Map<String, Value>, now: SystemTime) -> Result<Said, Inactive> {
+        let text = |name: &str| all.get(name).and_then(Value::as_str);
+        if all.get("active") != Some(&Value::Bool(true)) {
+            return Err(Inactive::Told);
+        }
+        if !is_for_access(text("token_type"), text("typ"), text("token_use")) {
+            return Err(Inactive::Kind);
+        }
+        if let (Some(wanted), Some(said)) = (&self.issuer, all.get("iss"))
+            && said.as_str() != Some(wanted)
+        {
+            return Err(Inactive::Issuer);
+        }
+        if !self.audience.is_empty() && !self.is_for_us(all.get("aud")) {
+            return Err(Inactive::Audience);
+        }
+        if let Some(missing) = self.required.iter().find(|name| !all.contains_key(&***name)) {
+            return Err(Inactive::Missing(missing.clone()));
+        }
+        let expires = all.get("exp").map(|exp| instant(exp).ok_or(Inactive::Expired)).transpose()?;
+        if expires.is_some_and(|expires| expires <= now) {
+            return Err(Inactive::Expired);
+        }
+        // What is parsed takes a few times the bytes of the text.
+        let weight = 512 + 4 * all.iter().map(|(name, value)| size(value) + name.len() as u64).sum::<u64>();
+        Ok(Said { all, expires, weight })
+    }
+
+    fn is_for_us(&self, said: Option<&Value>) -> bool {
+        let is_us =
+            |said: &Value| said.as_str().is_some_and(|said| self.audience.iter().any(|us| **us == *said));
+        match said {
+            Some(Value::Array(all)) => all.iter().any(is_us),
+            Some(one) => is_us(one),
+            None => false,
+        }
+    }
+}
+
+/// Whether a token is one to be shown to services: issuers read tokens of refreshing and of identity, too. `token_type` is that of RFC 7662;
+/// some say it in `typ` (Keycloak) or in `token_use` (Hydra, Cognito).
+fn is_for_access(token_type: Option<&str>, typ: Option<&str>, token_use: Option<&str>) -> bool {
+    let is_one_of = |said: Option<&str>, known: &[&str]| {
+        said.is_none_or(|said| known.iter().any(|known| said.eq_ignore_ascii_case(known)))
+    };
+    is_one_of(token_type, &["Bearer", "access_token", "urn:ietf:params:oauth:token-type:access_token"])
+        && is_one_of(typ, &["Bearer", "JWT", "at+jwt"])
+        && is_one_of(token_use, &["access_token", "access"])
+}
+
+/// An instant as tokens have it (RFC 7519 section 2).
+fn instant(value: &Value) -> Option<SystemTime> {
+    let seconds = value.as_u64().map(Duration::from_secs);
+    let since = seconds.or_else(|| Duration::try_from_secs_f64(value.as_f64()?).ok())?;
+    UNIX_EPOCH.checked_add(since)
+}
+
+/// Bytes of a value, about.
+fn size(value: &Value) -> u64 {
+    match value {
+        Value::String(text) => text.len() as u64 + 16,
+        Value::Array(all) => 16 + all.iter().map(size).sum::<u64>(),
+        Value::Object(all) => {
+            16 + all.iter().map(|(name, value)| name.len() as u64 + size(value)).sum::<u64>()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => 16,
+    }
+}
