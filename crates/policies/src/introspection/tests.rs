@@ -46,7 +46,7 @@ fn harness(more: &str, said: &[(&str, Value)]) -> Harness {
 }
 
 fn asking(more: &str, answers: impl FnMut(&Called) -> CallAnswer + 'static) -> Harness {
-    Harness::in_document::<Introspection>(DOCUMENT, &yaml(more), files()).answering(answers)
+    Harness::in_document::<Introspection>(DOCUMENT, &yaml(more), &files()).answering(answers)
 }
 
 fn ask(harness: &Harness, token: &str) -> Outcome {
@@ -238,8 +238,8 @@ fn no_more_is_asked_at_a_time_than_a_worker_can_hold() {
 fn the_description_tells_where_it_is_asked() {
     let yaml = "{ issuer: shop, client_id: us, client_secret: '${file:hush}' }";
     let said = good(json!({})).to_string();
-    let harness =
-        Harness::in_document::<Introspection>(DOCUMENT, yaml, files()).answering(move |_| answer(200, &said));
+    let harness = Harness::in_document::<Introspection>(DOCUMENT, yaml, &files())
+        .answering(move |_| answer(200, &said));
     let early = ask(&harness, "t");
     assert_eq!((early.response.status, early.cause()), (503, Some("issuer_unreachable")));
     assert!(reason(&early).contains("was not fetched yet"), "{}", reason(&early));
