@@ -36,6 +36,7 @@ fn loads(name: &str, text: &str) {
         .with(name, text)
         .with("conf.d/more.yaml", "routes: { more: { match: /more, respond: more } }")
         .with("secrets/admin_token", "a-secret\n")
+        .with("secrets/gateway", "a-secret\n")
         .with("/run/secrets/shop/acme", ACME);
     let loaded = load(name, &files, &environment);
     assert!(loaded.problems.is_empty(), "{text}\n{}", loaded.problems.render(loaded.texts(), Style::Plain));
@@ -45,6 +46,7 @@ fn loads(name: &str, text: &str) {
         &Memory::new()
             .with("long.yaml", long.as_str())
             .with("secrets/admin_token", "a-secret\n")
+            .with("secrets/gateway", "a-secret\n")
             .with("/run/secrets/shop/acme", ACME),
         &environment,
     );

@@ -11,14 +11,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use maitred_config::scalar::HttpUrl;
-use maitred_config::{HeaderName, OneOrMany, Problem, Secret, Spanned, config_map};
+use maitred_config::{HeaderName, OneOrMany, Secret, Spanned, config_map};
 use maitred_http::{FieldName, RequestHead};
 use maitred_policy::{
     Asking, Build, Facts, Fault, Fetch, FetchError, FetchedShared, Fetching, Origin, Phase, Policy,
-    PolicyKind, RequestCx, ResponseCx, Service, Side, Step, Verdict,
+    PolicyKind, RequestCx, ResponseCx, Service, Step, Verdict,
 };
 
-use crate::asking;
+use crate::provider::bearer::{bearer, field, margin};
 use crate::provider::{Answer, Client, ClientAuthentication, Form, Provider, Written};
 
 config_map! {
@@ -31,7 +31,7 @@ config_map! {
         /// As whom the gateway asks.
         client_id: String,
         /// The secret of that client.
-        client_secret: Option<Secret>,
+        client_secret: Secret,
         /// How the secret is shown.
         client_auth: ClientAuthentication = "client_secret_basic",
         /// What the token is to be good for; without it, what the issuer gives.
@@ -86,7 +86,7 @@ impl PolicyKind for ClientCredentials {
         previous: Option<&Self>,
     ) -> Option<Self> {
         let header = field(&config.header, build);
-        let secret = config.client_secret.as_ref().map(Secret::expose);
+        let secret = Some(config.client_secret.expose());
         let written = Written {
             issuer: config.issuer.as_ref(),
             endpoint: config.token_endpoint.as_ref(),
@@ -106,27 +106,6 @@ impl PolicyKind for ClientCredentials {
         };
         Some(Self { token, header: header? })
     }
-}
-
-/// The field in which a service is shown a token. That none can be there is reported.
-pub(crate) fn field(written: &Spanned<HeaderName>, build: &mut Build<'_>) -> Option<FieldName> {
-    let name = &written.value.0;
-    if asking::is_of_framing(name.as_bytes()) {
-        let problem = Problem::error(format!("no token can stand in `{name}`")).at(written.span);
-        build.report(problem.help("leave `header` out for `Authorization`"));
-        return None;
-    }
-    FieldName::parse(name).ok()
-}
-
-/// A token as it stands in a field.
-pub(crate) fn bearer(token: &str) -> Box<[u8]> {
-    [b"Bearer ", token.as_bytes()].concat().into()
-}
-
-/// How much earlier than it ends a token is no longer shown: it has a way to go.
-pub(crate) fn margin(lifetime: Duration) -> Duration {
-    (lifetime / 10).min(Duration::from_secs(10))
 }
 
 impl Fetch for Grant {
@@ -159,7 +138,7 @@ impl ClientCredentials {
     /// There is no token that could be shown.
     fn missing(&self) -> Fault {
         let why = self.token.failure().map_or_else(|| "it was not fetched yet".into(), |why| why.to_string());
-        let fault = Fault::new(Side::Gateway, 503, "issuer_unreachable", "Service unavailable");
+        let fault = Fault::unavailable("issuer_unreachable");
         let place = self.token.how().provider.place();
         fault.field(b"Retry-After", b"1").source(format!("no token of the gateway by {place}: {why}"))
     }

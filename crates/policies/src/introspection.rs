@@ -23,7 +23,7 @@ use maitred_config::{Problem, Secret, Spanned, config_map};
 use maitred_http::RequestHead;
 use maitred_policy::identity::{self, Claims, Consumer, Consumers, ShownToken};
 use maitred_policy::{
-    Build, Facts, Fault, Fetching, Phase, Policy, PolicyKind, RequestCx, Runtime, Side, Step, Verdict,
+    Build, Facts, Fault, Fetching, Phase, Policy, PolicyKind, RequestCx, Runtime, Step, Verdict,
 };
 use maitred_token::LONGEST;
 
@@ -47,7 +47,7 @@ config_map! {
         /// As whom the gateway asks.
         client_id: String,
         /// The secret of that client.
-        client_secret: Option<Secret>,
+        client_secret: Secret,
         /// How the secret is shown.
         client_auth: ClientAuthentication = "client_secret_basic",
         /// Where a token is looked for: `header.NAME`, `query.NAME` or `cookie.NAME`. Of several the first that a request has counts. In
@@ -126,7 +126,7 @@ impl PolicyKind for Introspection {
             build.report(problem.at(config.cache.span).help("write at most `1h`"));
             return None;
         }
-        let secret = config.client_secret.as_ref().map(Secret::expose);
+        let secret = Some(config.client_secret.expose());
         let written = Written {
             issuer: config.issuer.as_ref(),
             endpoint: config.endpoint.as_ref(),
@@ -272,7 +272,7 @@ fn refused(why: Inactive) -> Fault {
 
 /// Nobody can tell whether the token is good; that is not the client's fault.
 fn unknown(why: String) -> Fault {
-    let fault = Fault::new(Side::Gateway, 503, "issuer_unreachable", "Service unavailable");
+    let fault = Fault::unavailable("issuer_unreachable");
     fault.field(b"Retry-After", b"1").source(why)
 }
 

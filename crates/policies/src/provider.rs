@@ -8,6 +8,7 @@ use maitred_config::{Problem, Spanned, UpstreamRef, config_words};
 use maitred_policy::{Build, CallLimits, FetchError, Fetching, Runtime, Service};
 
 mod answer;
+pub(crate) mod bearer;
 mod client;
 mod discovery;
 mod form;

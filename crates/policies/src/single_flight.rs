@@ -29,9 +29,12 @@ pub(crate) trait Weighed: Clone {
 
 /// What a worker has asked.
 pub(crate) struct SingleFlight<T: Weighed> {
-    kept: RefCell<Option<Cache<Key, (Instant, T), Weigh>>>,
+    kept: RefCell<Option<Kept<T>>>,
     under_way: RefCell<HashMap<Key, Rc<OnceCell<T>>>>,
 }
+
+/// Until when each counts.
+type Kept<T> = Cache<Key, (Instant, T), Weigh>;
 
 #[derive(Clone)]
 struct Weigh;

@@ -17,11 +17,11 @@ use maitred_config::{HeaderName, OneOrMany, Secret, Spanned, config_map, config_
 use maitred_http::{FieldName, RequestHead};
 use maitred_policy::identity::ShownToken;
 use maitred_policy::{
-    Build, Facts, Fault, Fetching, Phase, Policy, PolicyKind, RequestCx, Runtime, Side, Step, Verdict,
+    Build, Facts, Fault, Fetching, Phase, Policy, PolicyKind, RequestCx, Runtime, Step, Verdict,
 };
 
 use crate::asking::sha256;
-use crate::client_credentials::{bearer, field, margin};
+use crate::provider::bearer::{bearer, field, margin};
 use crate::provider::{Client, ClientAuthentication, Denied, Form, Provider, Written};
 use crate::single_flight::{Busy, SingleFlight, Weighed};
 
@@ -47,7 +47,7 @@ config_map! {
         /// As whom the gateway asks.
         client_id: String,
         /// The secret of that client.
-        client_secret: Option<Secret>,
+        client_secret: Secret,
         /// How the secret is shown.
         client_auth: ClientAuthentication = "client_secret_basic",
         /// Whom the token is to be for, by the name that the issuer has for it.
@@ -119,7 +119,7 @@ impl PolicyKind for TokenExchange {
 
     fn compile(config: TokenExchangeConfig, build: &mut Build<'_>, _: Option<&Self>) -> Option<Self> {
         let header = field(&config.header, build);
-        let secret = config.client_secret.as_ref().map(Secret::expose);
+        let secret = Some(config.client_secret.expose());
         let written = Written {
             issuer: config.issuer.as_ref(),
             endpoint: config.token_endpoint.as_ref(),
@@ -186,7 +186,7 @@ impl TokenExchange {
                 Fault::client(403, "exchange_refused", "Not permitted").source(self.told(why)).into()
             }
             Exchanged::Denied(why) => {
-                let fault = Fault::new(Side::Gateway, 503, "issuer_unreachable", "Service unavailable");
+                let fault = Fault::unavailable("issuer_unreachable");
                 fault.field(b"Retry-After", b"1").source(self.told(why)).into()
             }
         }

@@ -131,7 +131,7 @@ impl TokenAlgorithm {
 const SOURCES: [&str; 4] = ["jwks", "public_key", "discovery", "secret"];
 
 impl Issuer {
-    /// Where its description is, if its keys are looked for there (OpenID Connect Discovery 1.0 section 4).
+    /// Where its description is, if its keys are looked for there (`OpenID` Connect Discovery 1.0 section 4).
     pub fn discovery_url(&self) -> Option<HttpUrl> {
         let has_keys = self.jwks.is_some() || !self.public_key.is_empty() || self.secret.is_some();
         if has_keys { None } else { self.description_url() }
@@ -156,7 +156,9 @@ impl Issuer {
                 "write `jwks: URL or FILE`, `public_key: FILE` or `secret: \"${NAME}\"`; the URL of an OpenID provider alone is enough",
             ));
         }
-        if self.secret.is_none() && sources == ["secret"] && !reader.has_errors() {
+        // One that was refused is a problem already.
+        let is_empty = fields.entry("secret").is_some_and(|entry| entry.value.as_text() == Some(""));
+        if is_empty && sources == ["secret"] {
             let problem = Problem::error("this secret is empty, so that no token can be checked");
             reader.problem(problem.at(fields.key_span("secret")));
         }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use maitred_config::Memory;
-use maitred_policy::harness::{Harness, Outcome, problems_of};
+use maitred_policy::harness::{Harness, Outcome, problems_with_files};
 
 use super::*;
 use crate::provider::testing::Pages;
@@ -11,7 +11,7 @@ use crate::provider::testing::Pages;
 const YAML: &str = "{ token_endpoint: 'https://login.test/token', client_id: us, client_secret: '${file:hush}', scopes: [read, 'a b'], audience: stock }";
 
 fn files() -> Memory {
-    Memory::new().with("hush", "hush").with("other", "other")
+    Memory::new().with("hush", "hush").with("other", "other").with("empty", "")
 }
 
 fn harness(yaml: &str) -> Harness {
@@ -165,7 +165,7 @@ fn a_token_goes_on_over_a_reload_that_leaves_it_alone() {
 fn the_description_is_asked_first() {
     let document = "maitred: 1\nissuers: { shop: 'https://login.test' }\nroutes: { app: { match: /*, respond: fine } }\n";
     let yaml = "{ issuer: shop, client_id: us, client_secret: '${file:hush}' }";
-    let harness = Harness::in_document::<ClientCredentials>(document, yaml, files());
+    let harness = Harness::in_document::<ClientCredentials>(document, yaml, &files());
     let given = numbered(Some(60));
     let pages = Pages::new(harness.now(), |url| match url {
         "https://login.test/.well-known/openid-configuration" => Some((
@@ -183,12 +183,13 @@ fn the_description_is_asked_first() {
 
 #[test]
 fn mistakes_are_told() {
-    let problems = problems_of::<ClientCredentials>;
-    assert!(problems("{ client_id: us }").contains("nothing says who is asked"));
-    assert!(
-        problems("{ token_endpoint: 'https://a/t', client_id: us }").contains("the client has no secret")
-    );
-    let framing = "{ token_endpoint: 'https://a/t', client_id: us, header: Content-Length }";
-    assert!(problems(framing).contains("no token can stand in `Content-Length`"));
+    let with = |secret: &str, more: &str| {
+        let yaml = format!("{{ client_id: us, client_secret: '${{file:{secret}}}'{more} }}");
+        problems_with_files::<ClientCredentials>(&yaml, &files())
+    };
+    assert!(with("hush", "").contains("nothing says who is asked"));
+    assert!(with("empty", ", token_endpoint: 'https://a/t'").contains("the client has no secret"));
+    let framing = with("hush", ", token_endpoint: 'https://a/t', header: Content-Length");
+    assert!(framing.contains("no token can stand in `Content-Length`"));
     assert!(!format!("{:?}", harness(YAML).policy::<ClientCredentials>()).contains("hush"));
 }

@@ -1,4 +1,5 @@
 //! What an issuer answers of a token, and whether that is good for access here (RFC 7662 section 2.2).
+//! Who is asked, and for how long it counts, is decided in `introspection.rs`.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use maitred_config::Memory;
 use maitred_policy::CallError;
-use maitred_policy::harness::{Called, Harness, Outcome, problems_in_document, problems_of};
+use maitred_policy::harness::{Called, Harness, Outcome, problems_in_document, problems_with_files};
 use serde_json::{Value, json};
 
 use super::*;
@@ -25,7 +25,7 @@ routes: { app: { match: /*, respond: fine } }
 ";
 
 fn files() -> Memory {
-    Memory::new().with("hush", "hush").with("long", "0123456789abcdef0123456789abcdef")
+    Memory::new().with("hush", "hush").with("empty", "").with("long", "0123456789abcdef0123456789abcdef")
 }
 
 fn yaml(more: &str) -> String {
@@ -46,7 +46,7 @@ fn harness(more: &str, said: &[(&str, Value)]) -> Harness {
 }
 
 fn asking(more: &str, answers: impl FnMut(&Called) -> CallAnswer + 'static) -> Harness {
-    Harness::in_document::<Introspection>(DOCUMENT, &yaml(more), files()).answering(answers)
+    Harness::in_document::<Introspection>(DOCUMENT, &yaml(more), &files()).answering(answers)
 }
 
 fn ask(harness: &Harness, token: &str) -> Outcome {
@@ -238,8 +238,8 @@ fn no_more_is_asked_at_a_time_than_a_worker_can_hold() {
 fn the_description_tells_where_it_is_asked() {
     let yaml = "{ issuer: shop, client_id: us, client_secret: '${file:hush}' }";
     let said = good(json!({})).to_string();
-    let harness =
-        Harness::in_document::<Introspection>(DOCUMENT, yaml, files()).answering(move |_| answer(200, &said));
+    let harness = Harness::in_document::<Introspection>(DOCUMENT, yaml, &files())
+        .answering(move |_| answer(200, &said));
     let early = ask(&harness, "t");
     assert_eq!((early.response.status, early.cause()), (503, Some("issuer_unreachable")));
     assert!(reason(&early).contains("was not fetched yet"), "{}", reason(&early));
@@ -282,9 +282,18 @@ fn mistakes_are_told() {
     assert!(with(", issuer: shop, cache: 2h").contains("write at most `1h`"));
     assert!(with(", issuer: shop, from: []").contains("`from` names no place"));
     assert!(with(", issuer: shop, from: client.ip").contains("no token is shown there"));
-    assert!(problems("{ issuer: shop, client_id: us }").contains("the client has no secret"));
+    assert!(
+        problems("{ issuer: shop, client_id: us, client_secret: '${file:empty}' }")
+            .contains("the client has no secret")
+    );
     assert!(problems("{ issuer: shop, client_id: us, client_secret: hush }").contains("in plain"));
-    assert!(problems_of::<Introspection>("{ issuer: shop, client_id: us }").contains("there is no issuer"));
+    assert!(
+        problems_with_files::<Introspection>(
+            "{ issuer: shop, client_id: us, client_secret: '${file:hush}' }",
+            &files()
+        )
+        .contains("there is no issuer")
+    );
     let named = DOCUMENT.replace("'https://login.test'", "us, secret: '${file:long}'");
     let yaml = "{ issuer: shop, client_id: us, client_secret: '${file:hush}' }";
     assert!(

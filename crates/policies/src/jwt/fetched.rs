@@ -1,4 +1,4 @@
-//! The keys of an issuer who publishes them: a JWK Set at a URL, or where his description says (OpenID Connect Discovery 1.0, RFC 8414).
+//! The keys of an issuer who publishes them: a JWK Set at a URL, or where his description says (`OpenID` Connect Discovery 1.0, RFC 8414).
 //! Fetched beside the requests; what was fetched last counts for as long as the issuer cannot be reached.
 
 use std::sync::Arc;
@@ -96,7 +96,7 @@ impl Fetch for PublishedKeys {
                 Published::Description(url) => self.described(service, url).await?,
             };
             let (head, body) = self.page(service, &url).await?;
-            Ok(Told { holds: max_age(&head), body: body.bytes.to_vec() })
+            Ok(Told { holds: max_age(&head), body: body.bytes })
         })
     }
 

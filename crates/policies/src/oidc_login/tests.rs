@@ -32,7 +32,7 @@ fn written(more: &str) -> String {
 /// With a provider that answers.
 fn harness(provider: &Provider, more: &str) -> Harness {
     let files = Memory::new().with("secret", "a secret of some length, as it has to have");
-    let harness = Harness::in_document::<OidcLogin>(DOCUMENT, &written(more), files);
+    let harness = Harness::in_document::<OidcLogin>(DOCUMENT, &written(more), &files);
     harness.fetch(provider).unwrap();
     let answering = provider.clone();
     harness.answering(move |called| Some(answering.answer(called)))

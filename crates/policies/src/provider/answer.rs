@@ -1,4 +1,5 @@
 //! What providers answer: a JSON object where they give what was asked for, and else why they do not (RFC 6749 section 5).
+//! Secrets stand in the one, and whatever a provider likes to say in the other: neither is shown as it came.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! A client of a provider, and how it shows who it is (RFC 6749 section 2.3).
+//! It makes questions; whom it asks, and over which connection, is decided elsewhere.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
 //! Forms: `application/x-www-form-urlencoded`, as providers are asked (RFC 6749 appendix B).
+//! They are only written here, never read.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
-//! Issuers of the document, as policies name them: where they describe themselves.
+//! Issuers of the document, as policies name them: where they describe themselves, and whose certificates count there.
+//! What is in a description is read in `discovery.rs`.
 
 use std::sync::Arc;
 

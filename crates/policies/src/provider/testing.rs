@@ -27,12 +27,15 @@ pub(crate) fn form(called: &Called) -> String {
     String::from_utf8(called.body.clone()).unwrap()
 }
 
+/// What is at a URL: its status and its body.
+type At<'a> = dyn Fn(&str) -> Option<(u16, String)> + 'a;
+
 /// A provider that is asked beside the requests.
 pub(crate) struct Pages<'a> {
     /// The time there.
     pub(crate) now: Cell<Instant>,
     /// Status and body of what is at a URL; none where it cannot be reached.
-    pub(crate) at: Box<dyn Fn(&str) -> Option<(u16, String)> + 'a>,
+    pub(crate) at: Box<At<'a>>,
     /// What was asked for: the URL, what was shown, and the form.
     pub(crate) asked: RefCell<Vec<(String, Option<String>, String)>>,
 }

@@ -2,7 +2,7 @@
 
 use maitred_config::Memory;
 use maitred_policy::CallError;
-use maitred_policy::harness::{Called, Harness, Outcome, problems_of};
+use maitred_policy::harness::{Called, Harness, Outcome, problems_with_files};
 
 use super::*;
 use crate::provider::testing::{CallAnswer, answer, form};
@@ -146,15 +146,15 @@ fn without_a_token_a_request_is_refused_or_passes_as_it_is() {
 
 #[test]
 fn mistakes_are_told() {
-    let problems = problems_of::<TokenExchange>;
-    assert!(problems("{ client_id: us }").contains("nothing says who is asked"));
-    assert!(
-        problems("{ token_endpoint: 'https://a/t', client_id: us }").contains("the client has no secret")
-    );
-    let framing = "{ token_endpoint: 'https://a/t', client_id: us, header: Host }";
-    assert!(problems(framing).contains("no token can stand in `Host`"));
-    assert!(
-        problems("{ token_endpoint: 'https://a/t', client_id: us, requested_token_type: saml2 }")
-            .contains("saml2")
-    );
+    let with = |secret: &str, more: &str| {
+        let yaml = format!("{{ client_id: us, client_secret: '${{file:{secret}}}'{more} }}");
+        let files = Memory::new().with("hush", "hush").with("empty", "");
+        problems_with_files::<TokenExchange>(&yaml, &files)
+    };
+    assert!(with("hush", "").contains("nothing says who is asked"));
+    assert!(with("empty", ", token_endpoint: 'https://a/t'").contains("the client has no secret"));
+    let framing = with("hush", ", token_endpoint: 'https://a/t', header: Host");
+    assert!(framing.contains("no token can stand in `Host`"));
+    let kind = with("hush", ", token_endpoint: 'https://a/t', requested_token_type: saml2");
+    assert!(kind.contains("saml2"));
 }

@@ -40,9 +40,8 @@ routes: {{ open: {{ match: '/oauth2/{{a}}', respond: a, policies: {{ oidc_login:
             ],
         ),
         (
-            format!(
-                "routes: {{ app: {{ match: 'GET /*', respond: a, policies: {{ any_of: {{ oidc_login: {{ issuer: login, client_id: shop, backchannel_logout: /bye }}, jwt: true }} }} }} }}"
-            ),
+            "routes: { app: { match: 'GET /*', respond: a, policies: { any_of: { oidc_login: { issuer: login, client_id: shop, backchannel_logout: /bye }, jwt: true } } } }"
+                .to_owned(),
             &["`any_of` answers `POST /bye` on the route `app`, and no route takes it"],
         ),
     ] {

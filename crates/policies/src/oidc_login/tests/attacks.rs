@@ -214,7 +214,7 @@ fn cookies_that_were_changed_are_as_good_as_none() {
     let in_the_clear = Harness::in_document::<OidcLogin>(
         DOCUMENT,
         &written("origin: http://shop.test"),
-        Memory::new().with("secret", "a secret of some length, as it has to have"),
+        &Memory::new().with("secret", "a secret of some length, as it has to have"),
     );
     let mut moved = Browser(vec![("session".to_owned(), good)]);
     assert_eq!(moved.send(&in_the_clear, "GET /", &[]).cause(), Some("session_ended"));

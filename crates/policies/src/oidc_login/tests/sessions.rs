@@ -84,7 +84,7 @@ fn a_renewal_of_another_user_ends_the_session() {
 #[test]
 fn before_anything_is_known_of_the_provider_logins_wait() {
     let files = Memory::new().with("secret", "a secret of some length, as it has to have");
-    let harness = Harness::in_document::<OidcLogin>(DOCUMENT, &written(""), files);
+    let harness = Harness::in_document::<OidcLogin>(DOCUMENT, &written(""), &files);
     let refused = Browser::default().open(&harness, "/");
     assert_eq!((refused.response.status, refused.field("Retry-After").as_deref()), (503, Some("5")));
 }
