@@ -95,10 +95,7 @@ pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapsh
     }
     let (router, routes) = compiled?;
     access::check(&compiler, (&router, &routes), &listeners, problems);
-    own_requests::check(&compiler, (&router, &routes), &listeners, problems);
-    if problems.error_count() > before {
-        return None;
-    }
+    own_requests::check(&compiler, (&router, &routes), &listeners, problems)?;
     Some(Snapshot {
         router,
         routes,
