@@ -135,6 +135,25 @@ class HaproxyHttp(HaproxyTcp):
         return "  http-request set-header X-Bench 1\n  http-response set-header X-Bench 1"
 
 
+class HaproxyJwt(HaproxyHttp):
+    """It verifies each token that it sees; `key` is what its `jwt_verify` takes."""
+
+    def __init__(self, algorithm, key):
+        self.algorithm, self.key = algorithm, key
+        self.name, self.label = f"haproxy-{algorithm.lower()}", f"HAProxy, {algorithm}"
+
+    def header_rules(self):
+        return "\n".join([
+            "  http-request set-var(txn.exp) http_auth_bearer,jwt_payload_query('$.exp','int')",
+            "  acl open path /echo",
+            f"  acl signed http_auth_bearer,jwt_verify({self.algorithm},\"{self.key}\") 1",
+            "  acl expired date,neg,add(txn.exp) -m int lt 0",
+            "  http-request deny deny_status 401 if !open !signed",
+            "  http-request deny deny_status 401 if !open expired",
+            super().header_rules(),
+        ])
+
+
 class Nginx(Program):
     name, label, tables = "nginx", "nginx", True
 
@@ -291,6 +310,11 @@ class Maitred(Program):
     name, label, tables = "maitred", "maitred", True
     defaults = "request_id: false, "
     """What the others do not do unless told is turned off; the fields that tell who the client is always go along."""
+    access_log = "false"
+    sections = ()
+    """Further sections of the document, as lines."""
+    closed = ""
+    """The policies of the route for everything but `/echo`; empty: those of every route."""
 
     def __init__(self, binary):
         self.binary = binary
@@ -310,9 +334,10 @@ class Maitred(Program):
 
     def document(self, site):
         """The whole file; what changes with the marker is the marker's answer and every route's pipeline."""
-        routes = tables.maitred(site.routes, "origin") if site.routes else ["  all: { match: /*, upstream: origin }"]
-        if site.routes:
+        routes = tables.maitred(site.routes, "origin") if site.routes else [f"  all: {{ match: /*, upstream: origin{self.closed} }}"]
+        if site.routes or self.closed:
             routes.append("  echo: { match: /echo, upstream: origin }")
+        if site.routes:
             routes.append("  slow: { match: /slow/*, upstream: origin }")
         if site.marker:
             routes.append(f'  marker: {{ match: /marker, respond: "{site.marker}" }}')
@@ -322,7 +347,8 @@ class Maitred(Program):
             "listeners:",
             *self.listeners(site),
             f"admin: {{ address: 127.0.0.1:{site.admin} }}",
-            "telemetry: { log: { level: warn }, access_log: false }",
+            f"telemetry: {{ log: {{ level: warn }}, access_log: {self.access_log} }}",
+            *self.sections,
             "upstreams:",
             "  origin:",
             f"    endpoints: [http://127.0.0.1:{site.origin}]",
@@ -343,6 +369,15 @@ class Maitred(Program):
 
 class MaitredWithDefaults(Maitred):
     name, label, defaults = "maitred-defaults", "maitred, request ids too", ""
+
+
+class MaitredClosed(Maitred):
+    """It lets only those pass who show something."""
+
+    def __init__(self, binary, name, label, policies, sections):
+        super().__init__(binary)
+        self.name, self.label = name, label
+        self.closed, self.sections = f", policies: {{ {policies} }}", sections
 
 
 def programs(maitred_binary):

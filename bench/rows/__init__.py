@@ -3,10 +3,12 @@
 A row has `TITLE`, `ABOUT` (a sentence or two), `COLUMNS` (`(key, heading, digits)`, the first is the one that is
 plotted) and `run(bench)`, which gives `(runs by contestant, labels by contestant, claims)`."""
 
-from rows import big, build, http2, idle, idle_tls, p99, plain, reload, routes, slow, tls
+from rows import access, big, build, http2, idle, idle_tls, p99, plain, policies, reload, routes, slow, tls
 
 ROWS = {
     "plain": plain,
+    "access": access,
+    "policies": policies,
     "http2": http2,
     "tls": tls,
     "big": big,

@@ -19,7 +19,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         slow: false,
     };
     let count: usize = args.required("connections")?;
-    let request = request::render(&dial.target.to_string(), &args.required::<String>("path")?, 0);
+    let request = request::render(&dial.target.to_string(), &args.required::<String>("path")?, "", 0);
     let mut connections = Vec::with_capacity(count);
     for index in 0..count {
         let mut stream = dial.connect(index).map_err(|error| format!("connection {index}: {error}"))?;

@@ -96,6 +96,11 @@ impl Load {
             Some(file) => std::fs::read_to_string(file)?.lines().map(str::to_owned).collect(),
             None => vec![args.required::<String>("path")?],
         };
+        // Lines with header fields, of which each request has the next one.
+        let fields: Vec<String> = match args.optional::<String>("fields")? {
+            Some(file) => std::fs::read_to_string(file)?.lines().map(str::to_owned).collect(),
+            None => vec![String::new()],
+        };
         let body = args.optional("body")?.unwrap_or(0);
         let warmup: f64 = args.optional("warmup")?.unwrap_or(0.0);
         let seconds: f64 = args.required("seconds")?;
@@ -105,7 +110,12 @@ impl Load {
             poll: Poll::new()?,
             connections: Vec::new(),
             idle: VecDeque::new(),
-            requests: paths.iter().map(|path| request::render(&host, path, body)).collect(),
+            requests: (0..paths.len().max(fields.len()))
+                .map(|at| {
+                    let (path, field) = (&paths[at % paths.len()], &fields[at % fields.len()]);
+                    request::render(&host, path, field, body)
+                })
+                .collect(),
             next_request: 0,
             expected_length: args.optional("expect-length")?,
             start: Instant::now(),

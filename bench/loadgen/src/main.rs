@@ -1,6 +1,6 @@
 //! Origin and load generators of the benchmark, one program with a subcommand for each.
 //!
-//! `loadgen origin|load|idle|slow --option value …`; every subcommand prints one line of JSON. It is
+//! `loadgen origin|load|idle|slow --option value …`; each of these prints one line of JSON. `sign` prints tokens. It is
 //! no part of the gateway and shares no code with it, so that a mistake cannot hide in both.
 
 mod args;
@@ -11,6 +11,7 @@ mod origin;
 mod poll;
 mod request;
 mod response;
+mod sign;
 mod slow;
 mod socket;
 
@@ -26,7 +27,8 @@ fn main() -> ExitCode {
         "load" => load::run(&args),
         "idle" => idle::run(&args),
         "slow" => slow::run(&args),
-        other => Err(format!("unknown subcommand {other:?}: origin, load, idle or slow").into()),
+        "sign" => sign::run(&args),
+        other => Err(format!("unknown subcommand {other:?}: origin, load, idle, slow or sign").into()),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

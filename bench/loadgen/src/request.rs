@@ -1,8 +1,9 @@
 //! The bytes of the requests that the generators send.
 //! Answers are read elsewhere.
 
-/// A request with the six header fields that nearly every client sends (and a length, if it has a body).
-pub fn render(host: &str, path: &str, body: usize) -> Vec<u8> {
+/// A request with the six header fields that nearly every client sends (and a length, if it has a body), and the further
+/// fields of `fields`, which stand between tabs.
+pub fn render(host: &str, path: &str, fields: &str, body: usize) -> Vec<u8> {
     let method = if body == 0 { "GET" } else { "POST" };
     let mut text = format!(
         "{method} {path} HTTP/1.1\r\n\
@@ -13,6 +14,10 @@ pub fn render(host: &str, path: &str, body: usize) -> Vec<u8> {
          Accept-Encoding: gzip, deflate, br\r\n\
          Cookie: session=0123456789abcdef0123456789abcdef; theme=dark\r\n"
     );
+    if !fields.is_empty() {
+        text += &fields.replace('\t', "\r\n");
+        text += "\r\n";
+    }
     if body > 0 {
         text += "Content-Length: ";
         text += &body.to_string();

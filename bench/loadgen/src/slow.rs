@@ -62,12 +62,12 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 impl Slow {
     fn new(dial: Dial, count: usize, path: &str) -> Self {
         let host = dial.target.to_string();
-        let mut head = request::render(&host, path, 0);
+        let mut head = request::render(&host, path, "", 0);
         head.truncate(head.len() - 2);
         head.extend_from_slice(b"X-Slow: ");
-        let mut body = request::render(&host, path, 1024 * 1024);
+        let mut body = request::render(&host, path, "", 1024 * 1024);
         body.truncate(body.len() - 1024 * 1024);
-        let openings = [head, body, request::render(&host, path, 0)];
+        let openings = [head, body, request::render(&host, path, "", 0)];
         Self { dial, clients: (0..count).map(|_| None).collect(), openings, opened: 0, bytes: 0 }
     }
 
