@@ -114,12 +114,14 @@ impl PolicyKind for Authorize {
 impl Authorize {
     fn check(&self, request: &RequestHead, facts: &Facts) -> Result<(), Lacking> {
         let claims = facts.claims.as_deref();
-        let has_role = |role: &Box<str>| claims.is_some_and(|claims| claims.roles.contains(role));
-        if !self.roles.is_empty() && !self.roles.iter().any(has_role) {
+        let has_role =
+            |role: &str| claims.is_some_and(|claims| claims.roles.iter().any(|has| **has == *role));
+        if !self.roles.is_empty() && !self.roles.iter().any(|role| has_role(role)) {
             return Err(Lacking::Role);
         }
-        let has_scope = |scope: &Box<str>| claims.is_some_and(|claims| claims.scopes.contains(scope));
-        if !self.scopes.iter().all(has_scope) {
+        let has_scope =
+            |scope: &str| claims.is_some_and(|claims| claims.scopes.iter().any(|has| **has == *scope));
+        if !self.scopes.iter().all(|scope| has_scope(scope)) {
             return Err(Lacking::Scope);
         }
         let is_in = |group: &str| facts.groups().any(|has| has == group);

@@ -1,4 +1,5 @@
 //! What a token says of somebody: where each issuer writes it, and what becomes of it.
+//! The token was found good before; nothing is checked here.
 
 use maitred_config::ClaimPaths;
 use maitred_policy::identity::Claims;

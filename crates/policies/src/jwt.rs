@@ -34,8 +34,8 @@ mod known;
 mod revoked;
 mod verify;
 
-use known::{Known, Waiting};
-use verify::{Verified, Verifier};
+use known::{Known, Verified, Waiting};
+use verify::Verifier;
 
 config_map! {
     /// Which tokens are good, and where they are shown.

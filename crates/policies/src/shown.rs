@@ -1,4 +1,5 @@
 //! Places of a request where callers show a key or a token: how it is found there, kept out of logs, and taken out.
+//! What is made of it is the business of each policy.
 
 use std::borrow::Cow;
 

@@ -69,6 +69,11 @@ impl Facts {
         own.chain(told).map(|group| &**group)
     }
 
+    /// Who asks, as others tell; empty where nobody does.
+    pub fn subject(&self) -> &str {
+        self.claims.as_ref().and_then(|claims| claims.subject.as_deref()).unwrap_or_default()
+    }
+
     /// The plan of who asks: that of the consumer, else that which others tell of, else the default.
     pub fn plan(&self) -> Option<&str> {
         let own = self.consumer.as_deref().map(|consumer| &consumer.plan);

@@ -138,8 +138,8 @@ impl Harness {
     }
 
     /// The same in a gateway that has this document: its consumers, plans and issuers count. It may name the files.
-    pub fn in_document<K: PolicyKind>(document: &str, yaml: &str, files: Memory) -> Self {
-        Self::amid::<K>(of_document(document, &files), yaml)
+    pub fn in_document<K: PolicyKind>(document: &str, yaml: &str, files: &Memory) -> Self {
+        Self::amid::<K>(of_document(document, files), yaml)
     }
 
     fn amid<K: PolicyKind>(around: Around, yaml: &str) -> Self {

@@ -1,4 +1,5 @@
 //! The algorithms of signatures (RFC 7518 section 3, RFC 8037). `none` is not one of them.
+//! Only their names and kinds: what checks a signature belongs to a key.
 
 use std::fmt;
 

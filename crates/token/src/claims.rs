@@ -1,4 +1,5 @@
 //! What a token has to say to be good for us, once its signature is: whom it comes from, whom it is for, of what kind it is, and when.
+//! The clock is passed in.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! Public keys as PEM (RFC 7468): `PUBLIC KEY`, as `openssl pkey -pubout` writes it, and `RSA PUBLIC KEY`.
+//! Certificates and private keys are refused, with what makes a public key of them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,5 @@
-//! Why a token is not taken. For logs and `explain`: it tells nothing of the token itself, and nothing of secrets.
+//! Why a token is not taken, for logs and `explain`.
+//! It tells nothing of the token itself, and nothing of secrets.
 
 use std::fmt;
 

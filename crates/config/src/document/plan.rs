@@ -1,4 +1,5 @@
 //! Plans: what callers may use, by name. Consumers have one, or tokens name it.
+//! Which one somebody has is found out by the policies that identify.
 
 use crate::config_map;
 use crate::problem::Problem;

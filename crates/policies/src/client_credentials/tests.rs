@@ -165,7 +165,7 @@ fn a_token_goes_on_over_a_reload_that_leaves_it_alone() {
 fn the_description_is_asked_first() {
     let document = "maitred: 1\nissuers: { shop: 'https://login.test' }\nroutes: { app: { match: /*, respond: fine } }\n";
     let yaml = "{ issuer: shop, client_id: us, client_secret: '${file:hush}' }";
-    let harness = Harness::in_document::<ClientCredentials>(document, yaml, files());
+    let harness = Harness::in_document::<ClientCredentials>(document, yaml, &files());
     let given = numbered(Some(60));
     let pages = Pages::new(harness.now(), |url| match url {
         "https://login.test/.well-known/openid-configuration" => Some((

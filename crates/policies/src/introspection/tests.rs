@@ -46,7 +46,7 @@ fn harness(more: &str, said: &[(&str, Value)]) -> Harness {
 }
 
 fn asking(more: &str, answers: impl FnMut(&Called) -> CallAnswer + 'static) -> Harness {
-    Harness::in_document::<Introspection>(DOCUMENT, &yaml(more), files()).answering(answers)
+    Harness::in_document::<Introspection>(DOCUMENT, &yaml(more), &files()).answering(answers)
 }
 
 fn ask(harness: &Harness, token: &str) -> Outcome {
@@ -238,8 +238,8 @@ fn no_more_is_asked_at_a_time_than_a_worker_can_hold() {
 fn the_description_tells_where_it_is_asked() {
     let yaml = "{ issuer: shop, client_id: us, client_secret: '${file:hush}' }";
     let said = good(json!({})).to_string();
-    let harness =
-        Harness::in_document::<Introspection>(DOCUMENT, yaml, files()).answering(move |_| answer(200, &said));
+    let harness = Harness::in_document::<Introspection>(DOCUMENT, yaml, &files())
+        .answering(move |_| answer(200, &said));
     let early = ask(&harness, "t");
     assert_eq!((early.response.status, early.cause()), (503, Some("issuer_unreachable")));
     assert!(reason(&early).contains("was not fetched yet"), "{}", reason(&early));
@@ -279,6 +279,8 @@ fn mistakes_are_told() {
         with(", issuer: shap").contains("there is no issuer `shap`")
             && with(", issuer: shap").contains("`shop`")
     );
+    assert!(with(", endpoint: 'http://a.test/x'").contains("in the clear"));
+    assert_eq!(with(", endpoint: 'http://localhost:1/x'"), "");
     assert!(with(", issuer: shop, cache: 2h").contains("write at most `1h`"));
     assert!(with(", issuer: shop, from: []").contains("`from` names no place"));
     assert!(with(", issuer: shop, from: client.ip").contains("no token is shown there"));

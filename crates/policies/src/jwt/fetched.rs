@@ -1,4 +1,4 @@
-//! The keys of an issuer who publishes them: a JWK Set at a URL, or where his description says (OpenID Connect Discovery 1.0, RFC 8414).
+//! The keys of an issuer who publishes them: a JWK Set at a URL, or where his description says (`OpenID` Connect Discovery 1.0, RFC 8414).
 //! Fetched beside the requests; what was fetched last counts for as long as the issuer cannot be reached.
 
 use std::sync::Arc;
@@ -13,6 +13,9 @@ use serde_json::Value;
 
 /// Bytes that a description or a set of keys may have.
 const MOST: usize = 256 * 1024;
+
+/// How long a set of keys holds at least, whatever is said: keys change seldom.
+const SHORTEST: Duration = Duration::from_secs(30);
 
 /// How the keys of an issuer are fetched.
 #[derive(Debug, PartialEq)]
@@ -96,12 +99,12 @@ impl Fetch for PublishedKeys {
                 Published::Description(url) => self.described(service, url).await?,
             };
             let (head, body) = self.page(service, &url).await?;
-            Ok(Told { holds: max_age(&head), body: body.bytes.to_vec() })
+            Ok(Told { holds: max_age(&head), body: body.bytes })
         })
     }
 
     fn holds(&self, told: &Told) -> Option<Duration> {
-        told.holds
+        told.holds.map(|holds| holds.max(SHORTEST))
     }
 
     fn make(&self, told: Told, last: Option<&Arc<Fetched>>) -> Result<Arc<Fetched>, FetchError> {

@@ -1,4 +1,5 @@
 //! An issuer whose tokens a policy takes: its keys, and what it has to say of itself.
+//! How keys are fetched is in `fetched.rs`.
 
 use std::sync::Arc;
 

@@ -1,13 +1,15 @@
 //! Tokens that one worker has found good, by their SHA-256. Bounded: what was not asked for long makes room.
+//! Whether they still are is looked at by whoever finds one.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 
+use maitred_policy::identity::{Claims, Consumer, ShownToken};
+use maitred_token::{KeySet, Times};
 use quick_cache::Weighter;
 use quick_cache::unsync::Cache;
-
-use super::verify::Verified;
 
 /// Bytes that they may take up together.
 const MOST: u64 = 4 << 20;
@@ -16,6 +18,22 @@ const ABOUT: usize = 1024;
 
 /// Requests that wait for a key at a time; more are refused at once.
 const MOST_WAITING: usize = 64;
+
+/// A token that is good, but for its times.
+#[derive(Debug)]
+pub(super) struct Verified {
+    pub(super) claims: Rc<Claims>,
+    /// As it was shown.
+    pub(super) token: ShownToken,
+    /// Whom the gateway knows by this subject.
+    pub(super) consumer: Option<Arc<Consumer>>,
+    pub(super) times: Times,
+    /// Where its issuer stands, and the keys that it was checked with: with others it is checked anew.
+    pub(super) issuer: usize,
+    pub(super) keys: Arc<KeySet>,
+    /// Bytes that it takes up, about.
+    pub(super) weight: u64,
+}
 
 /// The tokens that a worker knows, and how many requests wait for a key.
 #[derive(Default)]

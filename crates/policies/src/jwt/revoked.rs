@@ -1,4 +1,5 @@
 //! Tokens that are no longer good: a file with a `jti` on each line.
+//! Read when the policy is compiled; that it changes is a reload.
 
 use std::collections::HashSet;
 

@@ -60,7 +60,7 @@ fn token(more: Value) -> String {
 }
 
 fn harness(yaml: &str) -> Harness {
-    Harness::in_document::<Jwt>(DOCUMENT, yaml, files())
+    Harness::in_document::<Jwt>(DOCUMENT, yaml, &files())
 }
 
 fn bearer(token: &str) -> String {

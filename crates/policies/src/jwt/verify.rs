@@ -1,4 +1,5 @@
 //! From the bytes of a token to what it says, or why it is refused.
+//! Where a token stands in a request is the policy's business, and what of it is remembered that of `known.rs`.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -6,11 +7,11 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use maitred_policy::Fetching;
-use maitred_policy::identity::{Claims, Consumer, Consumers, ShownToken};
-use maitred_token::{Jws, KeySet, Refusal, Times};
+use maitred_policy::identity::{Claims, Consumers, ShownToken};
+use maitred_token::{Jws, Refusal};
 
 use super::issuer::Trusted;
-use super::known::Known;
+use super::known::{Known, Verified};
 use super::revoked::Revoked;
 
 /// What the tokens of a policy are checked by.
@@ -20,22 +21,6 @@ pub(super) struct Verifier {
     leeway: Duration,
     revoked: Option<Revoked>,
     consumers: Arc<Consumers>,
-}
-
-/// A token that is good, but for its times.
-#[derive(Debug)]
-pub(super) struct Verified {
-    pub(super) claims: Rc<Claims>,
-    /// As it was shown.
-    pub(super) token: ShownToken,
-    /// Whom the gateway knows by this subject.
-    pub(super) consumer: Option<Arc<Consumer>>,
-    pub(super) times: Times,
-    /// Where its issuer stands, and the keys that it was checked with: with others it is checked anew.
-    issuer: usize,
-    keys: Arc<KeySet>,
-    /// Bytes that it takes up, about.
-    pub(super) weight: u64,
 }
 
 impl Verifier {

@@ -1,4 +1,5 @@
 //! Claims by their paths, and as texts.
+//! Conditions have them as they are, with their kinds: `condition/evaluate.rs`.
 
 use std::io::Write as _;
 

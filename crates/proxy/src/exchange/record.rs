@@ -54,10 +54,8 @@ pub(crate) fn record(
     if let Some((log, format)) = &route.access_log {
         let endpoint =
             record.endpoint.as_ref().map(|endpoint| endpoint.endpoint.to_string()).unwrap_or_default();
-        let (method, target) = match &facts.asked {
-            Some(asked) => (&asked.method, &asked.target),
-            None => (&request.method, &request.target),
-        };
+        let came = (&request.method, &request.target);
+        let (method, target) = facts.asked.as_ref().map_or(came, |asked| (&asked.method, &asked.target));
         let line = AccessRecord {
             unix_micros: unix_micros(facts.received),
             request_id: facts.request_id.as_bytes(),
@@ -79,7 +77,7 @@ pub(crate) fn record(
             variant: variant_of(exchange).map_or("", |(name, _)| name),
             attempts: record.attempts,
             consumer: facts.consumer.as_ref().map_or("", |consumer| &consumer.name),
-            subject: facts.claims.as_ref().and_then(|claims| claims.subject.as_deref()).unwrap_or_default(),
+            subject: facts.subject(),
             user_agent: request.fields.known(Known::UserAgent).unwrap_or_default(),
             referer: request.fields.known(Known::Referer).unwrap_or_default(),
             outcome: record.outcome,
