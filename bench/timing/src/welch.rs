@@ -1,4 +1,5 @@
 //! Welch's t-test (1947), with means and variances as they come (Welford 1962).
+//! Neither the gateway nor a clock is here.
 
 /// Two samples.
 #[derive(Default)]
