@@ -20,7 +20,7 @@ pub(crate) use answer::{Answer, Denied};
 pub(crate) use client::Client;
 pub(crate) use discovery::{Described, Endpoints};
 pub(crate) use form::Form;
-pub(crate) use issuer::{bundle, issuer};
+pub(crate) use issuer::{bundle, described, issuer};
 
 config_words! {
     /// How a client shows its secret to a provider (RFC 6749 section 2.3.1).
@@ -136,9 +136,7 @@ impl Provider {
         let endpoint = match (written.endpoint, entry) {
             (_, Some(None)) => return None,
             (Some(url), _) => Endpoint::Written(url.clone()),
-            (None, Some(Some(entry))) => {
-                Endpoint::Described(issuer::described(entry, build)?, written.wanted)
-            }
+            (None, Some(Some(entry))) => Endpoint::Described(described(entry, build)?, written.wanted),
             (None, None) => {
                 let help = format!("write `issuer: NAME` of one in the document, or `{}: URL`", written.key);
                 build.report(Problem::error("nothing says who is asked").at(build.span()).help(help));

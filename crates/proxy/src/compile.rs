@@ -5,6 +5,7 @@ mod access;
 mod balance;
 mod health;
 mod listeners;
+mod own_requests;
 mod pipelines;
 mod results;
 mod retries;
@@ -94,6 +95,10 @@ pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapsh
     }
     let (router, routes) = compiled?;
     access::check(&compiler, (&router, &routes), &listeners, problems);
+    own_requests::check(&compiler, (&router, &routes), &listeners, problems);
+    if problems.error_count() > before {
+        return None;
+    }
     Some(Snapshot {
         router,
         routes,
