@@ -104,7 +104,10 @@ fn a_user_logs_in_and_out_by_a_browser() {
     browser.open(&gateway.url("/orders/1?a=b"));
     realm.log_in(&browser, "alice");
     // Back where she was.
-    assert_eq!(browser.address(), gateway.url("/orders/1?a=b"));
+    let comes_to = |place: &str| {
+        eventually("the browser is back", || (browser.address() == gateway.url(place)).then_some(()));
+    };
+    comes_to("/orders/1?a=b");
     let page = gateway.access(1, |line| line.text("path") == "/orders/1" && line.number("status") == 200);
     assert_eq!(page[0].text("query"), "a=b");
     browser.open(&gateway.url("/admin"));
@@ -119,7 +122,7 @@ fn a_user_logs_in_and_out_by_a_browser() {
     // Out, here and at the provider; the page to which that leads asks for the password again.
     browser.open(&gateway.url("/oauth2/logout"));
     realm.log_in(&browser, "bob");
-    assert_eq!(browser.address(), gateway.url("/oauth2/logout/done"));
+    comes_to("/oauth2/logout/done");
     browser.open(&gateway.url("/admin"));
     let refused = gateway.access(1, |line| line.text("path") == "/admin" && line.number("status") == 403);
     assert_eq!(refused[0].text("outcome"), "not_permitted");
@@ -262,4 +265,38 @@ fn a_document_where_the_way_back_goes_astray_is_refused() {
         "`oidc_login` answers `GET /oauth2/callback` on the route `app`, and the route `open` takes it";
     gateway.log().wait_for(told, |line| line.contains(told));
     assert_eq!(jar.open(&gateway.url("/")).status(), 200, "the last document goes on");
+}
+
+#[test]
+fn programs_show_tokens_where_browsers_log_in() {
+    let Some(realm) = realm("programs_show_tokens_where_browsers_log_in") else { return };
+    let origin = Origin::start();
+    let files = [("client", "shop-web-secret"), ("secret", SECRET)];
+    let gateway = Gateway::start_with(
+        &files,
+        &format!(
+            "issuers: {{ keycloak: '{}' }}\n\
+             policies: {{ any_of: {{ jwt: keycloak, oidc_login: {{ issuer: keycloak, client_id: shop-web, client_secret: '${{file:client}}', secret: '${{file:secret}}' }} }} }}\n\
+             routes: {{ app: {{ match: /*, upstream: \"{}\" }} }}\n",
+            realm.issuer(),
+            origin.url()
+        ),
+    );
+    let jar = Jar::default();
+    jar.log_in(&gateway.url("/a?b"), "alice");
+    let user = |answer: &Curl| Echo::of(answer).field("X-User-ID").unwrap().to_owned();
+    let by_session = jar.open(&gateway.url("/"));
+    assert!(Echo::of(&by_session).field("Cookie").is_none_or(str::is_empty));
+    let token = format!("Authorization: Bearer {}", realm.token("alice"));
+    assert_eq!(user(&by_session), user(&gateway.curl("/", &["-H", &token])));
+    // The first that is shown decides, and the service gets no session besides.
+    let both = jar.send(&gateway.url("/"), &["-H", &token]);
+    assert!(Echo::of(&both).field("Cookie").is_none_or(str::is_empty));
+    assert_eq!(jar.send(&gateway.url("/"), &["-H", "Authorization: Bearer made-up"]).status(), 401);
+    let nothing = gateway.curl("/", &[]);
+    assert_eq!(
+        nothing.head.all("WWW-Authenticate"),
+        ["Bearer realm=\"gateway\"", "Session realm=\"gateway\""]
+    );
+    assert_eq!(nothing.status(), 401);
 }

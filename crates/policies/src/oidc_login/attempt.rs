@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 /// Seconds that a login may take.
 pub(super) const LONGEST: u64 = 600;
-/// Logins that may be under way in one browser: in as many tabs.
-pub(super) const MOST: usize = 8;
+/// Logins that may be under way in one browser: in as many tabs. With a session beside them, their cookies have to fit into a head.
+pub(super) const MOST: usize = 5;
 /// Bytes of the place where the user was: above it they are brought to the front page.
-const LONGEST_PLACE: usize = 2048;
+const LONGEST_PLACE: usize = 1024;
 
 /// A login that was begun.
 #[derive(Clone, PartialEq, Eq)]
@@ -145,6 +145,6 @@ mod tests {
         ] {
             assert_eq!(own_place(other), "/", "{other:?}");
         }
-        assert_eq!(own_place(&format!("/{}", "x".repeat(2048))), "/");
+        assert_eq!(own_place(&format!("/{}", "x".repeat(1024))), "/");
     }
 }

@@ -3,6 +3,7 @@
 
 use maitred_http::{RequestHead, Scheme};
 use maitred_policy::{Facts, Fault, Runtime, Verdict};
+use maitred_token::Refusal;
 
 use super::attempt::Attempt;
 use super::begin::{redirect, unavailable};
@@ -11,7 +12,7 @@ use super::policy::{seconds, since_1970};
 use super::query::Parameters;
 use super::renew::TIMEOUT;
 use super::session::Session;
-use super::verify::Expected;
+use super::verify::{Expected, Wrong};
 use super::{OidcLogin, without_host};
 use crate::provider::{Answer, Denied, Form};
 
@@ -30,6 +31,16 @@ impl From<Denied> for Failed {
         match denied {
             Denied::Refused { .. } => Self::Refused(denied),
             Denied::Failed(_) => Self::Unavailable(denied),
+        }
+    }
+}
+
+impl From<Wrong> for Failed {
+    fn from(wrong: Wrong) -> Self {
+        match wrong {
+            // A key that the provider does not tell is no fault of the token.
+            Wrong::Token(Refusal::Key | Refusal::NoKeys) => Self::Unavailable(Denied::failed(wrong)),
+            wrong => Self::Wrong(wrong.to_string().into()),
         }
     }
 }
@@ -154,7 +165,7 @@ impl OidcLogin {
             Some(token) => {
                 let expected = Expected { nonce, subject: subject.as_deref(), access: Some(access) };
                 let said = self.verifier.id_token(token, expected, now, runtime).await;
-                said.map_err(|why| Failed::Wrong(why.to_string().into()))?
+                said.map_err(Failed::from)?
             }
             None if nonce.is_some() => return Err(Failed::Wrong("the provider gives no ID token".into())),
             None => before.claims,
