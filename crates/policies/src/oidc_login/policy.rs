@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use maitred_http::{Known, Method, RequestHead, Scheme};
+use maitred_policy::identity::ShownToken;
 use maitred_policy::{
     Facts, Fault, Fetching, Needs, OwnRequest, Policy, RequestCx, ResponseCx, Step, Verdict, identity,
 };
@@ -140,6 +141,7 @@ impl OidcLogin {
 impl Opened {
     fn tell(&self, facts: &mut Facts) {
         facts.claims = Some(Rc::clone(&self.claims));
+        facts.token = self.session.forwarded.as_deref().map(ShownToken::new);
         if let Some(consumer) = &self.consumer {
             facts.consumer = Some(Arc::clone(consumer));
         }

@@ -29,6 +29,7 @@ fn a_session_is_renewed_once_for_all_that_bring_the_old_cookie() {
             Some(format!("Bearer {}", provider.given("access_token")))
         );
         assert_eq!(page.field("Cache-Control").as_deref(), Some("private"));
+        assert_eq!(page.facts.token.unwrap().expose(), provider.given("access_token"));
     }
     assert_eq!(provider.asked().len(), 2);
     assert_ne!(provider.given("access_token"), first);
