@@ -106,9 +106,8 @@ impl ExtAuthz {
     }
 
     /// The service has decided nothing.
-    fn failed(&self, why: &str, request: &mut RequestHead, facts: &Facts) -> Verdict {
+    fn failed(&self, why: &str) -> Verdict {
         if self.failure_mode_allow {
-            identity::tell(request, facts);
             return Verdict::Continue;
         }
         let name = self.service.name();
@@ -149,12 +148,14 @@ impl Policy for ExtAuthz {
             return Step::fail(Fault::client(413, "body_too_large", "Content too large"));
         }
         let whole = whole.map(|whole| whole.bytes.as_slice());
+        // The service must not take what the client says of itself for the gateway's word either.
+        identity::tell(request, facts);
         let message = question(request, facts, whole, &self.context).encode_to_vec();
         Step::Later(Box::pin(async move {
             let allowed = match self.ask(message, runtime).await {
                 Ok(Decision::Denied(fault)) => return fault.into(),
                 Ok(Decision::Allowed(allowed)) => allowed,
-                Err(why) => return self.failed(&why, request, facts),
+                Err(why) => return self.failed(&why),
             };
             if let Some(claims) = allowed.claims.filter(|_| facts.claims.is_none()) {
                 facts.claims = Some(claims);
