@@ -173,6 +173,10 @@ impl Policy for ExtAuthz {
         Needs { request_body: self.body.is_some(), ..Needs::default() }
     }
 
+    fn wants_body(&self, _: &RequestHead, _: &Facts) -> Option<u64> {
+        self.body.map(|most| most as u64)
+    }
+
     fn measured(&self) -> Option<Arc<dyn Measured>> {
         self.failure_mode_allow.clone().map(|passed| passed as Arc<dyn Measured>)
     }

@@ -6,6 +6,9 @@ use maitred_http::RequestHead;
 pub use crate::callers::{Claims, Consumer, ConsumerPlan, Consumers, Credentials, ShownToken};
 use crate::facts::Facts;
 
+/// The cause of a refusal for want of a credential, in all policies that identify: `any_of` goes by it.
+pub const MISSING_CREDENTIALS: &str = "missing_credentials";
+
 /// The fields in which services are told who asks.
 pub const TOLD: [&str; 3] = ["X-Consumer", "X-Consumer-Groups", "X-User-ID"];
 
