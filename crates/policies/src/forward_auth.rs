@@ -11,8 +11,8 @@
 //! `X-User-ID` and `X-Consumer-Groups` among `copy_headers` tell who asks: `authorize`, conditions and limits go by them, as by the claim `sub` and by
 //! groups. Where a policy before has told that already, it stays so.
 //!
-//! With `cache` an answer with 2xx counts for a while, for requests that would be asked for with the very same fields; each worker remembers up to 4096 of them. That
-//! needs a `send`, as other fields are seldom the same. `Cache-Control: no-store` in an answer keeps it from being remembered.
+//! With `cache` an answer with 2xx counts for a while, for requests that would be asked for with the very same fields; each worker remembers up to 4096 of them.
+//! Without a `send` that is hardly ever so for two clients, nor for two kinds of content. `Cache-Control: no-store` or `no-cache` in an answer keeps it from being remembered.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -124,7 +124,7 @@ impl ForwardAuth {
         for (name, value) in &request.fields {
             let is_sent = match &self.send {
                 Some(send) => send.iter().any(|sent| sent.matches(name)) && !asking::is_of_framing(name),
-                None => !is_ours(request, name),
+                None => !asking::is_of_framing(name) && !asking::is_of_body(name),
             };
             if is_sent && !is_told(name) {
                 question.fields.append_bytes(name, value);
@@ -215,11 +215,6 @@ impl ForwardAuth {
             request.fields.append_bytes(name, value);
         }
     }
-}
-
-/// Whether a field is of no use to who decides about the request.
-fn is_ours(request: &RequestHead, name: &[u8]) -> bool {
-    asking::is_of_framing(name) || asking::is_of_body(name) || asking::is_named_by_connection(request, name)
 }
 
 /// Whether a service may read a field as one in which the gateway tells something: who may say so is the gateway's decision.

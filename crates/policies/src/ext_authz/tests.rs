@@ -67,8 +67,7 @@ fn the_service_is_told_of_the_request() {
         ("x-a", "2"),
         ("Cookie", "a=b"),
         ("Cookie", "c=d"),
-        ("Connection", "x-hop"),
-        ("X-Hop", "1"),
+        ("Connection", "close"),
         ("X-User-ID", "root"),
         ("X_Consumer", "root"),
     ];
@@ -274,12 +273,18 @@ fn what_is_no_answer_keeps_requests_out_unless_told_otherwise() {
         let open = open.answering(move |_| answer.clone());
         let outcome = open.request("GET /", &[("X-User-ID", "root")]).answer(200, &[]);
         assert_eq!((ends(&outcome), outcome.sent_field("X-User-ID")), ((200, None), None));
+        let passed = |harness: &Harness| harness.measures().iter().map(|one| one.value).collect::<Vec<_>>();
+        assert_eq!((passed(&open), passed(&harness)), (vec![1], vec![]));
+        let reloaded = open.reloaded::<ExtAuthz>("{ upstream: grpc://b, failure_mode_allow: true }");
+        assert_eq!(passed(&reloaded), [1]);
     }
 }
 
 #[test]
 fn mistakes_are_told_and_nobody_is_asked_to_explain() {
     assert!(problems_of::<ExtAuthz>("http://a:1").contains("write `grpc://` in place of `http://`"));
+    assert!(problems_of::<ExtAuthz>("http1").contains("HTTP/1.1 is spoken to `http1`"));
+    assert!(problems_of::<ExtAuthz>("unix:/run/a").contains("has `protocols: h2`"));
     assert!(problems_of::<ExtAuthz>("nobody").contains("there is no upstream `nobody`"));
     let harness = Harness::of::<ExtAuthz>("{ upstream: auth, body: 1KiB, failure_mode_allow: true }");
     let says =
