@@ -143,7 +143,7 @@ impl<'a> AskedUpstreams<'a> {
 
     /// Whether HTTP/2 can be spoken to the upstream of this name, or else to where the URL leads.
     fn speaks_http2(&self, name: &str, url: Option<&EndpointUrl>) -> bool {
-        let written = self.document.upstreams.get(name).map(|upstream| upstream.speaks_http2());
+        let written = self.document.upstreams.get(name).map(Written::speaks_http2);
         written.unwrap_or_else(|| url.is_some_and(|url| url.scheme.is_http2()))
     }
 
