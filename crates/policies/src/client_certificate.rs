@@ -61,6 +61,7 @@ impl PolicyKind for ClientCertificate {
         let consumers = Arc::clone(build.consumers());
         for credentials in consumers.credentials() {
             for written in credentials.certificates() {
+                is_good &= names_somebody(&written.value, build);
                 if let Some(one) = Known::new(credentials.consumer(), &written.value) {
                     known.push(one);
                     continue;
@@ -84,6 +85,16 @@ impl PolicyKind for ClientCertificate {
         }
         is_good.then(|| Self { known: known.into(), optional: config.optional })
     }
+}
+
+/// Whether its alternative name, if it has one, is of a kind that is compared. What is not is reported.
+fn names_somebody(written: &ConsumerCertificate, build: &mut Build<'_>) -> bool {
+    let Some(uri) = written.san.as_ref().filter(|san| san.value.contains(':')) else { return true };
+    let problem = Problem::error("this is neither the name of a host nor a mailbox").at(uri.span);
+    build.report(
+        problem.help("a SPIFFE id stands behind `spiffe`; other URIs, ports and addresses are not compared"),
+    );
+    false
 }
 
 impl Known {
@@ -110,7 +121,8 @@ impl Known {
     }
 }
 
-/// Hosts have no case; of mailboxes only the host has none (RFC 5280 section 4.2.1.6). Wildcards are names like others.
+/// Hosts have no case; of mailboxes only the host has none (RFC 5280 section 4.2.1.6). Wildcards are names like others. URIs have a colon,
+/// which `wanted` does not have.
 fn is_name(wanted: &str, name: &str) -> bool {
     match (wanted.rsplit_once('@'), name.rsplit_once('@')) {
         (None, None) => wanted.eq_ignore_ascii_case(name),
