@@ -20,8 +20,8 @@ use std::sync::Arc;
 use maitred_config::Problem;
 use maitred_http::RequestHead;
 use maitred_policy::{
-    Build, DynPolicy, Facts, Fault, Fetching, Needs, Outcome, Phase, Policy, PolicyKind, RequestCx,
-    ResponseCx, Slot, Step, Verdict,
+    Build, DynPolicy, Facts, Fault, Fetching, Needs, Outcome, OwnRequest, Phase, Policy, PolicyKind,
+    RequestCx, ResponseCx, Slot, Step, Verdict,
 };
 use maitred_telemetry::Measured;
 
@@ -223,6 +223,10 @@ impl Policy for AnyOf {
 
     fn fetched(&self) -> Vec<Fetching> {
         self.policies.iter().flat_map(|held| held.policy.fetched()).collect()
+    }
+
+    fn own_requests(&self) -> Vec<OwnRequest> {
+        self.policies.iter().flat_map(|held| held.policy.own_requests()).collect()
     }
 
     fn measured(&self) -> Option<Arc<dyn Measured>> {

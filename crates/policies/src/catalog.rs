@@ -29,6 +29,8 @@ impl Page {
             .with("secrets/bank", "example")
             .with("secrets/gateway", "example")
             .with("secrets/partner", "example")
+            .with("secrets/shop_web", "example")
+            .with("secrets/sessions", "an example of something that nobody guesses")
     }
 }
 
@@ -68,6 +70,7 @@ policies! {
     ip::Ip,
     json_limits::JsonLimits,
     jwt::Jwt,
+    oidc_login::OidcLogin,
     request_id::RequestIdPolicy,
     request_size::RequestSize,
     security_headers::SecurityHeaders,

@@ -101,7 +101,7 @@ impl Csrf {
 }
 
 /// The origin of a URL: all before its path.
-fn origin_of(url: &[u8]) -> &[u8] {
+pub(crate) fn origin_of(url: &[u8]) -> &[u8] {
     let begin = url.windows(3).position(|window| window == b"://").map_or(0, |at| at + 3);
     let end = url[begin..].iter().position(|byte| matches!(byte, b'/' | b'?' | b'#'));
     end.map_or(url, |end| &url[..begin + end])
@@ -109,7 +109,7 @@ fn origin_of(url: &[u8]) -> &[u8] {
 
 /// Whether a page of this origin is one of the host that is asked. A page that came in the clear is not trusted by a host that is asked
 /// over TLS: whoever is on the way could have written it. The other way around, somebody before the gateway speaks TLS.
-fn is_own(origin: &[u8], request: &RequestHead, scheme: Scheme) -> bool {
+pub(crate) fn is_own(origin: &[u8], request: &RequestHead, scheme: Scheme) -> bool {
     let (page, port) = match (origin.strip_prefix(b"https://"), origin.strip_prefix(b"http://")) {
         (Some(page), _) => (page, &b":443"[..]),
         (None, Some(page)) if scheme == Scheme::Http => (page, &b":80"[..]),

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use maitred_http::{RequestHead, ResponseHead};
+use maitred_config::Span;
+use maitred_http::{Method, RequestHead, ResponseHead};
 use maitred_telemetry::Measured;
 
 use crate::body::{RequestBody, ResponseBody};
@@ -32,6 +33,11 @@ pub trait Policy: Sized + Send + Sync + 'static {
 
     /// What it has from elsewhere, to be fetched in the background.
     fn fetched(&self) -> Vec<Fetching> {
+        Vec::new()
+    }
+
+    /// The requests that it answers itself, by their paths. They have to come to a route that has it: a document where they do not is refused.
+    fn own_requests(&self) -> Vec<OwnRequest> {
         Vec::new()
     }
 
@@ -122,6 +128,17 @@ pub struct Needs {
     pub upstream: bool,
     /// It goes by who asks: where nothing identifies, it lets nobody pass.
     pub identity: bool,
+}
+
+/// A request that a policy answers itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnRequest {
+    /// The method.
+    pub method: Method,
+    /// The path.
+    pub path: Box<str>,
+    /// Where the path is written.
+    pub span: Span,
 }
 
 /// How an exchange ended.

@@ -8,7 +8,7 @@ use maitred_http::{RequestHead, ResponseHead};
 use maitred_telemetry::Measured;
 
 use crate::body::{RequestBody, ResponseBody};
-use crate::contract::{Needs, Outcome, Policy, RequestCx, ResponseCx};
+use crate::contract::{Needs, Outcome, OwnRequest, Policy, RequestCx, ResponseCx};
 use crate::facts::Facts;
 use crate::fetched::Fetching;
 use crate::phase::Phase;
@@ -37,6 +37,7 @@ pub trait DynPolicy: Send + Sync + 'static {
     fn needs(&self) -> Needs;
     fn wants_body(&self, request: &RequestHead) -> bool;
     fn fetched(&self) -> Vec<Fetching>;
+    fn own_requests(&self) -> Vec<OwnRequest>;
     fn measured(&self) -> Option<Arc<dyn Measured>>;
     fn new_state(&self) -> Box<dyn Any>;
     fn new_local(&self) -> Box<dyn Any>;
@@ -80,6 +81,10 @@ impl<P: Policy> DynPolicy for P {
 
     fn fetched(&self) -> Vec<Fetching> {
         Policy::fetched(self)
+    }
+
+    fn own_requests(&self) -> Vec<OwnRequest> {
+        Policy::own_requests(self)
     }
 
     fn measured(&self) -> Option<Arc<dyn Measured>> {

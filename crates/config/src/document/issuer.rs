@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::node::Node;
 use crate::problem::Problem;
 use crate::read::{Fields, FilePath, Named, Read, Reader, Secret, Shape, Spanned, TextShape};
-use crate::scalar::{EndpointHost, EndpointTarget, FieldPath, HttpUrl, http_url, quote};
+use crate::scalar::{FieldPath, HttpUrl, http_url, quote};
 use crate::{config_map, config_words};
 
 config_map! {
@@ -188,25 +188,13 @@ impl Issuer {
             (None, Some(url)) => (if fields.has("discovery") { "discovery" } else { "issuer" }, url),
             _ => return,
         };
-        if is_clear(url) {
+        if url.is_clear() {
             let problem = Problem::warning(
                 "the keys of this issuer are fetched in the clear: who is in between can sign tokens",
             );
             reader.problem(problem.at(fields.value_span(key)).help("fetch them over `https://`"));
         }
     }
-}
-
-/// Whether a page is asked for in the clear, of another machine.
-fn is_clear(url: &HttpUrl) -> bool {
-    let is_here = match &url.origin().target {
-        EndpointTarget::Host { host: EndpointHost::Ip(address), .. } => address.to_canonical().is_loopback(),
-        EndpointTarget::Host { host: EndpointHost::Name(name), .. } => {
-            name == "localhost" || name.ends_with(".localhost")
-        }
-        EndpointTarget::Unix(_) | EndpointTarget::Srv(_) => true,
-    };
-    !url.is_tls() && !is_here
 }
 
 /// Checks that a token tells by its `iss` which one it comes from.

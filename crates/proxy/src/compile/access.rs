@@ -14,6 +14,7 @@ use maitred_config::{EffectivePolicy, NamedEntry, Node, Problem, Problems, Route
 use maitred_policy::Phase;
 use maitred_router::Router;
 
+pub(super) use self::probe::{listener_of, sample_host};
 use super::Compiler;
 use crate::listener::ListenerSettings;
 use crate::pipeline::PolicyInstance;
