@@ -50,6 +50,31 @@ fn consumers_are_known_by_what_their_certificates_say() {
 }
 
 #[test]
+fn of_several_that_fit_the_first_counts() {
+    let fingerprint = "ab".repeat(32);
+    let of = [
+        "{ fingerprint: 'sha256:FINGER' }".replace("FINGER", &fingerprint),
+        "{ subject: 'CN=x,O=y' }".to_owned(),
+        "{ san: x.example }".to_owned(),
+        "{ spiffe: 'spiffe://example.org/*' }".to_owned(),
+    ];
+    for first in 0..of.len() {
+        let certificates = of.iter().cycle().skip(first).take(of.len()).enumerate();
+        let consumers: String =
+            certificates.map(|(at, written)| format!("c{at}: {{ certificates: {written} }}, ")).collect();
+        let harness = Harness::knowing::<ClientCertificate>(&format!("{{ {consumers} }}"), "true");
+        let harness = harness.with_facts(|facts| {
+            let names = ["x.example", "spiffe://example.org/x"].map(str::to_owned).into();
+            let subject = "O=y,CN=x".to_owned();
+            let fingerprint = fingerprint.clone();
+            facts.certificate = Some(Rc::new(CertificateFacts { subject, names, fingerprint }));
+        });
+        let told = harness.request("GET /", &[]).answer(200, &[]).sent_field("X-Consumer");
+        assert_eq!(told.as_deref(), Some("c0"), "{consumers}");
+    }
+}
+
+#[test]
 fn those_of_strangers_never_pass() {
     for (subject, names) in [
         ("CN=joe", &[][..]),
