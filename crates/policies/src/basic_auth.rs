@@ -159,7 +159,7 @@ impl Policy for BasicAuth {
                 identity::tell(cx.request, cx.facts);
                 Step::CONTINUE
             }
-            Shown::Nothing => Step::fail(self.refused("missing_credentials", "Missing credentials")),
+            Shown::Nothing => Step::fail(self.refused(identity::MISSING_CREDENTIALS, "Missing credentials")),
             Shown::Broken => Step::fail(self.refused("invalid_credentials", "Invalid credentials")),
             Shown::Login(login) => {
                 let tag = self.tag(&login);

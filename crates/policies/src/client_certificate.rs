@@ -202,7 +202,7 @@ impl Policy for ClientCertificate {
         let found = cx.facts.certificate.as_deref().map(|shown| self.find(shown));
         match found {
             None if self.optional => {}
-            None => return Step::fail(refused("missing_credentials", "Missing credentials")),
+            None => return Step::fail(refused(identity::MISSING_CREDENTIALS, "Missing credentials")),
             Some(None) => return Step::fail(refused("invalid_credentials", "Unknown certificate")),
             Some(Some(consumer)) => cx.facts.consumer = Some(Arc::clone(consumer)),
         }

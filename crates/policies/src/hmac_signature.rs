@@ -158,7 +158,8 @@ impl HmacSignature {
 }
 
 fn missing() -> Fault {
-    Fault::client(401, "missing_credentials", "Missing credentials").field(b"WWW-Authenticate", b"Signature")
+    Fault::client(401, identity::MISSING_CREDENTIALS, "Missing credentials")
+        .field(b"WWW-Authenticate", b"Signature")
 }
 
 impl Policy for HmacSignature {
@@ -170,12 +171,12 @@ impl Policy for HmacSignature {
     }
 
     /// To see that there is none, it has to be read as well.
-    fn wants_body(&self, request: &RequestHead) -> bool {
+    fn wants_body(&self, request: &RequestHead, _: &Facts) -> Option<u64> {
         let shown = self.config.forms.iter().find_map(|form| match form {
             SignatureForm::Rfc9421 => message::covers_digest(request),
             SignatureForm::Cavage => draft::covers_digest(request),
         });
-        shown.is_some_and(|covers_digest| covers_digest || !self.config.unsigned_body)
+        shown.filter(|covers_digest| *covers_digest || !self.config.unsigned_body).map(|_| u64::MAX)
     }
 
     fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {

@@ -290,7 +290,7 @@ impl Policy for Introspection {
                 return Step::CONTINUE;
             }
             Found::Nothing => {
-                let fault = Fault::client(401, "missing_credentials", "Missing credentials");
+                let fault = Fault::client(401, identity::MISSING_CREDENTIALS, "Missing credentials");
                 return Step::fail(fault.field(b"WWW-Authenticate", b"Bearer realm=\"gateway\""));
             }
             Found::Bad(_, why) => return Step::fail(refused(why)),

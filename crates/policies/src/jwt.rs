@@ -158,7 +158,7 @@ impl Jwt {
         match found {
             Found::Nothing if self.optional => {}
             Found::Nothing => {
-                let fault = Fault::client(401, "missing_credentials", "Missing credentials");
+                let fault = Fault::client(401, identity::MISSING_CREDENTIALS, "Missing credentials");
                 return fault.field(b"WWW-Authenticate", b"Bearer realm=\"gateway\"").into();
             }
             Found::Bad(_, refusal) => {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use maitred_config::scalar::HttpUrl;
 use maitred_config::{HeaderName, OneOrMany, Secret, Spanned, config_map, config_words};
 use maitred_http::{FieldName, RequestHead};
-use maitred_policy::identity::ShownToken;
+use maitred_policy::identity::{self, ShownToken};
 use maitred_policy::{
     Build, Facts, Fault, Fetching, Phase, Policy, PolicyKind, RequestCx, Runtime, Step, Verdict,
 };
@@ -220,7 +220,7 @@ impl Policy for TokenExchange {
             if self.optional {
                 return Step::CONTINUE;
             }
-            let fault = Fault::client(401, "missing_credentials", "Missing credentials");
+            let fault = Fault::client(401, identity::MISSING_CREDENTIALS, "Missing credentials");
             return Step::fail(fault.field(b"WWW-Authenticate", b"Bearer realm=\"gateway\""));
         };
         if let Some(exchanged) = local.find(&sha256(token.expose().as_bytes()), runtime.now()) {

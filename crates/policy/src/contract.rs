@@ -26,9 +26,10 @@ pub trait Policy: Sized + Send + Sync + 'static {
         Needs::default()
     }
 
-    /// Whether it needs the body of this request, where [`needs`](Self::needs) says that it may.
-    fn wants_body(&self, _request: &RequestHead) -> bool {
-        true
+    /// Whether it needs the body of this request, where [`needs`](Self::needs) says that it may: so many bytes at the most. A longer
+    /// one is refused with 413.
+    fn wants_body(&self, _request: &RequestHead, _facts: &Facts) -> Option<u64> {
+        Some(u64::MAX)
     }
 
     /// What it has from elsewhere, to be fetched in the background.

@@ -35,7 +35,7 @@ impl std::fmt::Debug for Slot<'_> {
 #[expect(missing_docs, reason = "each method is the one of Policy")]
 pub trait DynPolicy: Send + Sync + 'static {
     fn needs(&self) -> Needs;
-    fn wants_body(&self, request: &RequestHead) -> bool;
+    fn wants_body(&self, request: &RequestHead, facts: &Facts) -> Option<u64>;
     fn fetched(&self) -> Vec<Fetching>;
     fn own_requests(&self) -> Vec<OwnRequest>;
     fn measured(&self) -> Option<Arc<dyn Measured>>;
@@ -75,8 +75,8 @@ impl<P: Policy> DynPolicy for P {
         Policy::needs(self)
     }
 
-    fn wants_body(&self, request: &RequestHead) -> bool {
-        Policy::wants_body(self, request)
+    fn wants_body(&self, request: &RequestHead, facts: &Facts) -> Option<u64> {
+        Policy::wants_body(self, request, facts)
     }
 
     fn fetched(&self) -> Vec<Fetching> {

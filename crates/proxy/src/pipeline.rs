@@ -84,8 +84,8 @@ impl Pipeline {
 
 /// What came of the way down.
 pub(crate) enum Down<'a> {
-    /// The next policy needs the whole body of the request: read it, and go on.
-    NeedsBody,
+    /// The next policy needs the whole body of the request, of so many bytes at the most: read it, and go on.
+    NeedsBody(u64),
     Decided(Verdict),
     /// A policy has found this fault.
     Refused(&'a PolicyInstance, Fault),
@@ -125,8 +125,11 @@ impl<'a, R: Runtime> Run<'a, R> {
         mut gone: impl FnMut(&mut Context<'_>) -> Poll<Verdict>,
     ) -> Down<'a> {
         while let Some(instance) = self.pipeline.policies.get(self.ran) {
-            if instance.needs_body && body.whole.is_none() && instance.policy.wants_body(request) {
-                return Down::NeedsBody;
+            if instance.needs_body
+                && body.whole.is_none()
+                && let Some(most) = instance.policy.wants_body(request, facts)
+            {
+                return Down::NeedsBody(most);
             }
             let state = &mut self.states[self.ran];
             self.ran += 1;

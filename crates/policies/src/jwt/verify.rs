@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use maitred_policy::Fetching;
 use maitred_policy::identity::{Claims, Consumers, ShownToken};
 use maitred_token::{Jws, Refusal};
@@ -13,6 +12,7 @@ use maitred_token::{Jws, Refusal};
 use super::issuer::Trusted;
 use super::known::{Known, Verified};
 use super::revoked::Revoked;
+use crate::asking::sha256;
 
 /// What the tokens of a policy are checked by.
 #[derive(Debug)]
@@ -44,8 +44,7 @@ impl Verifier {
             let verified = self.verify(token)?;
             return verified.times.check(now, self.leeway).map(|()| Rc::new(verified));
         };
-        let hash = digest(&SHA256, token);
-        let hash: [u8; 32] = hash.as_ref().try_into().expect("a SHA-256 has 32 bytes");
+        let hash = sha256(token);
         let before = known.find(&hash).filter(|before| self.has_same_keys(before));
         let is_new = before.is_none();
         let verified = before.map_or_else(|| self.verify(token).map(Rc::new), Ok)?;
