@@ -1,4 +1,4 @@
-//! Logs users in by a browser: `OpenID` Connect, with a session in a cookie.
+//! Logs users in by a browser: OpenID Connect, with a session in a cookie.
 //!
 //! Who goes to a page without a session is sent to the provider and comes back to where they were. What the provider says of them becomes `claim.NAME`;
 //! roles, scopes and groups count for `authorize`, and the consumer with that subject, if there is one, is `consumer.name`. What an access token says
@@ -182,7 +182,7 @@ fn seals(config: &OidcLoginConfig, about: &[&str], shared: &SessionsShared) -> (
     (seal("sessions"), seal("logins"))
 }
 
-/// The scopes as they are asked for; `openid` makes it a login (`OpenID` Connect Core 1.0 section 3.1.2.1).
+/// The scopes as they are asked for; `openid` makes it a login (OpenID Connect Core 1.0 section 3.1.2.1).
 fn scopes(written: &[String]) -> String {
     let openid = (!written.iter().any(|scope| scope == "openid")).then_some("openid");
     openid.into_iter().chain(written.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")

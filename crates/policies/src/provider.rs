@@ -1,4 +1,4 @@
-//! Providers of `OAuth` 2.0 and `OpenID` Connect, as their clients ask them: where their endpoints are, how a client shows who it is, and
+//! Providers of `OAuth` 2.0 and OpenID Connect, as their clients ask them: where their endpoints are, how a client shows who it is, and
 //! how they answer (RFC 6749). What is asked for, and what becomes of it, is each policy's business.
 
 use std::time::Duration;

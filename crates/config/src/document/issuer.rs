@@ -131,7 +131,7 @@ impl TokenAlgorithm {
 const SOURCES: [&str; 4] = ["jwks", "public_key", "discovery", "secret"];
 
 impl Issuer {
-    /// Where its description is, if its keys are looked for there (`OpenID` Connect Discovery 1.0 section 4).
+    /// Where its description is, if its keys are looked for there (OpenID Connect Discovery 1.0 section 4).
     pub fn discovery_url(&self) -> Option<HttpUrl> {
         let has_keys = self.jwks.is_some() || !self.public_key.is_empty() || self.secret.is_some();
         if has_keys { None } else { self.description_url() }

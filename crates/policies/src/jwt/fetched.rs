@@ -1,4 +1,4 @@
-//! The keys of an issuer who publishes them: a JWK Set at a URL, or where his description says (`OpenID` Connect Discovery 1.0, RFC 8414).
+//! The keys of an issuer who publishes them: a JWK Set at a URL, or where his description says (OpenID Connect Discovery 1.0, RFC 8414).
 //! Fetched beside the requests; what was fetched last counts for as long as the issuer cannot be reached.
 
 use std::sync::Arc;

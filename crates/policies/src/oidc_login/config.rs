@@ -37,7 +37,7 @@ config_map! {
         logout: Toggle<Spanned<OwnPath>> = "/oauth2/logout",
         /// The path where browsers end up after that.
         after_logout: OwnPath = "/",
-        /// The path where the provider says that sessions have ended (`OpenID` Connect Back-Channel Logout 1.0).
+        /// The path where the provider says that sessions have ended (OpenID Connect Back-Channel Logout 1.0).
         backchannel_logout: Option<Spanned<OwnPath>>,
         /// Where browsers reach the gateway: `https://shop.example`. Without it, it is the scheme and the host that they asked.
         origin: Option<Spanned<HttpUrl>>,

@@ -1,5 +1,5 @@
-//! Logging out: by the user, at the provider too (`OpenID` Connect RP-Initiated Logout 1.0), and by the provider alone, through its back channel
-//! (`OpenID` Connect Back-Channel Logout 1.0).
+//! Logging out: by the user, at the provider too (OpenID Connect RP-Initiated Logout 1.0), and by the provider alone, through its back channel
+//! (OpenID Connect Back-Channel Logout 1.0).
 
 use maitred_http::{Known, RequestHead};
 use maitred_policy::{Facts, Fault, Reply, RequestBody, Runtime, Verdict};

@@ -1,5 +1,5 @@
 //! Tokens that the provider gives at a login and at a logout: whether they are for this login and this client, and what they say
-//! (`OpenID` Connect Core 1.0 section 3.1.3.7, `OpenID` Connect Back-Channel Logout 1.0 section 2.6).
+//! (OpenID Connect Core 1.0 section 3.1.3.7, OpenID Connect Back-Channel Logout 1.0 section 2.6).
 
 use std::fmt;
 use std::rc::Rc;

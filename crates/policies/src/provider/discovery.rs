@@ -1,4 +1,4 @@
-//! What a provider says of itself: where its endpoints are (`OpenID` Connect Discovery 1.0 section 4, RFC 8414). Fetched beside requests, once
+//! What a provider says of itself: where its endpoints are (OpenID Connect Discovery 1.0 section 4, RFC 8414). Fetched beside requests, once
 //! for all policies that ask this provider.
 
 use std::sync::Arc;
