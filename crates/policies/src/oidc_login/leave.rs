@@ -12,9 +12,6 @@ use super::verify::{LOGOUT_AGE, Wrong};
 use super::{OidcLogin, ended};
 use crate::provider::Form;
 
-/// Bytes that a provider's message may have: a token, and little besides.
-const LONGEST: usize = 64 * 1024;
-
 impl OidcLogin {
     /// Logs a user out, here and at the provider.
     pub(super) fn log_out(&self, request: &RequestHead, facts: &Facts) -> Verdict {
@@ -81,7 +78,7 @@ impl OidcLogin {
         runtime: &dyn Runtime,
     ) -> Result<(), Wrong> {
         let whole = body.whole.as_ref().map_or(&[][..], |whole| &whole.bytes[..]);
-        let form = str::from_utf8(whole).ok().filter(|form| form.len() <= LONGEST).and_then(Parameters::read);
+        let form = str::from_utf8(whole).ok().and_then(Parameters::read);
         let form = form.ok_or(Wrong::Said("the message is no form"))?;
         let token = form.find("logout_token").ok_or(Wrong::Said("the message has no `logout_token`"))?;
         let now = since_1970(facts);

@@ -22,6 +22,9 @@ use super::{OidcLogin, Own};
 #[derive(Default)]
 pub(crate) struct Kept(Vec<String>);
 
+/// Bytes that a provider's message may have: a token, and little besides.
+const LONGEST_MESSAGE: u64 = 64 * 1024;
+
 /// What a request to a path of the policy's own is.
 #[derive(Clone, Copy, PartialEq)]
 enum Asked {
@@ -156,8 +159,8 @@ impl Policy for OidcLogin {
         Needs { request_body: self.paths.backchannel_logout.is_some(), ..Needs::default() }
     }
 
-    fn wants_body(&self, request: &RequestHead) -> bool {
-        self.asked(request) == Some(Asked::BackchannelLogout)
+    fn wants_body(&self, request: &RequestHead, _: &Facts) -> Option<u64> {
+        (self.asked(request) == Some(Asked::BackchannelLogout)).then_some(LONGEST_MESSAGE)
     }
 
     fn own_requests(&self) -> Vec<OwnRequest> {
