@@ -1,5 +1,5 @@
-//! Logging out: by the user, at the provider too (OpenID Connect RP-Initiated Logout 1.0), and by the provider alone, through its back channel
-//! (OpenID Connect Back-Channel Logout 1.0).
+//! Logging out: by the user, at the provider too (`OpenID` Connect RP-Initiated Logout 1.0), and by the provider alone, through its back channel
+//! (`OpenID` Connect Back-Channel Logout 1.0).
 
 use maitred_http::{Known, RequestHead};
 use maitred_policy::{Facts, Fault, Reply, RequestBody, Runtime, Verdict};
@@ -11,9 +11,6 @@ use super::session::{Session, since_1970};
 use super::verify::{LOGOUT_AGE, Wrong};
 use super::{OidcLogin, ended};
 use crate::provider::Form;
-
-/// Bytes that a provider's message may have: a token, and little besides.
-pub(super) const LONGEST_NOTICE: usize = 64 * 1024;
 
 impl OidcLogin {
     /// Logs a user out, here and at the provider.
@@ -81,8 +78,7 @@ impl OidcLogin {
         runtime: &dyn Runtime,
     ) -> Result<(), Wrong> {
         let whole = body.whole.as_ref().map_or(&[][..], |whole| &whole.bytes[..]);
-        let form =
-            str::from_utf8(whole).ok().filter(|form| form.len() <= LONGEST_NOTICE).and_then(Parameters::read);
+        let form = str::from_utf8(whole).ok().and_then(Parameters::read);
         let form = form.ok_or(Wrong::Said("the message is no form"))?;
         let token = form.find("logout_token").ok_or(Wrong::Said("the message has no `logout_token`"))?;
         let now = since_1970(facts);

@@ -12,7 +12,6 @@ use maitred_policy::{
 
 use super::config::ForwardedToken;
 use super::known::{Known as KnownSessions, Opened};
-use super::leave::LONGEST_NOTICE;
 use super::query::{self, Parameters};
 use super::renew::Found;
 use super::replies::challenge;
@@ -22,6 +21,9 @@ use super::{OidcLogin, Own};
 /// The fields that have the browser keep or forget a session, for the answer.
 #[derive(Default)]
 pub(crate) struct Kept(Vec<String>);
+
+/// Bytes that a provider's message may have: a token, and little besides.
+const LONGEST_MESSAGE: u64 = 64 * 1024;
 
 /// What a request to a path of the policy's own is.
 #[derive(Clone, Copy, PartialEq)]
@@ -158,7 +160,7 @@ impl Policy for OidcLogin {
     }
 
     fn wants_body(&self, request: &RequestHead, _: &Facts) -> Option<u64> {
-        (self.asked(request) == Some(Asked::BackchannelLogout)).then_some(LONGEST_NOTICE as u64)
+        (self.asked(request) == Some(Asked::BackchannelLogout)).then_some(LONGEST_MESSAGE)
     }
 
     fn own_requests(&self) -> Vec<OwnRequest> {
