@@ -140,7 +140,7 @@ impl OidcLogin {
         let fault = if had_one {
             Fault::client(401, "session_ended", "Session ended")
         } else {
-            Fault::client(401, "missing_credentials", "Missing credentials")
+            Fault::client(401, identity::MISSING_CREDENTIALS, "Missing credentials")
         };
         let fault = forget.iter().fold(fault, |fault, field| fault.field(b"Set-Cookie", field.as_bytes()));
         challenge(fault).into()
@@ -165,8 +165,8 @@ impl Policy for OidcLogin {
         Needs { request_body: self.paths.backchannel_logout.is_some(), ..Needs::default() }
     }
 
-    fn wants_body(&self, request: &RequestHead) -> bool {
-        self.asked(request) == Some(Asked::BackchannelLogout)
+    fn wants_body(&self, request: &RequestHead, _: &Facts) -> Option<u64> {
+        (self.asked(request) == Some(Asked::BackchannelLogout)).then_some(u64::MAX)
     }
 
     fn own_requests(&self) -> Vec<OwnRequest> {
