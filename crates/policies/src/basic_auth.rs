@@ -174,11 +174,11 @@ impl Policy for BasicAuth {
     }
 
     fn shows(&self, request: &RequestHead, _: &Facts) -> bool {
-        !matches!(Shown::find(request), Shown::Nothing)
+        shown::is_shown(request)
     }
 
     fn withhold(&self, request: &mut RequestHead, _: &mut Facts) {
-        if !self.forward && !matches!(Shown::find(request), Shown::Nothing) {
+        if !self.forward && shown::is_shown(request) {
             request.fields.remove_known(Known::Authorization);
         }
     }

@@ -20,7 +20,7 @@ impl Page {
     pub(crate) fn files(&self) -> Memory {
         Memory::new()
             .with("example.yaml", self.example)
-            .with("secrets/acme", "the key of an example")
+            .with("secrets/acme", "the key of an example, of some length")
             .with("protos/stock.proto", include_str!("grpc_json/stock.proto"))
             .with("keys/shop.pem", include_str!("jwt/shop.pem"))
             .with("keys/partners.json", include_str!("jwt/partners.json"))

@@ -32,6 +32,12 @@ impl CsrfConfig {
                 let problem = Problem::error("every page could say that of itself").at(origin.span);
                 reader.problem(problem.help("name the sites, or leave `csrf` out where every site may call"));
             }
+            if origin.value.is_of_anybody() {
+                let problem =
+                    Problem::warning("anybody may buy a name below this one, and pages there are trusted");
+                let help = "write the name of your own, as in `https://*.shop.example`";
+                reader.problem(problem.at(origin.span).help(help));
+            }
         }
     }
 }
@@ -205,6 +211,9 @@ mod tests {
             let from_browser = [("Sec-Fetch-Site", "cross-site"), ("Origin", origin)];
             assert_eq!(passes(yaml, "POST /", &from_browser), expected, "{origin}");
         }
+        let warned = problems_of::<Csrf>("['https://*.shop.example', 'https://*.com']");
+        assert!(warned.contains("warning: anybody may buy a name below this one"), "{warned}");
+        assert_eq!(problems_of::<Csrf>(yaml), "");
         for yaml in ["'*'", "[null]"] {
             assert!(problems_of::<Csrf>(yaml).contains("every page could say that"), "{yaml}");
         }

@@ -9,6 +9,11 @@
 //! (`Content-Digest`, or in `cavage` `Digest`), with which the body is compared; and what `require` names. Within the skew the same request can be
 //! sent again.
 //!
+//! The target counts as it came. A policy that takes a key or a token out of the query (`api_key: query.key`) takes it out of what is known of the
+//! request as well: written before this one, it makes every signature over that query a wrong one. Write it behind this one.
+//!
+//! A signature covers at most 64 parts. Secrets have at least 16 bytes, and draw a warning below 32.
+//!
 //! A request that is not signed is answered 401, unless `optional` lets it pass as that of nobody; one whose signature is not good always is.
 
 mod components;
@@ -92,7 +97,7 @@ impl PolicyKind for HmacSignature {
     }
 
     fn compile(config: HmacSignatureConfig, build: &mut Build<'_>, _: Option<&Self>) -> Option<Self> {
-        let keys = Keys::compile(build)?;
+        let keys = Keys::compile(&config.algorithms, build)?;
         if keys.is_empty() {
             let problem = Problem::warning("no consumer has a key to sign with, so that nobody can pass")
                 .at(build.span());

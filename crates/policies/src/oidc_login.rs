@@ -20,7 +20,7 @@
 use std::sync::Arc;
 
 use maitred_config::{Problem, Secret, Span, Spanned};
-use maitred_policy::{Build, Fault, Phase, PolicyKind, Verdict};
+use maitred_policy::{Build, Phase, PolicyKind};
 use maitred_token::Rules;
 
 use crate::jwt::issuer::Trusted;
@@ -38,6 +38,7 @@ mod navigation;
 mod policy;
 mod query;
 mod renew;
+mod replies;
 mod seal;
 mod session;
 mod shared;
@@ -143,15 +144,8 @@ impl PolicyKind for OidcLogin {
             backchannel_logout: config.backchannel_logout.as_ref().map(own),
             after_logout: config.after_logout.0.as_str().into(),
         };
-        let is_without_secret = config.secrets().next().is_none();
-        let seal = |purpose: &str| {
-            let about = [purpose, &*named, &*client_id].join("\0");
-            let written = config.secrets().map(|secret| secret.value.expose().as_bytes());
-            let own = is_without_secret.then_some(&shared.own_secret[..]);
-            Seal::new(written.chain(own), &[about.as_bytes()])
-        };
-        let (sessions, logins) = (seal("sessions"), seal("logins"));
-        if is_without_secret {
+        let (sessions, logins) = seals(&config, &[&named, &client_id], &shared);
+        if config.secrets().next().is_none() {
             build.report(without_secret().at(build.span()));
         }
         let consumers = Arc::clone(build.consumers());
@@ -175,6 +169,19 @@ impl PolicyKind for OidcLogin {
     }
 }
 
+/// What seals sessions, and logins that were begun, at this provider as this client.
+fn seals(config: &OidcLoginConfig, about: &[&str], shared: &SessionsShared) -> (Seal, Seal) {
+    let seal = |purpose: &str| {
+        let about = [&[purpose], about].concat().join("\0");
+        let mut secrets: Vec<_> = config.secrets().map(|secret| secret.value.expose().as_bytes()).collect();
+        if secrets.is_empty() {
+            secrets.push(&shared.own_secret);
+        }
+        Seal::new(secrets.into_iter(), &[about.as_bytes()])
+    };
+    (seal("sessions"), seal("logins"))
+}
+
 /// The scopes as they are asked for; `openid` makes it a login (`OpenID` Connect Core 1.0 section 3.1.2.1).
 fn scopes(written: &[String]) -> String {
     let openid = (!written.iter().any(|scope| scope == "openid")).then_some("openid");
@@ -184,9 +191,4 @@ fn scopes(written: &[String]) -> String {
 fn without_secret() -> Problem {
     Problem::warning("without a `secret`, sessions end with the process, and replicas do not share them")
         .help("write `secret: \"${SESSION_SECRET}\"`; `openssl rand -base64 48` makes a good one")
-}
-
-/// A request that does not say which host it means (HTTP/1.0) cannot be sent back there.
-fn without_host() -> Verdict {
-    Fault::client(400, "no_host", "The host is missing").into()
 }

@@ -92,10 +92,7 @@ pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapsh
     let (tls, _) = tls.into_parts();
     let (router, routes) = compiled.filter(|_| problems.error_count() == before)?;
     access::check(&compiler, (&router, &routes), &listeners, problems);
-    own_requests::check(&compiler, (&router, &routes), &listeners, problems);
-    if problems.error_count() > before {
-        return None;
-    }
+    own_requests::check(&compiler, (&router, &routes), &listeners, problems)?;
     Some(Snapshot {
         router,
         routes,

@@ -1,11 +1,13 @@
 //! The beginning of a login: the browser is sent to the provider, and remembers what only it and we know.
+//! Logins that took too long are forgotten at that, and the oldest where there are too many.
 
-use maitred_http::{Known, RequestHead, Scheme};
-use maitred_policy::{Facts, Fault, Reply, Side, Verdict};
+use maitred_http::{RequestHead, Scheme};
+use maitred_policy::{Facts, Fault, Verdict};
 
+use super::OidcLogin;
 use super::attempt::{self, Attempt};
-use super::policy::seconds;
-use super::{OidcLogin, without_host};
+use super::replies::{redirect, unavailable, with_query, without_host};
+use super::session::seconds;
 use crate::provider::Form;
 
 /// Cookies of logins that are looked at: a browser has no more of them, but somebody else could.
@@ -69,28 +71,4 @@ impl OidcLogin {
     pub(super) fn attempt(&self, scheme: Scheme, id: &str, text: &[u8]) -> Option<Attempt> {
         Attempt::decode(&self.logins.open(&self.cookies.login(scheme, id), text)?)
     }
-}
-
-/// A page, with these parameters besides those that it has (RFC 6749 section 3.1).
-pub(super) fn with_query(url: &str, form: Form) -> String {
-    let between = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{between}{}", String::from_utf8_lossy(&form.into_bytes()))
-}
-
-/// Sends a browser on, with fields that have it keep or forget something. Nobody else may keep the answer.
-pub(super) fn redirect(status: u16, to: &str, kept: Vec<String>) -> Verdict {
-    let mut reply = Reply::new(status);
-    reply.head.fields.append_known(Known::Location, to.as_bytes());
-    reply.head.fields.append_known(Known::CacheControl, b"no-store");
-    for field in kept {
-        reply.head.fields.append_known(Known::SetCookie, field.as_bytes());
-    }
-    Verdict::Respond(Box::new(reply))
-}
-
-/// The provider cannot be asked. Who is logged in already notices nothing.
-pub(super) fn unavailable(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Fault {
-    Fault::new(Side::Upstream, 503, "login_unavailable", "The login service cannot be reached")
-        .field(b"Retry-After", b"5")
-        .source(why)
 }

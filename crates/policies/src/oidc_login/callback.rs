@@ -1,20 +1,23 @@
 //! The provider's answer, brought by the browser: it has to be one to a login that this browser has begun. Its code is exchanged for tokens, and the
 //! tokens become a session, a new one whatever the browser had before.
 
+use std::time::Duration;
+
 use maitred_http::{RequestHead, Scheme};
 use maitred_policy::{Facts, Fault, Runtime, Verdict};
 use maitred_token::Refusal;
 
+use super::OidcLogin;
 use super::attempt::Attempt;
-use super::begin::{redirect, unavailable};
 use super::config::ForwardedToken;
-use super::policy::{seconds, since_1970};
 use super::query::Parameters;
-use super::renew::TIMEOUT;
-use super::session::Session;
+use super::replies::{challenge, redirect, unavailable, without_host};
+use super::session::{Session, seconds, since_1970};
 use super::verify::{Expected, Wrong};
-use super::{OidcLogin, without_host};
 use crate::provider::{Answer, Denied, Form};
+
+/// How long the provider may take to give tokens.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why there is no session after all.
 pub(super) enum Failed {
@@ -58,11 +61,6 @@ impl From<Failed> for Fault {
             }
         }
     }
-}
-
-/// A 401 says how one would show who one is (RFC 9110 section 15.5.2); there is no scheme for cookies.
-pub(super) fn challenge(fault: Fault) -> Fault {
-    fault.field(b"WWW-Authenticate", b"Session realm=\"gateway\"")
 }
 
 impl OidcLogin {

@@ -1,4 +1,5 @@
 //! What users write for `oidc_login`.
+//! That its paths come to a route that has it is seen by the engine.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Sessions that one worker has opened, by the SHA-256 of their cookies. Bounded: what was not asked for long makes room.
+//! Sessions that one worker has opened, by the SHA-256 of their cookies.
+//! Bounded: what was not asked for long makes room. Whether one has ended is not known here.
 
 use std::cell::RefCell;
 use std::fmt;

@@ -4,13 +4,12 @@
 use maitred_http::{Known, RequestHead};
 use maitred_policy::{Facts, Fault, Reply, RequestBody, Runtime, Verdict};
 
-use super::begin::{redirect, with_query};
 use super::known::Opened;
-use super::policy::since_1970;
 use super::query::Parameters;
-use super::session::Session;
+use super::replies::{redirect, with_query, without_host};
+use super::session::{Session, since_1970};
 use super::verify::{LOGOUT_AGE, Wrong};
-use super::{OidcLogin, ended, without_host};
+use super::{OidcLogin, ended};
 use crate::provider::Form;
 
 /// Bytes that a provider's message may have: a token, and little besides.

@@ -1,4 +1,5 @@
 //! What a browser says of why it asks: whether a user goes to a page, so that a login can be shown, and whose page leads there.
+//! Programs can say the same; nothing is protected by it but users from pages of others.
 
 use maitred_http::{FieldName, Known, Method, RequestHead, Scheme, list_items};
 

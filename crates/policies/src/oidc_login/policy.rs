@@ -1,8 +1,8 @@
 //! What `oidc_login` does with a request: it answers its own paths, lets sessions through, and begins a login for others.
+//! How each of that is done stands beside it.
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
 
 use maitred_http::{Known, Method, RequestHead, Scheme};
 use maitred_policy::identity::ShownToken;
@@ -10,11 +10,12 @@ use maitred_policy::{
     Facts, Fault, Fetching, Needs, OwnRequest, Policy, RequestCx, ResponseCx, Step, Verdict, identity,
 };
 
-use super::callback::challenge;
 use super::config::ForwardedToken;
 use super::known::{Known as KnownSessions, Opened};
 use super::query::{self, Parameters};
 use super::renew::Found;
+use super::replies::challenge;
+use super::session::since_1970;
 use super::{OidcLogin, Own};
 
 /// The fields that have the browser keep or forget a session, for the answer.
@@ -28,16 +29,6 @@ enum Asked {
     Login,
     Logout,
     BackchannelLogout,
-}
-
-/// When a request came, since 1970.
-pub(super) fn since_1970(facts: &Facts) -> Duration {
-    facts.received.duration_since(UNIX_EPOCH).unwrap_or_default()
-}
-
-/// The same in seconds.
-pub(super) fn seconds(facts: &Facts) -> u64 {
-    since_1970(facts).as_secs()
 }
 
 impl OidcLogin {

@@ -1,4 +1,5 @@
 //! The parameters of the requests that a login is made of, each of which may be there once.
+//! What of them nobody else should read is taken out of logs.
 
 use maitred_http::{RequestHead, percent_decode, query_pairs};
 use maitred_policy::Facts;

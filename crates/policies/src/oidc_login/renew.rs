@@ -1,4 +1,5 @@
 //! Sessions as they go on: found in cookies, kept there, and renewed before their access token expires.
+//! One renewal is for all requests that bring the same session, on all workers.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -7,17 +8,13 @@ use maitred_http::{RequestHead, Scheme};
 use maitred_policy::{Facts, Runtime};
 
 use super::OidcLogin;
-use super::callback::Failed;
+use super::callback::{Failed, TIMEOUT};
 use super::config::ForwardedToken;
 use super::known::{Known, Opened};
-use super::policy::since_1970;
-use super::session::Session;
+use super::session::{Session, since_1970};
 use super::shared::Renewal;
 use crate::asking::sha256;
 use crate::provider::Form;
-
-/// How long the provider may take to give tokens.
-pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a request brings.
 pub(super) enum Found {

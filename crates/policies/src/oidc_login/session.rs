@@ -1,7 +1,9 @@
 //! A session: who has logged in, and what the gateway needs to keep it going. It stands in the browser's cookie, sealed.
+//! Here is what it holds, and when it ends.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
+use maitred_policy::Facts;
 use serde_json::{Map, Value, json};
 
 /// Who has logged in, since when, and with which tokens.
@@ -82,6 +84,16 @@ impl Session {
             id_token: text(id_token),
         })
     }
+}
+
+/// When a request came, since 1970.
+pub(super) fn since_1970(facts: &Facts) -> Duration {
+    facts.received.duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// The same in seconds.
+pub(super) fn seconds(facts: &Facts) -> u64 {
+    since_1970(facts).as_secs()
 }
 
 #[cfg(test)]

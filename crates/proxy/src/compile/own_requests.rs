@@ -33,13 +33,13 @@ struct Asked<'a> {
     client: IpAddr,
 }
 
-/// Checks the requests of all policies that have some.
+/// Checks the requests of all policies that have some. None where one goes astray.
 pub(super) fn check(
     compiler: &Compiler<'_>,
     (router, routes): (&Router, &[Route]),
     listeners: &[Arc<ListenerSettings>],
     problems: &mut Problems,
-) {
+) -> Option<()> {
     let table = Table { router, routes };
     let written = compiler.document.routes.iter().map(|entry| Some(&entry.value)).chain([None]);
     let (mut tried, mut told) = (HashSet::new(), HashSet::new());
@@ -63,6 +63,7 @@ pub(super) fn check(
             }
         }
     }
+    told.is_empty().then_some(())
 }
 
 impl Table<'_> {
