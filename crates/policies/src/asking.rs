@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use maitred_http::{Fields, Known, ResponseHead};
-use maitred_policy::Fault;
+use maitred_policy::{Facts, Fault};
 use quick_cache::unsync::Cache;
 
 /// Answers that a worker remembers for a policy.
@@ -60,6 +60,14 @@ pub(crate) fn digest_of(fields: &Fields) -> [u8; 32] {
         bytes.push(b'\n');
     }
     sha256(&bytes)
+}
+
+/// Notes what a service went by and has put into a request, beside what others have: what is kept for one is not for another.
+pub(crate) fn note(facts: &mut Facts, fields: &Fields) {
+    if !fields.is_empty() {
+        let before = facts.decided_by.as_deref().map_or(&[][..], |digest| digest);
+        facts.decided_by = Some(Box::new(sha256(&[before, &digest_of(fields)].concat())));
+    }
 }
 
 /// The SHA-256 of some bytes.

@@ -36,6 +36,8 @@ use self::answer::{Changes, Decision};
 use self::messages::CheckResponse;
 use self::question::question;
 
+use crate::asking;
+
 config_map! {
     /// Who is asked, and what about.
     pub struct ExtAuthzConfig {
@@ -205,6 +207,7 @@ impl Policy for ExtAuthz {
                 facts.claims = Some(claims);
             }
             identity::tell(request, facts);
+            asking::note(facts, &allowed.request.as_fields());
             allowed.request.apply(&mut request.fields);
             allowed.query.apply(request, facts);
             *state = Some(allowed.response).filter(|changes| !changes.is_empty()).map(Box::new);

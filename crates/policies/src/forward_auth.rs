@@ -202,8 +202,18 @@ impl ForwardAuth {
         Some(claims)
     }
 
+    /// What tells requests apart that pass: the fields that the service goes by, where they are named, and those that it gives.
+    fn decided_by(&self, request: &RequestHead, allowed: &Allowed) -> Fields {
+        let mut fields = allowed.fields.clone();
+        for name in self.send.iter().flatten() {
+            request.fields.all(name).for_each(|value| fields.append(name, value));
+        }
+        fields
+    }
+
     /// Lets a request pass, with what the service has said of it.
     fn allow(&self, request: &mut RequestHead, facts: &mut Facts, allowed: &Allowed) {
+        asking::note(facts, &self.decided_by(request, allowed));
         if facts.claims.is_none() {
             facts.claims.clone_from(&allowed.claims);
         }

@@ -135,17 +135,22 @@ impl<'a, R: Runtime> Run<'a, R> {
             self.ran += 1;
             let local = &*self.locals[instance.number];
             let slot = Slot { state: &mut **state, local, runtime: &self.runtime };
-            let verdict = match instance.policy.on_request(request, facts, body, slot) {
-                Step::Ready(verdict) => verdict,
+            let decided = match instance.policy.on_request(request, facts, body, slot) {
+                Step::Ready(verdict) => Ok(verdict),
                 Step::Later(mut later) => {
-                    let waited = poll_fn(|cx| match later.as_mut().poll(cx) {
+                    poll_fn(|cx| match later.as_mut().poll(cx) {
                         Poll::Ready(verdict) => Poll::Ready(Ok(verdict)),
                         Poll::Pending => gone(cx).map(Err),
-                    });
-                    match waited.await {
-                        Ok(verdict) => verdict,
-                        Err(gone) => return Down::Decided(gone),
-                    }
+                    })
+                    .await
+                }
+            };
+            let verdict = match decided {
+                Ok(verdict) => verdict,
+                Err(gone) => {
+                    // It counts as one that ran, and was stopped before it could do this itself.
+                    instance.policy.withhold(request, facts);
+                    return Down::Decided(gone);
                 }
             };
             match verdict {

@@ -152,6 +152,13 @@ impl Changes {
         }
     }
 
+    /// What is set, whatever becomes of fields of the same names.
+    pub(super) fn as_fields(&self) -> Fields {
+        let mut fields = Fields::default();
+        self.set.iter().for_each(|(name, value, _)| fields.append(name, value));
+        fields
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.remove.is_empty() && self.set.is_empty()
     }
