@@ -116,7 +116,7 @@ impl PolicyKind for HmacSignature {
 /// What is known of the body.
 #[derive(Clone, Copy)]
 enum Body<'a> {
-    /// Nothing: there is none to explain by.
+    /// Nothing: it is not there yet, or there is none to explain by.
     Unread,
     Whole(&'a [u8]),
 }
@@ -170,13 +170,12 @@ impl Policy for HmacSignature {
         Needs { request_body: true, ..Needs::default() }
     }
 
-    /// To see that there is none, it has to be read as well.
-    fn wants_body(&self, request: &RequestHead, _: &Facts) -> Option<u64> {
-        let shown = self.config.forms.iter().find_map(|form| match form {
-            SignatureForm::Rfc9421 => message::covers_digest(request),
-            SignatureForm::Cavage => draft::covers_digest(request),
-        });
-        shown.filter(|covers_digest| *covers_digest || !self.config.unsigned_body).map(|_| u64::MAX)
+    /// To see that there is none, it has to be read as well. Nothing is read for who has not signed the head.
+    fn wants_body(&self, request: &RequestHead, facts: &Facts) -> Option<u64> {
+        let asked = Asked::new(request, facts);
+        let signed = self.find(&asked)?.ok()?;
+        self.judge(&signed, &asked, Body::Unread).ok()?;
+        (signed.covers_digest() || !self.config.unsigned_body).then_some(u64::MAX)
     }
 
     fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {

@@ -60,8 +60,9 @@ fn of_several_that_fit_the_first_counts() {
     ];
     for first in 0..of.len() {
         let certificates = of.iter().cycle().skip(first).take(of.len()).enumerate();
-        let consumers: String =
-            certificates.map(|(at, written)| format!("c{at}: {{ certificates: {written} }}, ")).collect();
+        let consumers: Vec<String> =
+            certificates.map(|(at, written)| format!("c{at}: {{ certificates: {written} }}")).collect();
+        let consumers = consumers.join(", ");
         let harness = Harness::knowing::<ClientCertificate>(&format!("{{ {consumers} }}"), "true");
         let harness = harness.with_facts(|facts| {
             let names = ["x.example", "spiffe://example.org/x"].map(str::to_owned).into();

@@ -24,13 +24,6 @@ pub(super) fn remove(request: &mut RequestHead) {
     }
 }
 
-/// Whether the signature covers the digest of the body; none where there is no signature.
-pub(super) fn covers_digest(request: &RequestHead) -> Option<bool> {
-    let line = request.fields.all_known(Known::Authorization).find_map(parameters)?;
-    let says = Said::read(line).ok()?;
-    Some(says.headers.iter().any(|name| name == "digest" || name == "content-digest"))
-}
-
 /// What stands behind the scheme.
 fn parameters(line: &[u8]) -> Option<&[u8]> {
     let at = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());

@@ -25,16 +25,6 @@ pub(super) fn remove(request: &mut RequestHead) {
     }
 }
 
-/// Whether a signature covers the digest of the body; none where there is no signature.
-pub(super) fn covers_digest(request: &RequestHead) -> Option<bool> {
-    let inputs = dictionary(&lines(request, INPUT)?);
-    let is_digest =
-        |item: &Item| item.bare_item.as_string().is_some_and(|name| name.as_str() == "content-digest");
-    let covers =
-        |entry: &ListEntry| matches!(entry, ListEntry::InnerList(list) if list.items.iter().any(is_digest));
-    Some(inputs.is_some_and(|inputs| inputs.values().any(covers)))
-}
-
 fn dictionary(text: &[u8]) -> Option<Dictionary> {
     Parser::new(text).parse().ok()
 }

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use maitred_config::Memory;
 use maitred_http::Scheme;
-use maitred_policy::harness::{Harness, Outcome, problems_in_document, problems_of, request};
+use maitred_policy::harness::{Harness, Outcome, facts, problems_in_document, problems_of, request};
 
 use super::*;
 
@@ -228,6 +228,23 @@ fn a_body_is_the_one_whose_digest_is_signed() {
     assert!(post(&bare, "the body").contains("whose digest is not signed"));
     assert_eq!(post(&bare, ""), "alice");
     assert_eq!(told(&ask("{ unsigned_body: true }", "GET /foo?a=b", &bare, "the body")), "alice");
+}
+
+#[test]
+fn no_body_is_read_for_who_has_not_signed() {
+    let good = message(&[METHOD, TARGET], PARAMS);
+    let wants = |yaml: &str, line: &str| {
+        let harness = harness(yaml, 1000);
+        let (fields, mut facts) = (good.each_ref().map(|(name, value)| (*name, &**value)), facts());
+        facts.received = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
+        facts.scheme = Scheme::Http;
+        let request = request(line, &[&[("Host", "example.com")], &fields[..]].concat());
+        harness.policy::<HmacSignature>().wants_body(&request, &facts).is_some()
+    };
+    assert!(wants("true", "GET /foo?a=b") && !wants("{ unsigned_body: true }", "GET /foo?a=b"));
+    assert!(
+        !wants("true", "POST /foo?a=b") && !wants("true", "GET /foo?a=c") && !wants("cavage", "GET /foo?a=b")
+    );
 }
 
 #[test]
