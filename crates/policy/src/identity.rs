@@ -11,7 +11,7 @@ pub const TOLD: [&str; 3] = ["X-Consumer", "X-Consumer-Groups", "X-User-ID"];
 
 /// Whether a service may take one name of a field for the other: names do not distinguish case, and what follows CGI (RFC 3875 section 4.1.18)
 /// or WSGI makes `_` of `-`, some of everything that is no letter and no digit.
-fn is_read_as(name: &[u8], told: &[u8]) -> bool {
+pub fn is_read_as(name: &[u8], told: &[u8]) -> bool {
     let is_word = u8::is_ascii_alphanumeric;
     let is_same = |(a, b): (&u8, &u8)| a.eq_ignore_ascii_case(b) || !is_word(a) && !is_word(b);
     name.len() == told.len() && name.iter().zip(told).all(is_same)
