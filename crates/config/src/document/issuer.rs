@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::node::Node;
 use crate::problem::Problem;
 use crate::read::{Fields, FilePath, Named, Read, Reader, Secret, Shape, Spanned, TextShape};
-use crate::scalar::{EndpointHost, EndpointTarget, FieldPath, HttpUrl, http_url, quote};
+use crate::scalar::{FieldPath, HttpUrl, http_url, quote};
 use crate::{config_map, config_words};
 
 config_map! {
@@ -31,13 +31,13 @@ config_map! {
         claims: ClaimPaths = true,
         /// Algorithms that its tokens may be signed with. Without it, those that its keys are for; with a secret, HS256.
         algorithms: Vec<TokenAlgorithm>,
-        /// How its keys are fetched over TLS. Without it, the authorities that the system trusts count.
+        /// How its keys and its description are fetched over TLS. Without it, the authorities that the system trusts count.
         tls: Option<IssuerTls>,
     }
 }
 
 config_map! {
-    /// How the keys of an issuer are fetched over TLS.
+    /// How the keys and the description of an issuer are fetched over TLS.
     pub struct IssuerTls {
         /// The authorities whose certificates count, in PEM.
         #[main]
@@ -171,10 +171,10 @@ impl Issuer {
                 reader.problem(problem.at(fields.key_span("algorithms")));
             }
         }
-        let is_fetched = self.discovery_url().is_some() || matches!(self.jwks, Some(KeysFrom::Url(_)));
+        // Where its keys are in the configuration, policies may still ask its description for endpoints.
+        let is_fetched = self.description_url().is_some() || matches!(self.jwks, Some(KeysFrom::Url(_)));
         if fields.has("tls") && !is_fetched {
-            let problem =
-                Problem::error("the keys of this issuer are not fetched, so `tls` would do nothing");
+            let problem = Problem::error("nothing is fetched of this issuer, so `tls` would do nothing");
             reader.problem(problem.at(fields.key_span("tls")));
         }
         self.warn_of_clear_text(fields, reader);
@@ -188,25 +188,13 @@ impl Issuer {
             (None, Some(url)) => (if fields.has("discovery") { "discovery" } else { "issuer" }, url),
             _ => return,
         };
-        if is_clear(url) {
+        if url.is_clear() {
             let problem = Problem::warning(
                 "the keys of this issuer are fetched in the clear: who is in between can sign tokens",
             );
             reader.problem(problem.at(fields.value_span(key)).help("fetch them over `https://`"));
         }
     }
-}
-
-/// Whether a page is asked for in the clear, of another machine.
-fn is_clear(url: &HttpUrl) -> bool {
-    let is_here = match &url.origin().target {
-        EndpointTarget::Host { host: EndpointHost::Ip(address), .. } => address.to_canonical().is_loopback(),
-        EndpointTarget::Host { host: EndpointHost::Name(name), .. } => {
-            name == "localhost" || name.ends_with(".localhost")
-        }
-        EndpointTarget::Unix(_) | EndpointTarget::Srv(_) => true,
-    };
-    !url.is_tls() && !is_here
 }
 
 /// Checks that a token tells by its `iss` which one it comes from.

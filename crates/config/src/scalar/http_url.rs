@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::endpoint_url::{EndpointTarget, EndpointUrl, Scheme, host_and_port};
+use super::endpoint_url::{EndpointHost, EndpointTarget, EndpointUrl, Scheme, host_and_port};
 use super::https_url::{refuse_stray, refuse_user};
 use super::{ScalarProblem, quote, refuse_blank};
 
@@ -38,6 +38,20 @@ impl HttpUrl {
     /// Whether it is spoken over TLS.
     pub fn is_tls(&self) -> bool {
         self.origin.scheme.is_tls()
+    }
+
+    /// Whether it is spoken in the clear with another machine: who is in between reads it, and can answer.
+    pub fn is_clear(&self) -> bool {
+        let is_here = match &self.origin.target {
+            EndpointTarget::Host { host: EndpointHost::Ip(address), .. } => {
+                address.to_canonical().is_loopback()
+            }
+            EndpointTarget::Host { host: EndpointHost::Name(name), .. } => {
+                name == "localhost" || name.ends_with(".localhost")
+            }
+            EndpointTarget::Unix(_) | EndpointTarget::Srv(_) => true,
+        };
+        !self.is_tls() && !is_here
     }
 }
 
