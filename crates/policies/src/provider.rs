@@ -148,11 +148,18 @@ impl Provider {
             build.report(problem.help("write `client_secret: \"${NAME}\"`; an empty one is none"));
             return None;
         }
+        if endpoint.first().is_clear() {
+            let problem = Problem::warning(format!(
+                "{} is asked in the clear: who is in between reads secrets and tokens, and can answer",
+                endpoint.first()
+            ));
+            build.report(problem.at(build.span()).help("ask it over `https://`"));
+        }
         Self::new(endpoint, written.client, build)
     }
 
-    /// A client of this endpoint. It is asked over connections that workers keep to the place: an upstream that is there and nowhere else, or
-    /// one more.
+    /// A client of this endpoint. Workers keep connections to the first page that is asked for: those of an upstream that is there and nowhere
+    /// else, or of one more. Where a description leads to another place, that one is asked over connections of its own.
     pub(crate) fn new(endpoint: Endpoint, client: Client, build: &mut Build<'_>) -> Option<Self> {
         let origin = Spanned { value: endpoint.first().origin().clone(), span: build.span() };
         build.upstream(&UpstreamRef::Url(origin))?;

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use maitred_config::scalar::HttpUrl;
 use maitred_http::{Known, Method, RequestHead, ResponseHead, list_items};
 use maitred_policy::{Asking, Fetch, FetchError, Service, WholeBody, follow};
 use maitred_token::{Algorithm, KeySet, object};
 use serde_json::Value;
+
+use crate::asking::sha256;
 
 /// Bytes that a description or a set of keys may have.
 const MOST: usize = 256 * 1024;
@@ -105,8 +106,7 @@ impl Fetch for PublishedKeys {
     }
 
     fn make(&self, told: Told, last: Option<&Arc<Fetched>>) -> Result<Arc<Fetched>, FetchError> {
-        let hash = digest(&SHA256, &told.body);
-        let hash: [u8; 32] = hash.as_ref().try_into().expect("a SHA-256 has 32 bytes");
+        let hash = sha256(&told.body);
         if let Some(last) = last.filter(|last| last.hash == hash) {
             return Ok(Arc::clone(last));
         }
