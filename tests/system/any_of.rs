@@ -1,7 +1,9 @@
 //! Several ways to show who one is: one of them, or all.
 //! What each policy does alone is in the tests of its own.
 
-use maitred_tests::{Echo, Gateway, Origin};
+use std::sync::mpsc;
+
+use maitred_tests::{Echo, Fake, Gateway, Origin, PATIENCE};
 
 use crate::access::new_key;
 
@@ -62,4 +64,28 @@ fn those_that_stand_beside_each_other_must_all_pass() {
         assert_eq!((answer.status(), &*gateway.access_to(path).text("policy")), (status, policy), "{path}");
     }
     assert_eq!(Echo::of(&gateway.curl("/both", &["-H", &acme, "-H", &till])).all("X-Consumer"), ["till"]);
+}
+
+#[test]
+fn a_credential_is_kept_from_the_log_also_where_the_client_does_not_wait() {
+    let (seen, asked) = mpsc::channel();
+    let auth = Fake::start(move |mut wire, _| {
+        wire.request();
+        seen.send(()).unwrap();
+        wire.is_closed();
+    });
+    let (origin, (key, hash)) = (Origin::start(), new_key());
+    let gateway = Gateway::start(&format!(
+        "consumers: {{ acme: {{ api_keys: '{hash}' }} }}\n\
+         policies: {{ any_of: {{ forward_auth: {{ upstream: \"{}\", timeout: 1h }}, api_key: query.k }} }}\n\
+         routes: {{ app: {{ upstream: \"{}\" }} }}\n",
+        auth.url(),
+        origin.url()
+    ));
+    let mut client = gateway.connect();
+    client.send(format!("GET /left?a=b&k={key} HTTP/1.1\r\nHost: test\r\n\r\n"));
+    asked.recv_timeout(PATIENCE).unwrap();
+    drop(client);
+    let logged = gateway.access_to("/left");
+    assert_eq!([logged.text("outcome"), logged.text("query")], ["client_closed", "a=b"]);
 }

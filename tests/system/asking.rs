@@ -146,6 +146,22 @@ fn a_service_that_fails_is_left_alone_while_its_circuit_is_open() {
     assert_eq!(failures("circuit_open"), 2);
 }
 
+#[test]
+fn a_service_that_fails_does_not_fill_the_log() {
+    let (origin, auth) = (Origin::start(), Fake::answering("HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"));
+    let document = forward_auth(&auth.url(), &origin);
+    let gateway = Gateway::start(&document);
+    let mut client = gateway.connect();
+    for _ in 0..20 {
+        assert_eq!(client.ask("GET /page HTTP/1.1\r\nHost: test\r\n\r\n").status(), 502);
+    }
+    let log = gateway.log();
+    let told = |line: &str| line.contains("level=warn") && line.contains("forward_auth");
+    let first = log.wait_for("why", told);
+    assert!(first.contains("policy=forward_auth") && first.contains("it answered 503"), "{first}");
+    log.wait_for("the others", |line| line.contains("suppressed=") && !line.contains("suppressed=0"));
+}
+
 const RULES: &str = r#"package shop
 
 allow if input.method == "GET"

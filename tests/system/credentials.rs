@@ -148,7 +148,7 @@ fn certificates_say_who_asks() {
 fn requests_that_another_library_signs_are_verified() {
     let origin = Origin::start();
     let gateway = Gateway::start_with(
-        &[("key", "a key that nobody else knows")],
+        &[("key", "a key of some length that nobody else knows")],
         &format!(
             "consumers: {{ acme: {{ hmac_keys: {{ acme-1: '${{file:key}}' }} }} }}\npolicies: {{ hmac_signature: true }}\n\
              routes: {{ app: {{ upstream: \"{}\" }} }}\n",
@@ -156,7 +156,7 @@ fn requests_that_another_library_signs_are_verified() {
         ),
     );
     let url = format!("http://127.0.0.1:{}/orders/7?a=b&c=d%20e", gateway.port("web"));
-    let arguments = [&*url, "acme-1", "a key that nobody else knows"];
+    let arguments = [&*url, "acme-1", "a key of some length that nobody else knows"];
     let Some(answers) = run_python("signing_client.py", "http-message-signatures", &arguments) else {
         return skipped(
             "requests_that_another_library_signs_are_verified",

@@ -110,6 +110,46 @@ fn an_answer_is_for_who_asked() {
 }
 
 #[test]
+fn an_answer_is_for_whom_a_service_let_in() {
+    let auth = Fake::start(|mut wire, _| {
+        while let Some(request) = wire.request() {
+            let account = request.head.field("X-Session-Token").unwrap_or("none").to_owned();
+            let account = account.split('.').next().unwrap_or_default().to_owned();
+            wire.send(format!("HTTP/1.1 200 OK\r\nX-Account: {account}\r\nContent-Length: 0\r\n\r\n"));
+        }
+    });
+    let origin = Origin::start();
+    let policy = |settings: &str| {
+        let auth = auth.url();
+        format!("policies: {{ forward_auth: {{ upstream: \"{auth}\"{settings} }}, request_size: 1KiB }}")
+    };
+    let document = |settings: &str| {
+        let plain = document(origin.url(), origin.url(), "[{ cache: 1h }]");
+        plain.replace(
+            "policies: { cors: { origins: [\"https://shop.example\"] }, request_size: 1KiB }",
+            &policy(settings),
+        )
+    };
+    let gateway = Gateway::start(&document(", copy_headers: X-Account"));
+    let ask = |path: &str, token: &str, ask: &[&str]| -> Curl {
+        let token = format!("X-Session-Token: {token}");
+        gateway.curl(path, &[&["-H", &token], ask].concat())
+    };
+    let alice = ask("/me", "alice.1", &[]);
+    let stale = ask("/me", "alice.2", &BROKEN);
+    assert_eq!((degraded(&stale), stale.text()), (Some("cache"), alice.text()), "it goes by the account");
+    let bob = ask("/me", "bob.1", &BROKEN);
+    assert_eq!((bob.status(), degraded(&bob)), (503, None));
+
+    // A service may know its callers by what the other one goes by.
+    gateway.reload(&document(", send: X-Session-Token"));
+    let alice = ask("/mine", "alice.1", &[]);
+    let stale = ask("/mine", "alice.1", &BROKEN);
+    assert_eq!((degraded(&stale), stale.text()), (Some("cache"), alice.text()));
+    assert_eq!(ask("/mine", "bob.1", &BROKEN).status(), 503);
+}
+
+#[test]
 fn what_may_not_be_kept_is_not() {
     let origin = Origin::start();
     let gateway = start(origin.url(), origin.url(), "[{ cache: 1h }]");

@@ -42,6 +42,7 @@ mod introspection;
 mod keycloak;
 mod keycloak_tokens;
 mod limits;
+mod oidc_login;
 mod overload;
 mod proxies;
 mod proxy_protocol;

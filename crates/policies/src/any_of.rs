@@ -2,7 +2,8 @@
 //!
 //! It holds other policies, all of which identify. The first of them, as they are written, whose credential a request shows takes it,
 //! and it alone: what it refuses is refused, and no other is asked. Keys and passwords that the request shows besides do not reach the
-//! service. Two of a kind are told apart by labels, as in `{ api_key: true, api_key/partners: header.X-Partner-Key }`.
+//! service: they are removed once the policy that takes the request is done, so what that one puts into the field of another, such as an `Authorization` that `forward_auth` copies
+//! beside `basic_auth`, does not either. Two of a kind are told apart by labels, as in `{ api_key: true, api_key/partners: header.X-Partner-Key }`.
 //!
 //! A request that shows none of the credentials is taken to each policy in its turn, until one lets it pass or answers it: so does
 //! one that is `optional`, and the request is that of nobody. Where none does, the answer is 401, with the `WWW-Authenticate` of all
@@ -19,9 +20,10 @@ use std::sync::Arc;
 
 use maitred_config::Problem;
 use maitred_http::RequestHead;
+use maitred_policy::identity::MISSING_CREDENTIALS;
 use maitred_policy::{
-    Build, DynPolicy, Facts, Fault, Fetching, Needs, Outcome, Phase, Policy, PolicyKind, RequestCx,
-    ResponseCx, Slot, Step, Verdict,
+    Build, DynPolicy, Facts, Fault, Fetching, Needs, Outcome, OwnRequest, Phase, Policy, PolicyKind,
+    RequestCx, ResponseCx, Slot, Step, Verdict,
 };
 use maitred_telemetry::Measured;
 
@@ -116,11 +118,11 @@ impl AnyOf {
     async fn ask_each(&self, cx: RequestCx<'_, Self>) -> Verdict {
         let RequestCx { request, facts, body, state, local, runtime } = cx;
         let locals = self.locals(local);
-        let mut refused = Fault::client(401, MISSING, "Missing credentials");
+        let mut refused = Fault::client(401, MISSING_CREDENTIALS, "Missing credentials");
         for (at, held) in self.policies.iter().enumerate() {
             let slot = Slot { state: state.of(at, held), local: &*locals[at], runtime };
             match finish(held.policy.on_request(request, facts, body, slot)).await {
-                Verdict::Fail(fault) if fault.cause() == MISSING => {
+                Verdict::Fail(fault) if fault.cause() == MISSING_CREDENTIALS => {
                     refused = with_challenges(refused, &fault);
                 }
                 verdict => return held.named(verdict),
@@ -151,9 +153,6 @@ impl AnyOf {
         (0..self.policies.len()).rev().filter(rises).collect()
     }
 }
-
-/// The cause of a refusal for want of a credential, in all policies that identify.
-const MISSING: &str = "missing_credentials";
 
 /// The fault with the challenges of another one, each once.
 fn with_challenges(fault: Fault, other: &Fault) -> Fault {
@@ -216,13 +215,23 @@ impl Policy for AnyOf {
         })
     }
 
-    fn wants_body(&self, request: &RequestHead) -> bool {
-        let wants = |held: &Held| held.policy.needs().request_body && held.policy.wants_body(request);
-        self.policies.iter().any(wants)
+    fn wants_body(&self, request: &RequestHead, facts: &Facts) -> Option<u64> {
+        let wants = |held: &Held| {
+            let may = held.policy.needs().request_body;
+            may.then(|| held.policy.wants_body(request, facts)).flatten()
+        };
+        match self.shown(request, facts) {
+            Some(at) => wants(&self.policies[at]),
+            None => self.policies.iter().filter_map(wants).max(),
+        }
     }
 
     fn fetched(&self) -> Vec<Fetching> {
         self.policies.iter().flat_map(|held| held.policy.fetched()).collect()
+    }
+
+    fn own_requests(&self) -> Vec<OwnRequest> {
+        self.policies.iter().flat_map(|held| held.policy.own_requests()).collect()
     }
 
     fn measured(&self) -> Option<Arc<dyn Measured>> {

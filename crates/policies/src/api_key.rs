@@ -9,7 +9,6 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use maitred_config::scalar::ValueName;
 use maitred_config::{Problem, Spanned, config_map};
 use maitred_http::RequestHead;
@@ -17,6 +16,7 @@ use maitred_policy::identity::{self, Consumer, Consumers};
 use maitred_policy::values::View;
 use maitred_policy::{Build, Facts, Fault, Phase, Policy, PolicyKind, RequestCx, Step, Verdict};
 
+use crate::asking::sha256;
 use crate::shown::Shown;
 
 config_map! {
@@ -85,9 +85,9 @@ impl ApiKey {
     fn find(&self, request: &RequestHead, facts: &Facts) -> Found<'_> {
         let mut key = Vec::new();
         let Some(shown) = self.shown(request, facts, &mut key) else { return Found::Nothing };
-        let hash = digest(&SHA256, &key);
-        let hash: &[u8; 32] = hash.as_ref().try_into().expect("a SHA-256 has 32 bytes");
-        self.consumers.of_key(hash).map_or(Found::Wrong(shown), |consumer| Found::Known(shown, consumer))
+        self.consumers
+            .of_key(&sha256(&key))
+            .map_or(Found::Wrong(shown), |consumer| Found::Known(shown, consumer))
     }
 }
 
@@ -103,7 +103,9 @@ impl Policy for ApiKey {
     fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
         match self.find(cx.request, cx.facts) {
             Found::Nothing if self.optional => identity::tell(cx.request, cx.facts),
-            Found::Nothing => return Step::fail(refused("missing_credentials", "Missing credentials")),
+            Found::Nothing => {
+                return Step::fail(refused(identity::MISSING_CREDENTIALS, "Missing credentials"));
+            }
             Found::Wrong(_) => {
                 self.withhold(cx.request, cx.facts);
                 return Step::fail(refused("invalid_credentials", "Invalid API key"));

@@ -5,14 +5,14 @@ use std::cell::RefCell;
 use std::time::Instant;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use maitred_http::{Fields, Known, RequestHead, ResponseHead, list_items};
-use maitred_policy::Fault;
+use maitred_http::{Fields, Known, ResponseHead};
+use maitred_policy::{Facts, Fault};
 use quick_cache::unsync::Cache;
 
 /// Answers that a worker remembers for a policy.
 const MOST_REMEMBERED: usize = 4096;
 
-/// Whether a field is between two neighbours, and goes no further (RFC 9110 section 7.6.1).
+/// Whether a field is between two neighbours, and goes no further (RFC 9110 section 7.6.1). Those that `Connection` names are gone when the head is read.
 pub(crate) fn is_of_connection(name: &[u8]) -> bool {
     use Known::{
         Connection, KeepAlive, ProxyAuthenticate, ProxyAuthorization, ProxyConnection, Te, Trailer,
@@ -44,12 +44,6 @@ pub(crate) fn is_of_body(name: &[u8]) -> bool {
     begins(b"Content-") || begins(b"If-") || matches!(Known::find(name), Some(Known::Expect | Known::Range))
 }
 
-/// Whether a field is one that `Connection` names: it goes no further either.
-pub(crate) fn is_named_by_connection(request: &RequestHead, name: &[u8]) -> bool {
-    let mut named = request.fields.all_known(Known::Connection).flat_map(list_items);
-    named.any(|named| named.eq_ignore_ascii_case(name))
-}
-
 /// The service has refused the request, and answers the client itself.
 pub(crate) fn refused(head: ResponseHead, body: Vec<u8>) -> Fault {
     Fault::client(head.status, "refused_by_service", "Not permitted").answered(head, body)
@@ -66,6 +60,14 @@ pub(crate) fn digest_of(fields: &Fields) -> [u8; 32] {
         bytes.push(b'\n');
     }
     sha256(&bytes)
+}
+
+/// Notes what a service went by and has put into a request, beside what others have: what is kept for one is not for another.
+pub(crate) fn note(facts: &mut Facts, fields: &Fields) {
+    if !fields.is_empty() {
+        let before = facts.decided_by.as_deref().map_or(&[][..], |digest| digest);
+        facts.decided_by = Some(Box::new(sha256(&[before, &digest_of(fields)].concat())));
+    }
 }
 
 /// The SHA-256 of some bytes.
@@ -103,7 +105,7 @@ impl<T: Clone> Remembered<T> {
 mod tests {
     use std::time::Duration;
 
-    use maitred_policy::harness::{Harness, request};
+    use maitred_policy::harness::Harness;
 
     use super::*;
     use crate::ip::Ip;
@@ -117,8 +119,6 @@ mod tests {
         for (name, is) in [("Content-Type", true), ("if-match", true), ("Cookie", false), ("Accept", false)] {
             assert_eq!(is_of_body(name.as_bytes()), is, "{name}");
         }
-        let request = request("GET /", &[("Connection", "close, X-Hop")]);
-        assert!(is_named_by_connection(&request, b"x-hop") && !is_named_by_connection(&request, b"x-ho"));
     }
 
     #[test]

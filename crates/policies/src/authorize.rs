@@ -6,9 +6,10 @@
 //!
 //! `opa` names a rule of Open Policy Agent, which is asked over its data API when the rest holds. It lets a request pass that makes it `true`, or an object
 //! whose `allow` is `true`; where it is undefined or false the answer is 403, and where OPA cannot be asked or says something else 502 or 504. Its `input` has `method`, `scheme`,
-//! `host`, `path` (a list of segments), `query` and `headers` (a list of values for each name, headers in lower case and without credentials), `client.ip`, `route`, `groups`, and as far
+//! `host`, `path` (a list of segments), `query` and `headers` (a list of values for each name, headers in lower case), `client.ip`, `route`, `groups`, and as far
 //! as they are known `consumer`, `plan`, `issuer`, `claims`, `roles`, `scopes` and `certificate`. With `cache` an answer counts for a while for requests of which
-//! the same is told; each worker remembers up to 4096 of them.
+//! the same is told; each worker remembers up to 4096 of them. `headers` and `query` are without the token by which the caller was found, wherever that was shown, and without
+//! `Authorization`, `Proxy-Authorization`, `Cookie` and `X-API-Key`; a key that is shown elsewhere and forwarded (`forward: true`) is told.
 //!
 //! A condition that touches a missing value, such as a header that the request does not have, does not hold.
 

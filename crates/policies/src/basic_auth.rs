@@ -159,7 +159,7 @@ impl Policy for BasicAuth {
                 identity::tell(cx.request, cx.facts);
                 Step::CONTINUE
             }
-            Shown::Nothing => Step::fail(self.refused("missing_credentials", "Missing credentials")),
+            Shown::Nothing => Step::fail(self.refused(identity::MISSING_CREDENTIALS, "Missing credentials")),
             Shown::Broken => Step::fail(self.refused("invalid_credentials", "Invalid credentials")),
             Shown::Login(login) => {
                 let tag = self.tag(&login);
@@ -174,11 +174,11 @@ impl Policy for BasicAuth {
     }
 
     fn shows(&self, request: &RequestHead, _: &Facts) -> bool {
-        !matches!(Shown::find(request), Shown::Nothing)
+        shown::is_shown(request)
     }
 
     fn withhold(&self, request: &mut RequestHead, _: &mut Facts) {
-        if !self.forward && !matches!(Shown::find(request), Shown::Nothing) {
+        if !self.forward && shown::is_shown(request) {
             request.fields.remove_known(Known::Authorization);
         }
     }

@@ -20,7 +20,7 @@ impl Page {
     pub(crate) fn files(&self) -> Memory {
         Memory::new()
             .with("example.yaml", self.example)
-            .with("secrets/acme", "the key of an example")
+            .with("secrets/acme", "the key of an example, of some length")
             .with("protos/stock.proto", include_str!("grpc_json/stock.proto"))
             .with("keys/shop.pem", include_str!("jwt/shop.pem"))
             .with("keys/partners.json", include_str!("jwt/partners.json"))
@@ -29,6 +29,8 @@ impl Page {
             .with("secrets/bank", "example")
             .with("secrets/gateway", "example")
             .with("secrets/partner", "example")
+            .with("secrets/shop_web", "example")
+            .with("secrets/sessions", "an example of something that nobody guesses")
     }
 }
 
@@ -68,6 +70,7 @@ policies! {
     ip::Ip,
     json_limits::JsonLimits,
     jwt::Jwt,
+    oidc_login::OidcLogin,
     request_id::RequestIdPolicy,
     request_size::RequestSize,
     security_headers::SecurityHeaders,

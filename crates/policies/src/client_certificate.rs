@@ -10,6 +10,7 @@
 
 mod subject;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use maitred_config::{ConsumerCertificate, Problem, config_map};
@@ -32,9 +33,19 @@ config_map! {
 /// See the top of this file.
 #[derive(Debug)]
 pub(crate) struct ClientCertificate {
-    /// In the order in which they are written.
-    known: Box<[Known]>,
+    known: KnownCertificates,
     optional: bool,
+}
+
+/// The certificates of all consumers, by what tells most of each: a request is not compared with all of them.
+#[derive(Debug, Default)]
+struct KnownCertificates {
+    /// In the order in which they are written.
+    all: Vec<Known>,
+    by_fingerprint: HashMap<Box<str>, Vec<usize>>,
+    by_subject: HashMap<Subject, Vec<usize>>,
+    /// Those of neither.
+    rest: Vec<usize>,
 }
 
 /// What a certificate of this consumer says.
@@ -57,12 +68,13 @@ impl PolicyKind for ClientCertificate {
     }
 
     fn compile(config: ClientCertificateConfig, build: &mut Build<'_>, _: Option<&Self>) -> Option<Self> {
-        let (mut known, mut is_good) = (Vec::new(), true);
+        let (mut known, mut is_good) = (KnownCertificates::default(), true);
         let consumers = Arc::clone(build.consumers());
         for credentials in consumers.credentials() {
             for written in credentials.certificates() {
+                is_good &= names_somebody(&written.value, build);
                 if let Some(one) = Known::new(credentials.consumer(), &written.value) {
-                    known.push(one);
+                    known.add(one);
                     continue;
                 }
                 let span = written.value.subject.as_ref().map_or(written.span, |subject| subject.span);
@@ -71,7 +83,7 @@ impl PolicyKind for ClientCertificate {
                 is_good = false;
             }
         }
-        if known.is_empty() {
+        if known.all.is_empty() {
             let problem =
                 Problem::warning("no consumer has a certificate, so that nobody can pass").at(build.span());
             build.report(
@@ -82,8 +94,18 @@ impl PolicyKind for ClientCertificate {
             let problem = Problem::warning("no listener asks clients for certificates").at(build.span());
             build.report(problem.help("write `client_auth: { ca: FILE }` under `tls` of a listener"));
         }
-        is_good.then(|| Self { known: known.into(), optional: config.optional })
+        is_good.then(|| Self { known, optional: config.optional })
     }
+}
+
+/// Whether its alternative name, if it has one, is of a kind that is compared. What is not is reported.
+fn names_somebody(written: &ConsumerCertificate, build: &mut Build<'_>) -> bool {
+    let Some(uri) = written.san.as_ref().filter(|san| san.value.contains(':')) else { return true };
+    let problem = Problem::error("this is neither the name of a host nor a mailbox").at(uri.span);
+    build.report(
+        problem.help("a SPIFFE id stands behind `spiffe`; other URIs, ports and addresses are not compared"),
+    );
+    false
 }
 
 impl Known {
@@ -104,13 +126,14 @@ impl Known {
 
     fn fits(&self, shown: &CertificateFacts, subject: Option<&Subject>) -> bool {
         self.fingerprint.as_ref().is_none_or(|wanted| **wanted == *shown.fingerprint)
-            && self.subject.as_ref().is_none_or(|wanted| subject.is_some_and(|subject| wanted.is(subject)))
+            && self.subject.as_ref().is_none_or(|wanted| subject.is_some_and(|subject| wanted == subject))
             && self.san.as_ref().is_none_or(|wanted| shown.names.iter().any(|name| is_name(wanted, name)))
             && self.spiffe.as_ref().is_none_or(|wanted| spiffe_id(shown).is_some_and(|id| is_id(wanted, id)))
     }
 }
 
-/// Hosts have no case; of mailboxes only the host has none (RFC 5280 section 4.2.1.6). Wildcards are names like others.
+/// Hosts have no case; of mailboxes only the host has none (RFC 5280 section 4.2.1.6). Wildcards are names like others. URIs have a colon,
+/// which `wanted` does not have.
 fn is_name(wanted: &str, name: &str) -> bool {
     match (wanted.rsplit_once('@'), name.rsplit_once('@')) {
         (None, None) => wanted.eq_ignore_ascii_case(name),
@@ -136,11 +159,33 @@ fn is_id(wanted: &str, id: &str) -> bool {
     }
 }
 
+impl KnownCertificates {
+    fn add(&mut self, one: Known) {
+        let at = match (&one.fingerprint, &one.subject) {
+            (Some(fingerprint), _) => self.by_fingerprint.entry(fingerprint.clone()).or_default(),
+            (None, Some(subject)) => self.by_subject.entry(subject.clone()).or_default(),
+            (None, None) => &mut self.rest,
+        };
+        at.push(self.all.len());
+        self.all.push(one);
+    }
+
+    /// The first that fits.
+    fn find(&self, shown: &CertificateFacts) -> Option<&Known> {
+        let subject = Subject::parse(&shown.subject);
+        let of_fingerprint = self.by_fingerprint.get(&*shown.fingerprint);
+        let of_subject = subject.as_ref().and_then(|subject| self.by_subject.get(subject));
+        let places = [of_fingerprint, of_subject, Some(&self.rest)];
+        // Each place has its own in order: the first of each that fits, and of these the first.
+        let first =
+            |place: &Vec<usize>| place.iter().copied().find(|at| self.all[*at].fits(shown, subject.as_ref()));
+        places.into_iter().flatten().filter_map(first).min().map(|at| &self.all[at])
+    }
+}
+
 impl ClientCertificate {
     fn find(&self, shown: &CertificateFacts) -> Option<&Arc<Consumer>> {
-        let subject = Subject::parse(&shown.subject);
-        let known = self.known.iter().find(|known| known.fits(shown, subject.as_ref()));
-        known.map(|known| &known.consumer)
+        self.known.find(shown).map(|known| &known.consumer)
     }
 }
 
@@ -157,7 +202,7 @@ impl Policy for ClientCertificate {
         let found = cx.facts.certificate.as_deref().map(|shown| self.find(shown));
         match found {
             None if self.optional => {}
-            None => return Step::fail(refused("missing_credentials", "Missing credentials")),
+            None => return Step::fail(refused(identity::MISSING_CREDENTIALS, "Missing credentials")),
             Some(None) => return Step::fail(refused("invalid_credentials", "Unknown certificate")),
             Some(Some(consumer)) => cx.facts.consumer = Some(Arc::clone(consumer)),
         }

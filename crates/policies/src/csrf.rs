@@ -32,6 +32,12 @@ impl CsrfConfig {
                 let problem = Problem::error("every page could say that of itself").at(origin.span);
                 reader.problem(problem.help("name the sites, or leave `csrf` out where every site may call"));
             }
+            if origin.value.is_of_anybody() {
+                let problem =
+                    Problem::warning("anybody may buy a name below this one, and pages there are trusted");
+                let help = "write the name of your own, as in `https://*.shop.example`";
+                reader.problem(problem.at(origin.span).help(help));
+            }
         }
     }
 }
@@ -95,7 +101,7 @@ impl Csrf {
 }
 
 /// The origin of a URL: all before its path.
-fn origin_of(url: &[u8]) -> &[u8] {
+pub(crate) fn origin_of(url: &[u8]) -> &[u8] {
     let begin = url.windows(3).position(|window| window == b"://").map_or(0, |at| at + 3);
     let end = url[begin..].iter().position(|byte| matches!(byte, b'/' | b'?' | b'#'));
     end.map_or(url, |end| &url[..begin + end])
@@ -103,7 +109,7 @@ fn origin_of(url: &[u8]) -> &[u8] {
 
 /// Whether a page of this origin is one of the host that is asked. A page that came in the clear is not trusted by a host that is asked
 /// over TLS: whoever is on the way could have written it. The other way around, somebody before the gateway speaks TLS.
-fn is_own(origin: &[u8], request: &RequestHead, scheme: Scheme) -> bool {
+pub(crate) fn is_own(origin: &[u8], request: &RequestHead, scheme: Scheme) -> bool {
     let (page, port) = match (origin.strip_prefix(b"https://"), origin.strip_prefix(b"http://")) {
         (Some(page), _) => (page, &b":443"[..]),
         (None, Some(page)) if scheme == Scheme::Http => (page, &b":80"[..]),
@@ -205,6 +211,9 @@ mod tests {
             let from_browser = [("Sec-Fetch-Site", "cross-site"), ("Origin", origin)];
             assert_eq!(passes(yaml, "POST /", &from_browser), expected, "{origin}");
         }
+        let warned = problems_of::<Csrf>("['https://*.shop.example', 'https://*.com']");
+        assert!(warned.contains("warning: anybody may buy a name below this one"), "{warned}");
+        assert_eq!(problems_of::<Csrf>(yaml), "");
         for yaml in ["'*'", "[null]"] {
             assert!(problems_of::<Csrf>(yaml).contains("every page could say that"), "{yaml}");
         }

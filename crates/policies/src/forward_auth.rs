@@ -2,7 +2,7 @@
 //!
 //! The service gets a `GET` of `path` with the header fields of the request (or those that `send` names, and no others) and with what was asked for:
 //! `X-Forwarded-Method`, `X-Forwarded-Proto`, `X-Forwarded-Host`, `X-Forwarded-Uri`, `X-Forwarded-For` and `X-Original-URI`; what a client itself says
-//! there does not reach it. The body does not, nor do the fields that speak of it.
+//! there does not reach it, nor what it says of who it is (`X-Consumer`, `X-Consumer-Groups`, `X-User-ID`). The body does not, nor do the fields that speak of it.
 //!
 //! An answer with 2xx lets the request pass. The fields in `copy_headers` are taken over from it into the request; what the client says there is removed,
 //! also where the answer has none. One with 3xx or 4xx is the answer to the client, with its fields and its body (up to 64 KiB). All else, and silence, is
@@ -11,8 +11,8 @@
 //! `X-User-ID` and `X-Consumer-Groups` among `copy_headers` tell who asks: `authorize`, conditions and limits go by them, as by the claim `sub` and by
 //! groups. Where a policy before has told that already, it stays so.
 //!
-//! With `cache` an answer with 2xx counts for a while, for requests that would be asked for with the very same fields; each worker remembers up to 4096 of them. That
-//! needs a `send`, as other fields are seldom the same. `Cache-Control: no-store` in an answer keeps it from being remembered.
+//! With `cache` an answer with 2xx counts for a while, for requests that would be asked for with the very same fields; each worker remembers up to 4096 of them.
+//! Without a `send` that is hardly ever so for two clients, nor for two kinds of content. `Cache-Control: no-store` or `no-cache` in an answer keeps it from being remembered.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -124,7 +124,7 @@ impl ForwardAuth {
         for (name, value) in &request.fields {
             let is_sent = match &self.send {
                 Some(send) => send.iter().any(|sent| sent.matches(name)) && !asking::is_of_framing(name),
-                None => !is_ours(request, name),
+                None => !asking::is_of_framing(name) && !asking::is_of_body(name),
             };
             if is_sent && !is_told(name) {
                 question.fields.append_bytes(name, value);
@@ -202,33 +202,37 @@ impl ForwardAuth {
         Some(claims)
     }
 
+    /// What tells requests apart that pass: the fields that the service goes by, where they are named, and those that it gives.
+    fn decided_by(&self, request: &RequestHead, allowed: &Allowed) -> Fields {
+        let mut fields = allowed.fields.clone();
+        for name in self.send.iter().flatten() {
+            request.fields.all(name).for_each(|value| fields.append(name, value));
+        }
+        fields
+    }
+
     /// Lets a request pass, with what the service has said of it.
     fn allow(&self, request: &mut RequestHead, facts: &mut Facts, allowed: &Allowed) {
+        asking::note(facts, &self.decided_by(request, allowed));
         if facts.claims.is_none() {
             facts.claims.clone_from(&allowed.claims);
         }
         identity::tell(request, facts);
-        for name in &self.copied {
-            request.fields.remove(name);
-        }
+        request.fields.remove_where(|name| {
+            self.copied.iter().any(|copied| identity::is_read_as(name, copied.as_str().as_bytes()))
+        });
         for (name, value) in &allowed.fields {
             request.fields.append_bytes(name, value);
         }
     }
 }
 
-/// Whether a field is of no use to who decides about the request.
-fn is_ours(request: &RequestHead, name: &[u8]) -> bool {
-    asking::is_of_framing(name) || asking::is_of_body(name) || asking::is_named_by_connection(request, name)
-}
-
-/// Whether a field tells what the gateway tells: who may say so is the gateway's decision.
+/// Whether a service may read a field as one in which the gateway tells something: who may say so is the gateway's decision.
 fn is_told(name: &[u8]) -> bool {
-    let begins =
-        |start: &[u8]| name.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start));
-    begins(b"X-Forwarded-")
-        || begins(b"X-Original-")
-        || matches!(Known::find(name), Some(Known::Forwarded | Known::XRealIp))
+    identity::begins_as(name, b"X-Forwarded-")
+        || identity::begins_as(name, b"X-Original-")
+        || identity::is_read_as(name, b"Forwarded")
+        || identity::is_read_as(name, b"X-Real-IP")
 }
 
 /// The service's answer to the client.
@@ -250,6 +254,8 @@ impl Policy for ForwardAuth {
 
     fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
         let RequestCx { request, facts, local, runtime, .. } = cx;
+        // The service must not take what the client says of itself for the gateway's word either.
+        identity::tell(request, facts);
         let question = self.question(request, facts);
         let key = self.cache.map(|_| asking::digest_of(&question.fields));
         if let Some(allowed) = key.and_then(|key| local.find(&key, runtime.now())) {

@@ -158,10 +158,11 @@ impl Policy for GrpcJson {
         }
     }
 
-    fn wants_body(&self, request: &RequestHead) -> bool {
+    fn wants_body(&self, request: &RequestHead, _: &Facts) -> Option<u64> {
         let finds =
             |transcoder: &Transcoder| transcoder.find(request.method, request.target.path()).is_some();
-        !is_grpc(request) && self.offer.transcoder().is_some_and(|transcoder| finds(&transcoder))
+        let wants = !is_grpc(request) && self.offer.transcoder().is_some_and(|transcoder| finds(&transcoder));
+        wants.then_some(u64::MAX)
     }
 
     fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {

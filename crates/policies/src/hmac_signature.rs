@@ -9,6 +9,11 @@
 //! (`Content-Digest`, or in `cavage` `Digest`), with which the body is compared; and what `require` names. Within the skew the same request can be
 //! sent again.
 //!
+//! The target counts as it came. A policy that takes a key or a token out of the query (`api_key: query.key`) takes it out of what is known of the
+//! request as well: written before this one, it makes every signature over that query a wrong one. Write it behind this one.
+//!
+//! A signature covers at most 64 parts. Secrets have at least 16 bytes, and draw a warning below 32.
+//!
 //! A request that is not signed is answered 401, unless `optional` lets it pass as that of nobody; one whose signature is not good always is.
 
 mod components;
@@ -92,7 +97,7 @@ impl PolicyKind for HmacSignature {
     }
 
     fn compile(config: HmacSignatureConfig, build: &mut Build<'_>, _: Option<&Self>) -> Option<Self> {
-        let keys = Keys::compile(build)?;
+        let keys = Keys::compile(&config.algorithms, build)?;
         if keys.is_empty() {
             let problem = Problem::warning("no consumer has a key to sign with, so that nobody can pass")
                 .at(build.span());
@@ -153,7 +158,8 @@ impl HmacSignature {
 }
 
 fn missing() -> Fault {
-    Fault::client(401, "missing_credentials", "Missing credentials").field(b"WWW-Authenticate", b"Signature")
+    Fault::client(401, identity::MISSING_CREDENTIALS, "Missing credentials")
+        .field(b"WWW-Authenticate", b"Signature")
 }
 
 impl Policy for HmacSignature {
@@ -165,12 +171,12 @@ impl Policy for HmacSignature {
     }
 
     /// To see that there is none, it has to be read as well.
-    fn wants_body(&self, request: &RequestHead) -> bool {
+    fn wants_body(&self, request: &RequestHead, _: &Facts) -> Option<u64> {
         let shown = self.config.forms.iter().find_map(|form| match form {
             SignatureForm::Rfc9421 => message::covers_digest(request),
             SignatureForm::Cavage => draft::covers_digest(request),
         });
-        shown.is_some_and(|covers_digest| covers_digest || !self.config.unsigned_body)
+        shown.filter(|covers_digest| *covers_digest || !self.config.unsigned_body).map(|_| u64::MAX)
     }
 
     fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {

@@ -6,7 +6,8 @@
 //! began before then reach the client. How large a body may be as a whole is the business of `request_size`.
 //!
 //! Looked at are bodies whose `Content-Type` is `application/json`, `text/json` or ends with `+json`. Services that read JSON whatever the
-//! type says need `any_type: true`; a page of another site can send `text/plain` without a preflight. A body with a `Content-Encoding` cannot be
+//! type says need `any_type: true`; a page of another site can send `text/plain` without a preflight. Messages in frames (gRPC, gRPC-Web and
+//! streams of Connect, whose types end with `+json` too) pass unseen: they are told by their first byte, with which no JSON begins. A body with a `Content-Encoding` cannot be
 //! looked into, and is answered 415, unless `encoded: true` lets it pass unseen.
 
 use maitred_config::{ByteSize, Fields, Problem, Reader, config_map};
@@ -105,6 +106,7 @@ enum Decision {
     Pass,
     Refuse,
     Look,
+    LookUnlessFramed,
 }
 
 impl JsonLimits {
@@ -114,7 +116,8 @@ impl JsonLimits {
         if !self.any_type && !types().any(is_json) {
             Decision::Pass
         } else if codings().all(|coding| coding.eq_ignore_ascii_case(b"identity")) {
-            Decision::Look
+            let is_framed = !self.any_type && types().filter(|written| is_json(written)).all(may_be_framed);
+            if is_framed { Decision::LookUnlessFramed } else { Decision::Look }
         } else if self.encoded {
             Decision::Pass
         } else {
@@ -122,10 +125,22 @@ impl JsonLimits {
         }
     }
 
-    fn look(&self, body: &mut RequestBody) -> Result<(), Fault> {
-        let mut scan = Scan(JsonScanner::new(self.bounds));
+    fn judge(&self, request: &RequestHead, body: &mut RequestBody) -> Result<(), Fault> {
+        match self.decide(request) {
+            Decision::Pass => Ok(()),
+            Decision::Look => self.look(body, false),
+            Decision::LookUnlessFramed => self.look(body, true),
+            // RFC 9110 section 12.5.3: so it says which coding would do.
+            Decision::Refuse => Err(Fault::client(415, "json_encoded", "Content-Encoding not supported")
+                .field(b"Accept-Encoding", b"identity")),
+        }
+    }
+
+    fn look(&self, body: &mut RequestBody, may_be_framed: bool) -> Result<(), Fault> {
+        let is_framed = (!may_be_framed).then_some(false);
+        let mut scan = Scan { scanner: JsonScanner::new(self.bounds), is_framed };
         if let Some(whole) = &body.whole {
-            return scan.0.push(&whole.bytes).and_then(|()| scan.0.finish()).map_err(refused);
+            return scan.read(&whole.bytes).and_then(|()| scan.scanner.finish()).map_err(refused);
         }
         body.filters.add(Box::new(scan));
         Ok(())
@@ -134,19 +149,45 @@ impl JsonLimits {
 
 /// Whether a `Content-Type` is one of JSON (RFC 6839 section 3.1), whatever its parameters are.
 fn is_json(content_type: &[u8]) -> bool {
-    let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    let essence = essence(content_type);
     let suffix = essence.len().checked_sub(5).map(|at| &essence[at..]);
     essence.eq_ignore_ascii_case(b"application/json")
         || essence.eq_ignore_ascii_case(b"text/json")
         || suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case(b"+json"))
 }
 
+/// Whether what has this type of JSON may be messages in frames.
+fn may_be_framed(content_type: &[u8]) -> bool {
+    let begins = |with: &[u8]| {
+        let beginning = essence(content_type).get(..with.len());
+        beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(with))
+    };
+    begins(b"application/grpc") || begins(b"application/connect+")
+}
+
+fn essence(content_type: &[u8]) -> &[u8] {
+    content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii()
+}
+
 /// Looks at a body as it passes.
-struct Scan(JsonScanner);
+struct Scan {
+    scanner: JsonScanner,
+    /// Whether it is messages in frames; none until its first byte tells.
+    is_framed: Option<bool>,
+}
+
+impl Scan {
+    fn read(&mut self, piece: &[u8]) -> Result<(), JsonFault> {
+        let Some(first) = piece.first() else { return Ok(()) };
+        // The flags of the first frame, plain or in base64. Anything else could be JSON to somebody, whatever its type says.
+        let is_framed = *self.is_framed.get_or_insert(matches!(first, 0..=2 | b'A'));
+        if is_framed { Ok(()) } else { self.scanner.push(piece) }
+    }
+}
 
 impl BodyFilter for Scan {
     fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
-        self.0.push(piece).map_err(refused)?;
+        self.read(piece).map_err(refused)?;
         out.extend_from_slice(piece);
         Ok(())
     }
@@ -156,7 +197,7 @@ impl BodyFilter for Scan {
         trailers: Option<HeaderFields>,
         _: &mut Vec<u8>,
     ) -> Result<Option<HeaderFields>, Fault> {
-        self.0.finish().map_err(refused)?;
+        self.scanner.finish().map_err(refused)?;
         Ok(trailers)
     }
 
@@ -184,21 +225,16 @@ impl Policy for JsonLimits {
     type Local = ();
 
     fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
-        match self.decide(cx.request) {
-            Decision::Pass => Step::CONTINUE,
-            Decision::Look => self.look(cx.body).map_or_else(Step::fail, |()| Step::CONTINUE),
-            // RFC 9110 section 12.5.3: so it says which coding would do.
-            Decision::Refuse => Step::fail(
-                Fault::client(415, "json_encoded", "Content-Encoding not supported")
-                    .field(b"Accept-Encoding", b"identity"),
-            ),
-        }
+        self.judge(cx.request, cx.body).map_or_else(Step::fail, |()| Step::CONTINUE)
     }
 
     fn explain(&self, request: &RequestHead, _: &Facts) -> String {
         match self.decide(request) {
             Decision::Pass => "lets the body pass unseen",
             Decision::Look => "reads the body as JSON, as it passes",
+            Decision::LookUnlessFramed => {
+                "reads the body as JSON, as it passes, unless it begins as messages in frames do"
+            }
             Decision::Refuse => "refuses it: it cannot look into a body with a Content-Encoding",
         }
         .to_owned()

@@ -29,7 +29,7 @@ use crate::provider::{self, bearer};
 use crate::shown::Shown;
 
 mod fetched;
-mod issuer;
+pub(crate) mod issuer;
 mod known;
 mod revoked;
 mod verify;

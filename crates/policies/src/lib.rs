@@ -28,6 +28,7 @@ mod introspection;
 mod ip;
 mod json_limits;
 mod jwt;
+mod oidc_login;
 mod origins;
 mod provider;
 mod reference;

@@ -20,7 +20,7 @@ pub(crate) use answer::{Answer, Denied};
 pub(crate) use client::Client;
 pub(crate) use discovery::{Described, Endpoints};
 pub(crate) use form::Form;
-pub(crate) use issuer::{bundle, issuer};
+pub(crate) use issuer::{bundle, described, issuer};
 
 config_words! {
     /// How a client shows its secret to a provider (RFC 6749 section 2.3.1).
@@ -127,33 +127,25 @@ impl Provider {
     /// Compiles what is written. What is wrong with it is reported.
     pub(crate) fn compile(written: Written<'_>, build: &mut Build<'_>) -> Option<Self> {
         let entry = written.issuer.map(|name| issuer(name, build));
-        let endpoint =
-            match (written.endpoint, entry) {
-                (_, Some(None)) => return None,
-                (Some(url), _) => Endpoint::Written(url.clone()),
-                (None, Some(Some(entry))) => {
-                    Endpoint::Described(issuer::described(entry, build)?, written.wanted)
-                }
-                (None, None) => {
-                    let problem = Problem::error("nothing says who is asked").at(build.span());
-                    build.report(problem.help(format!(
-                        "write `issuer: NAME` of one in the document, or `{}: URL`",
-                        written.key
-                    )));
-                    return None;
-                }
-            };
+        let endpoint = match (written.endpoint, entry) {
+            (_, Some(None)) => return None,
+            (Some(url), _) => Endpoint::Written(url.clone()),
+            (None, Some(Some(entry))) => Endpoint::Described(described(entry, build)?, written.wanted),
+            (None, None) => {
+                let help = format!("write `issuer: NAME` of one in the document, or `{}: URL`", written.key);
+                build.report(Problem::error("nothing says who is asked").at(build.span()).help(help));
+                return None;
+            }
+        };
         if !written.client.has_secret() {
             let problem = Problem::error("the client has no secret").at(build.span());
             build.report(problem.help("write `client_secret: \"${NAME}\"`; an empty one is none"));
             return None;
         }
         if endpoint.first().is_clear() {
-            let problem = Problem::warning(format!(
-                "{} is asked in the clear: who is in between reads secrets and tokens, and can answer",
-                endpoint.first()
-            ));
-            build.report(problem.at(build.span()).help("ask it over `https://`"));
+            let problem = Problem::warning("secrets and tokens are sent to this provider in the clear");
+            let help = format!("write an `https://` URL of the issuer, or in `{}`", written.key);
+            build.report(problem.at(build.span()).help(help));
         }
         Self::new(endpoint, written.client, build)
     }

@@ -26,7 +26,7 @@ fn write(kind: &dyn DynKind, page: &Page) -> String {
         text.push_str("Each key is the name of a policy, and what stands there is its configuration.\n");
     } else if let Shape::Map(shape) = kind.shape() {
         let keys = shape.listing();
-        if let Some(main) = keys.iter().find(|key| key.main) {
+        if let Some(main) = keys.iter().find(|key| key.main && !key.path.contains('.')) {
             let _ = writeln!(text, "In place of the map, the value of `{}` may stand alone.\n", main.path);
         }
         text.push_str("| key | takes | default | meaning |\n| --- | --- | --- | --- |\n");

@@ -1,7 +1,7 @@
 //! Exchanges the token of a caller for one that is for the service (RFC 8693): the service learns for whom the gateway asks, and gets nothing that is good
 //! elsewhere.
 //!
-//! The token is the one by which another policy of the route has found who asks: `jwt`, `introspection` or a login. It does not matter whether that policy forwards it. The issuer gives another
+//! The token is the one by which another policy of the route has found who asks: `jwt`, `introspection`, or `oidc_login` with `forward: access_token`. It does not matter whether the first two forward it. The issuer gives another
 //! for it, for the `audience`, `resource` or `scopes` that are written, and the service gets that as `Authorization: Bearer …` in place of what the client says there, or in
 //! the field that `header` names.
 //!

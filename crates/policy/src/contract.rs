@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use maitred_http::{RequestHead, ResponseHead};
+use maitred_config::Span;
+use maitred_http::{Method, RequestHead, ResponseHead};
 use maitred_telemetry::Measured;
 
 use crate::body::{RequestBody, ResponseBody};
@@ -25,13 +26,19 @@ pub trait Policy: Sized + Send + Sync + 'static {
         Needs::default()
     }
 
-    /// Whether it needs the body of this request, where [`needs`](Self::needs) says that it may.
-    fn wants_body(&self, _request: &RequestHead) -> bool {
-        true
+    /// Whether it needs the body of this request, where [`needs`](Self::needs) says that it may: so many bytes at the most. A longer
+    /// one is refused with 413.
+    fn wants_body(&self, _request: &RequestHead, _facts: &Facts) -> Option<u64> {
+        Some(u64::MAX)
     }
 
     /// What it has from elsewhere, to be fetched in the background.
     fn fetched(&self) -> Vec<Fetching> {
+        Vec::new()
+    }
+
+    /// The requests that it answers itself, by their paths. They have to come to a route that has it: a document where they do not is refused.
+    fn own_requests(&self) -> Vec<OwnRequest> {
         Vec::new()
     }
 
@@ -122,6 +129,17 @@ pub struct Needs {
     pub upstream: bool,
     /// It goes by who asks: where nothing identifies, it lets nobody pass.
     pub identity: bool,
+}
+
+/// A request that a policy answers itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnRequest {
+    /// The method.
+    pub method: Method,
+    /// The path.
+    pub path: Box<str>,
+    /// Where the path is written.
+    pub span: Span,
 }
 
 /// How an exchange ended.

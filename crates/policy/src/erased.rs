@@ -8,7 +8,7 @@ use maitred_http::{RequestHead, ResponseHead};
 use maitred_telemetry::Measured;
 
 use crate::body::{RequestBody, ResponseBody};
-use crate::contract::{Needs, Outcome, Policy, RequestCx, ResponseCx};
+use crate::contract::{Needs, Outcome, OwnRequest, Policy, RequestCx, ResponseCx};
 use crate::facts::Facts;
 use crate::fetched::Fetching;
 use crate::phase::Phase;
@@ -35,8 +35,9 @@ impl std::fmt::Debug for Slot<'_> {
 #[expect(missing_docs, reason = "each method is the one of Policy")]
 pub trait DynPolicy: Send + Sync + 'static {
     fn needs(&self) -> Needs;
-    fn wants_body(&self, request: &RequestHead) -> bool;
+    fn wants_body(&self, request: &RequestHead, facts: &Facts) -> Option<u64>;
     fn fetched(&self) -> Vec<Fetching>;
+    fn own_requests(&self) -> Vec<OwnRequest>;
     fn measured(&self) -> Option<Arc<dyn Measured>>;
     fn new_state(&self) -> Box<dyn Any>;
     fn new_local(&self) -> Box<dyn Any>;
@@ -74,12 +75,16 @@ impl<P: Policy> DynPolicy for P {
         Policy::needs(self)
     }
 
-    fn wants_body(&self, request: &RequestHead) -> bool {
-        Policy::wants_body(self, request)
+    fn wants_body(&self, request: &RequestHead, facts: &Facts) -> Option<u64> {
+        Policy::wants_body(self, request, facts)
     }
 
     fn fetched(&self) -> Vec<Fetching> {
         Policy::fetched(self)
+    }
+
+    fn own_requests(&self) -> Vec<OwnRequest> {
+        Policy::own_requests(self)
     }
 
     fn measured(&self) -> Option<Arc<dyn Measured>> {

@@ -33,6 +33,9 @@ pub struct Facts {
     pub claims: Option<Rc<Claims>>,
     /// The token by which who asks was found, for what passes it on or asks for another in its place; none where that was by something else.
     pub token: Option<ShownToken>,
+    /// A digest of what services that decide about the request went by and have put into it, as far as that is known: requests that
+    /// differ in it may be those of others. None where none has said anything.
+    pub decided_by: Option<Box<[u8; 32]>>,
     /// Whether the client looks for errors in `grpc-status`: it calls gRPC, or gRPC-Web. Policies may change the request into
     /// such a call, and do not change this.
     pub speaks_grpc: bool,

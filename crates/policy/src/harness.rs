@@ -383,9 +383,13 @@ impl Outcome {
         let mut streamed = Some(WholeBody { bytes, trailers: None });
         for running in run.policies {
             if running.policy.needs().request_body
-                && running.policy.wants_body(request)
                 && body.whole.is_none()
+                && let Some(most) = running.policy.wants_body(request, &self.facts)
             {
+                if streamed.as_ref().is_some_and(|whole| whole.bytes.len() as u64 > most) {
+                    let fault = Fault::client(413, "body_too_large", "Request body too large");
+                    return self.take(Verdict::Fail(fault), &mut ResponseBody::default());
+                }
                 let passed = streamed.take().map(|whole| filtered(&mut body.filters, whole)).transpose();
                 match passed {
                     Ok(whole) => body.whole = whole.map(Box::new),

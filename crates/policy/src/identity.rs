@@ -6,15 +6,23 @@ use maitred_http::RequestHead;
 pub use crate::callers::{Claims, Consumer, ConsumerPlan, Consumers, Credentials, ShownToken};
 use crate::facts::Facts;
 
+/// The cause of a refusal for want of a credential, in all policies that identify: `any_of` goes by it.
+pub const MISSING_CREDENTIALS: &str = "missing_credentials";
+
 /// The fields in which services are told who asks.
 pub const TOLD: [&str; 3] = ["X-Consumer", "X-Consumer-Groups", "X-User-ID"];
 
 /// Whether a service may take one name of a field for the other: names do not distinguish case, and what follows CGI (RFC 3875 section 4.1.18)
 /// or WSGI makes `_` of `-`, some of everything that is no letter and no digit.
 pub fn is_read_as(name: &[u8], told: &[u8]) -> bool {
+    name.len() == told.len() && begins_as(name, told)
+}
+
+/// Whether a service may take the beginning of a name for this one, as in [`is_read_as`].
+pub fn begins_as(name: &[u8], start: &[u8]) -> bool {
     let is_word = u8::is_ascii_alphanumeric;
     let is_same = |(a, b): (&u8, &u8)| a.eq_ignore_ascii_case(b) || !is_word(a) && !is_word(b);
-    name.len() == told.len() && name.iter().zip(told).all(is_same)
+    name.len() >= start.len() && name.iter().zip(start).all(is_same)
 }
 
 /// Tells the service who asks, as far as that is known, in a request of a route that identifies. What a client itself says there

@@ -31,7 +31,7 @@ pub use body::{BodyFilter, Filters, RequestBody, ResponseBody, WholeBody};
 pub use build::{Build, Kinds, Means, Place};
 pub use catalog::{Catalog, DynKind};
 pub use condition::Condition;
-pub use contract::{Needs, Outcome, Policy, RequestCx, ResponseCx};
+pub use contract::{Needs, Outcome, OwnRequest, Policy, RequestCx, ResponseCx};
 pub use erased::{CompiledPolicy, DynPolicy, Slot};
 pub use facts::{Asked, CertificateFacts, Facts, PathNames, PathParams, RouteFacts, TableRef};
 pub use fault::{Fault, Retry, Side};

@@ -16,12 +16,13 @@ use crate::body::WholeBody;
 pub struct Outbound {
     number: usize,
     name: Arc<str>,
+    speaks_http2: bool,
 }
 
 impl Outbound {
-    /// The upstream of this number in its snapshot.
-    pub fn new(number: usize, name: Arc<str>) -> Self {
-        Self { number, name }
+    /// The upstream of this number in its snapshot, to which HTTP/2 can be spoken, or not.
+    pub fn new(number: usize, name: Arc<str>, speaks_http2: bool) -> Self {
+        Self { number, name, speaks_http2 }
     }
 
     /// Its number in the snapshot that the policy was compiled for.
@@ -32,6 +33,11 @@ impl Outbound {
     /// Its name; of one that was written as a URL, that.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether HTTP/2 can be spoken to it, as gRPC needs it.
+    pub fn speaks_http2(&self) -> bool {
+        self.speaks_http2
     }
 }
 
@@ -57,11 +63,11 @@ pub struct AnyUpstream;
 
 impl Upstreams for AnyUpstream {
     fn find(&self, meant: &UpstreamRef) -> Result<Outbound, Problem> {
-        let name = match meant {
-            UpstreamRef::Name(name) => name.value.clone(),
-            UpstreamRef::Url(url) => url.value.to_string(),
+        let (name, speaks_http2) = match meant {
+            UpstreamRef::Name(name) => (name.value.clone(), true),
+            UpstreamRef::Url(url) => (url.value.to_string(), url.value.scheme.is_http2()),
         };
-        Ok(Outbound::new(0, name.into()))
+        Ok(Outbound::new(0, name.into(), speaks_http2))
     }
 }
 

@@ -2,12 +2,13 @@
 //! the control runtime. Workers, which resolve no names, send their requests here; that is for what happens seldom.
 
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use maitred_config::scalar::{EndpointHost as Host, EndpointTarget, HttpUrl};
+use maitred_config::scalar::{EndpointHost as Host, EndpointTarget, EndpointUrl, HttpUrl};
 use maitred_http::{PathRules, RequestHead, ResponseHead};
 use maitred_net::{Alpn, ClientTls, ClientTlsSettings, SystemRoots, TlsVersion, Trust};
 use maitred_policy::{CallError, CallLimits, WholeBody};
@@ -20,8 +21,10 @@ use tokio::sync::{OnceCell, Semaphore, mpsc, oneshot};
 
 use crate::clock::Clock;
 
-/// Requests of workers that may wait here; further ones are refused.
-const MOST_WAITING: usize = 64;
+/// Requests of workers that may be on their way here; further ones are refused.
+const MOST_SENT: usize = 256;
+/// Requests for one place that may be here; further ones are refused.
+const MOST_FOR_ONE: usize = 64;
 /// Of these, as many are asked at once.
 const MOST_AT_ONCE: usize = 16;
 
@@ -32,7 +35,8 @@ type Answer = Result<(ResponseHead, WholeBody), CallError>;
 pub(crate) struct Abroad {
     resolver: Arc<dyn Resolve>,
     clock: Clock,
-    roots: OnceCell<SystemRoots>,
+    /// How services are met that the system's authorities vouch for.
+    tls: OnceCell<ClientTls>,
 }
 
 /// A request of a worker.
@@ -49,7 +53,7 @@ pub(crate) type Errands = mpsc::Sender<Errand>;
 
 impl Abroad {
     pub(crate) fn new(resolver: Arc<dyn Resolve>, clock: Clock) -> Self {
-        Self { resolver, clock, roots: OnceCell::new() }
+        Self { resolver, clock, tls: OnceCell::new() }
     }
 
     /// The time.
@@ -57,29 +61,34 @@ impl Abroad {
         self.clock.now()
     }
 
-    /// Takes requests of workers until the last of them is gone.
+    /// Takes requests of workers until the last of them is gone. Those for one place do not hold up those for another.
     pub(crate) fn run_errands(self: &Rc<Self>) -> Errands {
-        let (errands, mut received) = mpsc::channel(MOST_WAITING);
-        let (abroad, places) = (Rc::clone(self), Arc::new(Semaphore::new(MOST_AT_ONCE)));
+        let (errands, mut received) = mpsc::channel::<Errand>(MOST_SENT);
+        let abroad = Rc::clone(self);
         tokio::task::spawn_local(async move {
+            let mut places: HashMap<EndpointUrl, Rc<Semaphore>> = HashMap::new();
             while let Some(errand) = received.recv().await {
-                let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-                let abroad = Rc::clone(&abroad);
-                tokio::task::spawn_local(async move {
-                    abroad.run(errand).await;
-                    drop(place);
-                });
+                // Each request has one besides the map.
+                places.retain(|_, place| Rc::strong_count(place) > 1);
+                let place = places.entry(errand.url.origin().clone());
+                let place = place.or_insert_with(|| Rc::new(Semaphore::new(MOST_AT_ONCE)));
+                if Rc::strong_count(place) > MOST_FOR_ONE {
+                    let _ = errand.answer.send(Err(CallError::Unavailable("too_many_calls")));
+                    continue;
+                }
+                let (abroad, place) = (Rc::clone(&abroad), Rc::clone(place));
+                tokio::task::spawn_local(async move { abroad.run(errand, &place).await });
             }
         });
         errands
     }
 
-    async fn run(&self, errand: Errand) {
+    async fn run(&self, errand: Errand, place: &Semaphore) {
         let Errand { url, request, body, limits, mut answer } = errand;
-        let asked = tokio::time::timeout_at(
-            limits.deadline.into(),
-            self.ask(&url, None, request, &body, limits.most),
-        );
+        let asked = tokio::time::timeout_at(limits.deadline.into(), async {
+            let _turn = place.acquire().await;
+            self.ask(&url, None, request, &body, limits.most).await
+        });
         tokio::select! {
             // Nobody waits for it any more.
             () = answer.closed() => {}
@@ -115,20 +124,18 @@ impl Abroad {
 
     /// How a service is met that is known by its name alone.
     async fn tls(&self, bundle: Option<&[u8]>) -> Result<ClientTls, CallError> {
-        let refused = |why: String| CallError::Connect(why.into());
-        let trust = match bundle {
-            Some(bundle) => Trust::Bundle(bundle.to_vec()),
-            None => Trust::System(
-                self.roots
-                    .get_or_try_init(async || {
-                        let loaded = tokio::task::spawn_blocking(SystemRoots::load).await;
-                        let loaded = loaded.map_err(|ended| refused(ended.to_string()))?;
-                        loaded.map_err(|problem| refused(problem.to_string()))
-                    })
-                    .await?
-                    .clone(),
-            ),
+        if let Some(bundle) = bundle {
+            return self.trusting(Trust::Bundle(bundle.to_vec()));
+        }
+        let of_system = async || {
+            let loaded = tokio::task::spawn_blocking(SystemRoots::load).await;
+            let loaded = loaded.map_err(|ended| refused(ended.to_string()))?;
+            self.trusting(Trust::System(loaded.map_err(|problem| refused(problem.to_string()))?))
         };
+        self.tls.get_or_try_init(of_system).await.cloned()
+    }
+
+    fn trusting(&self, trust: Trust) -> Result<ClientTls, CallError> {
         let settings = ClientTlsSettings {
             trust,
             certificate: None,
@@ -143,18 +150,26 @@ impl Abroad {
     }
 }
 
+fn refused(why: String) -> CallError {
+    CallError::Connect(why.into())
+}
+
 impl std::fmt::Debug for Abroad {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Abroad")
     }
 }
 
-/// Whether an upstream is the place where a URL leads, and no other.
+/// Whether an upstream is the place where a URL leads, and no other. Asked of all upstreams, so it makes no strings.
 pub(crate) fn is_at(cluster: &Cluster, url: &HttpUrl) -> bool {
     let [endpoint] = &cluster.settings().endpoints[..] else { return false };
     let EndpointHost::Tcp { host, port } = &endpoint.host else { return false };
-    let is_tls = endpoint.protocol == Protocol::Tls;
-    is_tls == url.is_tls() && place_of(url).is_some_and(|place| (&*place.0, place.1) == (&**host, *port))
+    let EndpointTarget::Host { host: meant, port: meant_port } = &url.origin().target else { return false };
+    let is_there = || match meant {
+        Host::Name(name) => **host == **name,
+        Host::Ip(address) => host.parse() == Ok(*address),
+    };
+    port == meant_port && (endpoint.protocol == Protocol::Tls) == url.is_tls() && is_there()
 }
 
 /// Host, IPv6 without brackets, and port.

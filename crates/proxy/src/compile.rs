@@ -5,6 +5,7 @@ mod access;
 mod balance;
 mod health;
 mod listeners;
+mod own_requests;
 mod pipelines;
 mod results;
 mod retries;
@@ -13,7 +14,7 @@ mod tls;
 mod upstreams;
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use maitred_config::{AccessLogFormat, Document, LogTarget};
 use maitred_config::{Problems, Texts};
@@ -89,11 +90,9 @@ pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapsh
     let mut tls = tls::TlsCompiler::going_on(&compiler, tls, problems);
     let upstreams = asked.compile(&compiler, &limits, upstreams, &mut tls);
     let (tls, _) = tls.into_parts();
-    if problems.error_count() > before {
-        return None;
-    }
-    let (router, routes) = compiled?;
+    let (router, routes) = compiled.filter(|_| problems.error_count() == before)?;
     access::check(&compiler, (&router, &routes), &listeners, problems);
+    own_requests::check(&compiler, (&router, &routes), &listeners, problems)?;
     Some(Snapshot {
         router,
         routes,
@@ -105,11 +104,16 @@ pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapsh
         tls,
         files: compiler.means.seen.take(),
         drain_limit: document.limits.drain_timeout,
-        lag_limit: document.limits.overload.on().and_then(|overload| overload.lag.on().copied()),
+        lag_limit: lag_limit(document),
         logs,
         kept,
         resources: resources.finish(),
     })
+}
+
+/// How late a worker may be, where that is limited.
+fn lag_limit(document: &Document) -> Option<Duration> {
+    document.limits.overload.on().and_then(|overload| overload.lag.on().copied())
 }
 
 /// Where good answers are kept, if a route keeps some: those that are kept already go on.

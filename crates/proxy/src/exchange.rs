@@ -193,10 +193,10 @@ async fn go_down(
                 policy.refusals.at(exchange.worker.index).refused(fault.cause()).inc();
                 return Verdict::Fail(fault);
             }
-            Down::NeedsBody => {
+            Down::NeedsBody(most) => {
                 let total = exchange.route.action.total();
                 exchange.deadline = Deadline::of(&heads.request, total, exchange.started);
-                match bodies::read_request(exchange, connection, &mut body.filters).await {
+                match bodies::read_request(exchange, connection, &mut body.filters, most).await {
                     Ok(whole) => body.whole = Some(Box::new(whole)),
                     Err(fault) => return Verdict::Fail(fault),
                 }

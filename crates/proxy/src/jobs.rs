@@ -18,7 +18,7 @@ const QUEUED: usize = 64;
 #[derive(Debug)]
 pub(crate) struct JobsShared {
     threads: usize,
-    queue: OnceLock<Option<SyncSender<Job>>>,
+    queue: OnceLock<SyncSender<Job>>,
     panics: Arc<SharedCounter>,
 }
 
@@ -34,11 +34,13 @@ impl JobsShared {
 
     /// Has a job done; a fault if there are too many, or no thread could be had.
     pub(crate) fn queue(&self, job: Job) -> Result<(), Fault> {
-        let queue = self.queue.get_or_init(|| {
-            let begun = self.begin();
-            begun.inspect_err(|error| tracing::error!("no threads for what takes long: {error}")).ok()
-        });
-        let queue = queue.as_ref().ok_or_else(|| Fault::gateway("no_threads"))?;
+        let queue = if let Some(queue) = self.queue.get() {
+            queue
+        } else {
+            // Threads that cannot be had now may be had later. Where two workers come at once, the threads of one of them end at once.
+            let begun = self.begin().map_err(|error| Fault::gateway("no_threads").source(error))?;
+            self.queue.get_or_init(|| begun)
+        };
         queue.try_send(job).map_err(|_| Fault::shed("busy"))
     }
 

@@ -40,6 +40,9 @@ const CREDENTIALS: [&[u8]; 12] = [
     b"X-Consumer-Groups",
 ];
 
+/// Claims that say something of the token, and nothing of who shows it (RFC 7519 section 4.1).
+const OF_THE_TOKEN: [&str; 4] = ["exp", "iat", "jti", "nbf"];
+
 /// Good answers of all routes that keep some.
 pub(crate) struct KeptShared {
     cache: Cache<KeptKey, Arc<Entry>, Weigh>,
@@ -69,6 +72,8 @@ pub(crate) struct KeptFor<'a> {
     pub(crate) consumer: Option<&'a str>,
     /// What others say of who asks.
     pub(crate) claims: Option<&'a Claims>,
+    /// A digest of what services that decide went by and have said.
+    pub(crate) decided_by: Option<&'a [u8; 32]>,
 }
 
 /// What stands under a key.
@@ -130,6 +135,7 @@ impl KeptKey {
             request.target.as_str().as_bytes(),
             whose.certificate.unwrap_or_default().as_bytes(),
             whose.consumer.unwrap_or_default().as_bytes(),
+            whose.decided_by.map_or(&[][..], |digest| digest),
         ] {
             add(&mut digest, part);
         }
@@ -183,15 +189,17 @@ fn add_field(digest: &mut Context, name: &[u8], fields: &Fields) {
     }
 }
 
-/// Adds what others say of who asks: who it is, and what it may do. Of somebody who has no name, everything counts.
+/// Adds what others say of who asks: who it is, and everything else. Of somebody who has a name, what changes from one token to the next
+/// does not count.
 fn add_claims(digest: &mut Context, claims: &Claims) {
     add(digest, claims.issuer.as_bytes());
-    match &claims.subject {
-        Some(subject) => add(digest, subject.as_bytes()),
-        None => claims.all.iter().for_each(|(name, value)| {
-            add(digest, name.as_bytes());
-            add(digest, value.to_string().as_bytes());
-        }),
+    add(digest, claims.subject.as_deref().unwrap_or_default().as_bytes());
+    let counts = |name: &str| claims.subject.is_none() || !OF_THE_TOKEN.contains(&name);
+    let all = || claims.all.iter().filter(|(name, _)| counts(name));
+    digest.update(&(all().count() as u64).to_be_bytes());
+    for (name, value) in all() {
+        add(digest, name.as_bytes());
+        add(digest, value.to_string().as_bytes());
     }
     for texts in [&claims.groups, &claims.roles, &claims.scopes] {
         digest.update(&(texts.len() as u64).to_be_bytes());

@@ -84,8 +84,8 @@ impl Pipeline {
 
 /// What came of the way down.
 pub(crate) enum Down<'a> {
-    /// The next policy needs the whole body of the request: read it, and go on.
-    NeedsBody,
+    /// The next policy needs the whole body of the request, of so many bytes at the most: read it, and go on.
+    NeedsBody(u64),
     Decided(Verdict),
     /// A policy has found this fault.
     Refused(&'a PolicyInstance, Fault),
@@ -125,24 +125,32 @@ impl<'a, R: Runtime> Run<'a, R> {
         mut gone: impl FnMut(&mut Context<'_>) -> Poll<Verdict>,
     ) -> Down<'a> {
         while let Some(instance) = self.pipeline.policies.get(self.ran) {
-            if instance.needs_body && body.whole.is_none() && instance.policy.wants_body(request) {
-                return Down::NeedsBody;
+            if instance.needs_body
+                && body.whole.is_none()
+                && let Some(most) = instance.policy.wants_body(request, facts)
+            {
+                return Down::NeedsBody(most);
             }
             let state = &mut self.states[self.ran];
             self.ran += 1;
             let local = &*self.locals[instance.number];
             let slot = Slot { state: &mut **state, local, runtime: &self.runtime };
-            let verdict = match instance.policy.on_request(request, facts, body, slot) {
-                Step::Ready(verdict) => verdict,
+            let decided = match instance.policy.on_request(request, facts, body, slot) {
+                Step::Ready(verdict) => Ok(verdict),
                 Step::Later(mut later) => {
-                    let waited = poll_fn(|cx| match later.as_mut().poll(cx) {
+                    poll_fn(|cx| match later.as_mut().poll(cx) {
                         Poll::Ready(verdict) => Poll::Ready(Ok(verdict)),
                         Poll::Pending => gone(cx).map(Err),
-                    });
-                    match waited.await {
-                        Ok(verdict) => verdict,
-                        Err(gone) => return Down::Decided(gone),
-                    }
+                    })
+                    .await
+                }
+            };
+            let verdict = match decided {
+                Ok(verdict) => verdict,
+                Err(gone) => {
+                    // It counts as one that ran, and was stopped before it could do this itself.
+                    instance.policy.withhold(request, facts);
+                    return Down::Decided(gone);
                 }
             };
             match verdict {

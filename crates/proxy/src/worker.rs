@@ -27,9 +27,9 @@ const KEPT_HEADS: usize = 256;
 /// Memory that a kept head may hold.
 const KEPT_BYTES: usize = 16 << 10;
 
-/// Lines in the log about degraded answers: of a route in a second, and routes that are told apart.
-const DEGRADED_PER_SECOND: u32 = 1;
-const DEGRADED_KEYS: usize = 100;
+/// Lines in the log that any number of requests may be the cause of: of a route in a second, and routes that are told apart.
+const LINES_PER_SECOND: u32 = 1;
+const LINES_KEYS: usize = 100;
 
 /// What a worker is given to work with.
 #[derive(Debug)]
@@ -67,6 +67,7 @@ pub(crate) struct Worker {
     /// Copies of requests for mirrors that are under way.
     pub(crate) copies: Rc<Cell<usize>>,
     degraded: RefCell<RepeatLimit>,
+    undecided: RefCell<RepeatLimit>,
     draining: Cell<bool>,
     connections: Cell<usize>,
     /// Told when the last connection ends while it drains.
@@ -97,7 +98,8 @@ impl Worker {
             logs: RefCell::default(),
             date: RefCell::new((0, [0; 29])),
             copies: Rc::default(),
-            degraded: RefCell::new(RepeatLimit::new(DEGRADED_PER_SECOND, DEGRADED_KEYS)),
+            degraded: RefCell::new(RepeatLimit::new(LINES_PER_SECOND, LINES_KEYS)),
+            undecided: RefCell::new(RepeatLimit::new(LINES_PER_SECOND, LINES_KEYS)),
             draining: Cell::new(false),
             connections: Cell::new(0),
             emptied: Notify::new(),
@@ -153,12 +155,20 @@ impl Worker {
         }
         let tell = |route: &str, suppressed| tracing::warn!(route, suppressed, "more answers were degraded");
         self.degraded.borrow_mut().settle(self.micros(now), tell);
+        let tell =
+            |route: &str, suppressed| tracing::warn!(route, suppressed, "more requests failed in policies");
+        self.undecided.borrow_mut().settle(self.micros(now), tell);
     }
 
     /// Whether it is to be logged that an answer of this route was degraded, since many would be at once. Then: how many were not
     /// since the last one.
     pub(crate) fn logs_degraded(&self, route: &str, now: Instant) -> Option<u64> {
         self.degraded.borrow_mut().admit(route, self.micros(now))
+    }
+
+    /// The same, for a service that failed a policy of this route.
+    pub(crate) fn logs_undecided(&self, route: &str, now: Instant) -> Option<u64> {
+        self.undecided.borrow_mut().admit(route, self.micros(now))
     }
 
     /// An instant as a number, for what is counted by the second.

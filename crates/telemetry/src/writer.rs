@@ -33,7 +33,7 @@ pub struct LogWriter {
 pub struct Unwritten(pub u64);
 
 impl LogWriter {
-    /// How many batches an access log's queue holds: with full ones of 16 KiB, 4 MiB.
+    /// How many batches an access log's queue holds: with full ones of 64 KiB, 16 MiB.
     pub const ACCESS_BATCHES: usize = 256;
 
     /// Opens the destination and starts the thread. `batches`: how many the queue holds. `dropped` counts the lines

@@ -8,6 +8,7 @@ use super::*;
 use crate::testing::{Written, written};
 
 mod access;
+mod own_requests;
 
 const GOOD: &str = "
 maitred: 1

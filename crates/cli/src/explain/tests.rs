@@ -72,7 +72,7 @@ fn who_asks_is_known_to_the_policies_behind() {
     assert!(with_key.contains("lets it pass"), "{with_key}");
     let without = explain_in(&document, &["/"]).out;
     assert!(without.contains("refuses it: no key in header.X-API-Key"), "{without}");
-    assert!(without.contains("refuses it: group staff required"), "{without}");
+    assert!(without.contains("refuses it: Group staff required"), "{without}");
 }
 
 /// A route with variants, a mirror, and what stands in.

@@ -89,6 +89,11 @@ impl Scheme {
         matches!(self, Self::Https | Self::Grpcs)
     }
 
+    /// Whether HTTP/2 is spoken, or can be agreed upon, where `protocols` does not say it.
+    pub fn is_http2(self) -> bool {
+        !matches!(self, Self::Http | Self::Unix | Self::Srv)
+    }
+
     /// Whether what is behind it speaks gRPC.
     pub fn is_grpc(self) -> bool {
         matches!(self, Self::Grpc | Self::Grpcs)

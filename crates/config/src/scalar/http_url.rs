@@ -40,7 +40,7 @@ impl HttpUrl {
         self.origin.scheme.is_tls()
     }
 
-    /// Whether it is spoken in the clear with another machine: who is in between reads it, and can answer.
+    /// Whether it is spoken in the clear with another machine: then others may listen, and answer in its place.
     pub fn is_clear(&self) -> bool {
         let is_here = match &self.origin.target {
             EndpointTarget::Host { host: EndpointHost::Ip(address), .. } => {

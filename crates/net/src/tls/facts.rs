@@ -56,7 +56,7 @@ pub struct CertificateSummary {
 pub struct ClientCertificate {
     /// Whose it is, as RFC 4514 writes names: `CN=joe,O=x`.
     pub subject: String,
-    /// Its other names: host names, mail addresses and URIs, such as SPIFFE ids.
+    /// Its other names: host names, mail addresses and URIs, such as SPIFFE ids. URIs have a colon; of the others only mail addresses have an `@`.
     pub names: Vec<String>,
     /// SHA-256 of its DER form, in hexadecimal digits.
     pub fingerprint: String,
@@ -139,13 +139,23 @@ fn address(name: &GeneralName) -> Option<IpAddr> {
     v4.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from)).ok()
 }
 
+/// A name as text, if it is written as those of its kind are (RFC 5280 section 4.2.1.6), so that the text tells the kind: an authority that
+/// lets its clients choose names of one kind does not vouch for those of another.
 fn text(name: &GeneralName) -> Option<String> {
-    match name {
-        GeneralName::DnsName(name)
-        | GeneralName::Rfc822Name(name)
-        | GeneralName::UniformResourceIdentifier(name) => Some(name.as_str().to_owned()),
-        _ => None,
-    }
+    let (GeneralName::DnsName(text)
+    | GeneralName::Rfc822Name(text)
+    | GeneralName::UniformResourceIdentifier(text)) = name
+    else {
+        return None;
+    };
+    let text = text.as_str();
+    let (has_colon, has_at) = (text.contains(':'), text.contains('@'));
+    let is_of_kind = match name {
+        GeneralName::DnsName(_) => !has_colon && !has_at && !text.is_empty(),
+        GeneralName::Rfc822Name(_) => !has_colon && has_at,
+        _ => has_colon,
+    };
+    is_of_kind.then(|| text.to_owned())
 }
 
 /// The size of an RSA key's modulus (RFC 8017 appendix A.1.1); none for other keys.
@@ -185,4 +195,29 @@ fn fingerprint(bytes: &[u8]) -> String {
     let digest = digest(&SHA256, bytes);
     let digits = digest.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 15]);
     digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use x509_cert::der::asn1::Ia5String;
+
+    use super::*;
+
+    #[test]
+    fn no_name_passes_for_one_of_another_kind() {
+        let kinds = [GeneralName::DnsName, GeneralName::Rfc822Name, GeneralName::UniformResourceIdentifier];
+        for (name, told) in [
+            ("web.example.org", [true, false, false]),
+            ("*.example.org", [true, false, false]),
+            ("joe@example.org", [false, true, false]),
+            ("spiffe://example.org/db", [false, false, true]),
+            ("spiffe://joe@example.org", [false, false, true]),
+            ("mailto:joe@example.org", [false, false, true]),
+            ("example.org:443", [false, false, true]),
+            ("", [false, false, false]),
+        ] {
+            let shown = kinds.map(|kind| text(&kind(Ia5String::new(name).unwrap())));
+            assert_eq!(shown.map(|shown| shown.is_some()), told, "{name}");
+        }
+    }
 }

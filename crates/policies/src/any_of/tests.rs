@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use maitred_config::config_map;
 use maitred_http::FieldName;
-use maitred_policy::harness::{Harness, problems_holding};
+use maitred_policy::harness::{Harness, facts, problems_holding, request};
 use maitred_policy::{Catalog, Reply};
 use maitred_telemetry::Measure;
 
 use super::*;
 use crate::api_key::ApiKey;
+use crate::ext_authz::ExtAuthz;
 use crate::request_size::RequestSize;
 
 config_map! {
@@ -107,7 +108,12 @@ impl Policy for Word {
 }
 
 fn kinds() -> Catalog {
-    Catalog::default().with::<ApiKey>().with::<RequestSize>().with::<Word>().with::<AnyOf>()
+    Catalog::default()
+        .with::<ApiKey>()
+        .with::<RequestSize>()
+        .with::<Word>()
+        .with::<ExtAuthz>()
+        .with::<AnyOf>()
 }
 
 /// Of the keys `acme` and `bob`.
@@ -137,6 +143,21 @@ fn the_first_that_is_shown_takes_the_request_and_no_other() {
     assert_eq!(ask(TWO, &[("X-Partner", "wrong")]), refused("api_key/partners"));
     let other = "{ api_key/partners: header.X-Partner, api_key: true }";
     assert_eq!(ask(other, &[("X-API-Key", "wrong"), ("X-Partner", "bob")]), found("bob"));
+}
+
+#[test]
+fn a_body_is_read_only_for_the_one_that_takes_the_request() {
+    let harness =
+        harness("{ api_key: true, ext_authz: { upstream: grpc://a, body: 4B } }").answering(|_| None);
+    let status = |fields: &[(&str, &str)], body: &str| {
+        harness.request("POST /", fields).body(body).answer(200, &[]).response.status
+    };
+    assert_eq!(status(&[("X-API-Key", "acme")], "12345"), 200);
+    assert_eq!((status(&[], "12345"), harness.calls().len()), (413, 0));
+    assert_eq!((status(&[], "1234"), harness.calls().len()), (502, 1));
+    let policy = harness.policy::<AnyOf>();
+    let most = |fields: &[(&str, &str)]| Policy::wants_body(policy, &request("POST /", fields), &facts());
+    assert_eq!((most(&[("X-API-Key", "acme")]), most(&[])), (None, Some(4)));
 }
 
 #[test]

@@ -7,10 +7,7 @@ use super::*;
 
 /// Keys are the name of their consumer, behind `key of `.
 fn harness(yaml: &str) -> Harness {
-    let hash = |key: &str| {
-        let hash = digest(&SHA256, key.as_bytes());
-        KeyHash(hash.as_ref().try_into().unwrap())
-    };
+    let hash = |key: &str| KeyHash(sha256(key.as_bytes()));
     let consumers = format!(
         "{{ acme: {{ groups: [partners, 'far east'], api_keys: ['{}', '{}'] }}, bob: {{ api_keys: '{}' }} }}",
         hash("key of acme"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use maitred_config::scalar::HttpUrl;
 use maitred_config::{Spanned, UpstreamRef, config_map};
 use maitred_http::{Known, Method, PathRules, RequestHead, percent_decode, query_pairs};
+use maitred_policy::identity::ShownToken;
 use maitred_policy::{
     Build, CallError, CallLimits, Facts, Fault, Outbound, RequestCx, Runtime, Step, Verdict,
 };
@@ -20,7 +21,7 @@ config_map! {
         /// The rule, at the data API: `http://localhost:8181/v1/data/shop/allow`.
         #[main]
         url: Spanned<HttpUrl>,
-        /// Whether it is told the fields `Authorization`, `Proxy-Authorization`, `Cookie` and `X-API-Key`.
+        /// Whether it is told the token by which the caller was found, and the fields `Authorization`, `Proxy-Authorization`, `Cookie` and `X-API-Key`.
         credentials: bool = false,
         /// How long an answer counts for requests of which it is told the same. Without it each one is asked for.
         cache: Option<Duration>,
@@ -116,10 +117,15 @@ impl Opa {
         let segments = segments.map(|segment| text(&percent_decode(segment, false)));
         tell("path", segments.collect::<Vec<_>>().into());
         let decoded = |part: &str| text(&percent_decode(part, true));
+        let token = facts.token.as_ref().filter(|_| !self.credentials).map(ShownToken::expose);
+        // Where it was shown is the business of the policy that has found it.
+        let is_told = |(_, value): &(String, String)| token.is_none_or(|token| !value.contains(token));
         let pairs = query_pairs(request.target.query().unwrap_or_default());
-        tell("query", listed(pairs.map(|(name, value)| (decoded(name), decoded(value)))));
+        let pairs = pairs.map(|(name, value)| (decoded(name), decoded(value)));
+        tell("query", listed(pairs.filter(is_told)));
         let fields = request.fields.iter().filter(|(name, _)| self.credentials || !is_credential(name));
-        tell("headers", listed(fields.map(|(name, value)| (text(&name.to_ascii_lowercase()), text(value)))));
+        let fields = fields.map(|(name, value)| (text(&name.to_ascii_lowercase()), text(value)));
+        tell("headers", listed(fields.filter(is_told)));
         tell("client", json!({ "ip": facts.client.to_string() }));
         tell("route", (*facts.route.name).into());
         if let Some(consumer) = &facts.consumer {

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use maitred_http::{Known, RequestHead};
 
 /// Bytes that a user, a colon and a password may have: some ways to hash take a time that grows with them.
-const LONGEST: usize = 1024;
+const LONGEST: usize = 256;
 
 /// What a request shows.
 pub(super) enum Shown {
@@ -37,6 +37,11 @@ impl Login {
     pub(super) fn as_bytes(&self) -> &[u8] {
         self.text.as_bytes()
     }
+}
+
+/// Whether a request shows a user and a password, or something that is meant to be them.
+pub(super) fn is_shown(request: &RequestHead) -> bool {
+    request.fields.all_known(Known::Authorization).any(|line| token(line).is_some())
 }
 
 impl Shown {

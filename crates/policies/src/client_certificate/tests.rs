@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use maitred_policy::harness::{Harness, Outcome, problems_of};
+use maitred_config::Memory;
+use maitred_policy::harness::{Harness, Outcome, problems_in_document, problems_of};
 
 use super::*;
 
@@ -49,6 +50,31 @@ fn consumers_are_known_by_what_their_certificates_say() {
 }
 
 #[test]
+fn of_several_that_fit_the_first_counts() {
+    let fingerprint = "ab".repeat(32);
+    let of = [
+        "{ fingerprint: 'sha256:FINGER' }".replace("FINGER", &fingerprint),
+        "{ subject: 'CN=x,O=y' }".to_owned(),
+        "{ san: x.example }".to_owned(),
+        "{ spiffe: 'spiffe://example.org/*' }".to_owned(),
+    ];
+    for first in 0..of.len() {
+        let certificates = of.iter().cycle().skip(first).take(of.len()).enumerate();
+        let consumers: String =
+            certificates.map(|(at, written)| format!("c{at}: {{ certificates: {written} }}, ")).collect();
+        let harness = Harness::knowing::<ClientCertificate>(&format!("{{ {consumers} }}"), "true");
+        let harness = harness.with_facts(|facts| {
+            let names = ["x.example", "spiffe://example.org/x"].map(str::to_owned).into();
+            let subject = "O=y,CN=x".to_owned();
+            let fingerprint = fingerprint.clone();
+            facts.certificate = Some(Rc::new(CertificateFacts { subject, names, fingerprint }));
+        });
+        let told = harness.request("GET /", &[]).answer(200, &[]).sent_field("X-Consumer");
+        assert_eq!(told.as_deref(), Some("c0"), "{consumers}");
+    }
+}
+
+#[test]
 fn those_of_strangers_never_pass() {
     for (subject, names) in [
         ("CN=joe", &[][..]),
@@ -64,6 +90,7 @@ fn those_of_strangers_never_pass() {
         ("CN=x", &["spiffe://example.org/db", "spiffe://example.org/shop/web"][..]),
         ("CN=x", &["Joe@example.org"][..]),
         ("CN=x", &["example.org"][..]),
+        ("CN=x", &["mailto:joe@example.org"][..]),
     ] {
         for yaml in ["true", "{ optional: true }"] {
             let outcome = ask(yaml, Some((subject, names, "")));
@@ -89,6 +116,24 @@ fn who_shows_none_passes_where_that_is_optional() {
 fn what_can_let_nobody_in_is_told() {
     let told = problems_of::<ClientCertificate>("true");
     assert!(told.contains("no consumer has a certificate") && told.contains("no listener asks"), "{told}");
+}
+
+#[test]
+fn what_is_neither_host_nor_mailbox_is_no_name() {
+    let told = |san: &str| {
+        let document = format!("maitred: 1\nconsumers: {{ a: {{ certificates: {{ san: '{san}' }} }} }}\n");
+        problems_in_document::<ClientCertificate>(&document, "true", &Memory::new())
+    };
+    for san in ["spiffe://example.org/db", "urn:db", "mailto:joe@example.org", "::1"] {
+        assert!(
+            told(san).contains("error: this is neither the name of a host nor a mailbox"),
+            "{}",
+            told(san)
+        );
+    }
+    for san in ["db.example.org", "joe@example.org", "*.example.org"] {
+        assert!(!told(san).contains("error"), "{}", told(san));
+    }
 }
 
 #[test]

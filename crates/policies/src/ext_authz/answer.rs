@@ -1,17 +1,17 @@
 //! What the service has decided: what its answer changes, or says in place of the service behind.
-//! An answer that would set what is not its to set is none.
+//! An answer that lets a request pass and would set what is not its to set is none; a refusal is one whatever it would set.
 
 use std::rc::Rc;
 
 use maitred_http::{FieldName, Fields, RequestHead, ResponseHead, check_field_value, push_percent_encoded};
-use maitred_policy::identity::Claims;
+use maitred_policy::identity::{self, Claims};
 use maitred_policy::{Facts, Fault, PolicyKind as _};
 use prost_types::value::Kind;
 use prost_types::{Struct, Value};
 use serde_json::{Map, Value as Json};
 
 use super::ExtAuthz;
-use super::messages::{CheckResponse, DeniedHttpResponse, HeaderValueOption, OkHttpResponse};
+use super::messages::{CheckResponse, DeniedHttpResponse, HeaderValue, HeaderValueOption, OkHttpResponse};
 use crate::asking;
 use crate::edits::query;
 
@@ -30,7 +30,7 @@ pub(super) struct Allowed {
     pub(super) claims: Option<Rc<Claims>>,
 }
 
-/// Changes of fields.
+/// Changes of fields. What is removed or overwritten goes in every spelling that a service may read as the name.
 #[derive(Default)]
 pub(crate) struct Changes {
     remove: Vec<FieldName>,
@@ -58,8 +58,7 @@ impl Decision {
     pub(super) fn of(answer: CheckResponse) -> Result<Self, String> {
         let status = answer.status.ok_or("its answer has no status")?;
         if status.code != 0 {
-            let denied = answer.denied_response.unwrap_or_default();
-            return refused(denied).map(Self::Denied);
+            return Ok(Self::Denied(refused(answer.denied_response.unwrap_or_default())));
         }
         if answer.denied_response.is_some() {
             return Err("its answer says OK, and refuses".to_owned());
@@ -80,42 +79,52 @@ fn allowed(ok: OkHttpResponse) -> Result<Allowed, String> {
         remove: ok.query_parameters_to_remove,
         set: ok.query_parameters_to_set.into_iter().map(|field| (field.key, field.value)).collect(),
     };
-    let request = Changes { remove, set: fields(ok.headers)? };
-    let response = Changes { remove: Vec::new(), set: fields(ok.response_headers_to_add)? };
+    let request = Changes { remove, set: fields(ok.headers, Action::Overwrite)? };
+    // Fields of a response such as `Set-Cookie` stand beside those of the service.
+    let response = Changes { remove: Vec::new(), set: fields(ok.response_headers_to_add, Action::Append)? };
     Ok(Allowed { request, query, response, claims: None })
 }
 
-/// The answer to the client.
-fn refused(denied: DeniedHttpResponse) -> Result<Fault, String> {
-    let status = match denied.status.map_or(0, |status| status.code) {
-        0 => 403,
-        status @ 200..600 => u16::try_from(status).unwrap_or(403),
-        status => return Err(format!("its answer has the status {status}")),
-    };
+/// The answer to the client. What of it cannot be sent is left out: to refuse is decided.
+fn refused(denied: DeniedHttpResponse) -> Fault {
+    let status = denied.status.and_then(|status| u16::try_from(status.code).ok());
+    let status = status.filter(|status| (200..600).contains(status)).unwrap_or(403);
     let mut head = ResponseHead { status, ..ResponseHead::default() };
-    let changes = Changes { remove: Vec::new(), set: fields(denied.headers)? };
-    changes.apply(&mut head.fields);
-    Ok(asking::refused(head, denied.body.into_bytes()))
+    // There is no other response that these would change, so all of them are added.
+    for (name, value) in denied.headers.into_iter().filter_map(|option| field(option.header).ok()) {
+        head.fields.append(&name, &value);
+    }
+    asking::refused(head, denied.body.into_bytes())
 }
 
-fn fields(options: Vec<HeaderValueOption>) -> Result<Vec<(FieldName, Vec<u8>, Action)>, String> {
-    let field = |option: HeaderValueOption| {
+/// The fields that an answer sets. Appending is the first of the actions, and so what stands there where nobody has chosen one: that means `unsaid`.
+fn fields(
+    options: Vec<HeaderValueOption>,
+    unsaid: Action,
+) -> Result<Vec<(FieldName, Vec<u8>, Action)>, String> {
+    let set = |option: HeaderValueOption| {
         let action = match (option.append, option.append_action) {
             (Some(true), _) => Action::Append,
-            // What the interface calls appending is its default as well, and there it means overwriting.
-            (Some(false), _) | (None, 0 | 2) => Action::Overwrite,
+            (Some(false), _) | (None, 2) => Action::Overwrite,
+            (None, 0) => unsaid,
             (None, 1) => Action::AddIfAbsent,
             (None, 3) => Action::OverwriteIfPresent,
             (None, action) => return Err(format!("its answer has an `append_action` {action}")),
         };
-        let header = option.header.ok_or("its answer has a header without a name")?;
-        let value = if header.value.is_empty() { header.raw_value } else { header.value.into_bytes() };
-        if !check_field_value(&value) {
-            return Err(format!("its answer has a value of `{}` that cannot be one", header.key));
-        }
-        Ok((field_name(&header.key)?, value, action))
+        let (name, value) = field(option.header)?;
+        Ok((name, value, action))
     };
-    options.into_iter().map(field).collect()
+    options.into_iter().map(set).collect()
+}
+
+/// A field that an answer may set.
+fn field(header: Option<HeaderValue>) -> Result<(FieldName, Vec<u8>), String> {
+    let header = header.ok_or("its answer has a header without a name")?;
+    let value = if header.value.is_empty() { header.raw_value } else { header.value.into_bytes() };
+    if !check_field_value(&value) {
+        return Err(format!("its answer has a value of `{}` that cannot be one", header.key));
+    }
+    Ok((field_name(&header.key)?, value))
 }
 
 /// A name that an answer may set or remove.
@@ -126,19 +135,28 @@ fn field_name(name: &str) -> Result<FieldName, String> {
 
 impl Changes {
     pub(super) fn apply(&self, fields: &mut Fields) {
-        for name in &self.remove {
-            fields.remove(name);
-        }
+        let remove = |fields: &mut Fields, name: &FieldName| {
+            fields.remove_where(|field| identity::is_read_as(field, name.as_str().as_bytes()));
+        };
+        self.remove.iter().for_each(|name| remove(fields, name));
         for (name, value, action) in &self.set {
             match action {
                 Action::Append => fields.append(name, value),
                 Action::AddIfAbsent if fields.contains(name) => {}
                 Action::OverwriteIfPresent if !fields.contains(name) => {}
                 Action::AddIfAbsent | Action::Overwrite | Action::OverwriteIfPresent => {
-                    fields.set(name, value);
+                    remove(fields, name);
+                    fields.append(name, value);
                 }
             }
         }
+    }
+
+    /// What is set, whatever becomes of fields of the same names.
+    pub(super) fn as_fields(&self) -> Fields {
+        let mut fields = Fields::default();
+        self.set.iter().for_each(|(name, value, _)| fields.append(name, value));
+        fields
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -69,7 +69,7 @@ fn principal(facts: &Facts) -> String {
 fn headers(request: &RequestHead) -> BTreeMap<String, String> {
     let mut headers = BTreeMap::<String, String>::new();
     for (name, value) in &request.fields {
-        if asking::is_of_connection(name) || asking::is_named_by_connection(request, name) {
+        if asking::is_of_connection(name) {
             continue;
         }
         let name = String::from_utf8_lossy(name).to_ascii_lowercase();

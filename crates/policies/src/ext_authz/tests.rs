@@ -67,8 +67,9 @@ fn the_service_is_told_of_the_request() {
         ("x-a", "2"),
         ("Cookie", "a=b"),
         ("Cookie", "c=d"),
-        ("Connection", "x-hop"),
-        ("X-Hop", "1"),
+        ("Connection", "close"),
+        ("X-User-ID", "root"),
+        ("X_Consumer", "root"),
     ];
     let outcome = harness.request("POST /a?b=c", &fields).body("abcd").answer(200, &[]);
     assert_eq!((ends(&outcome), outcome.sent_body.as_slice()), ((200, None), &b"abcd"[..]));
@@ -128,7 +129,9 @@ fn what_the_answer_changes_is_changed() {
             headers_to_remove: vec!["authorization".to_owned(), "Host".to_owned(), ":path".to_owned()],
             response_headers_to_add: vec![
                 header("set-cookie", "a=1", Some(true), 0),
-                header("x-r", "1", None, 0),
+                header("set-cookie", "c=3", None, 0),
+                header("set-cookie", "d=4", None, 0),
+                header("x-r", "1", Some(false), 0),
             ],
             query_parameters_to_set: vec![QueryParameter { key: "q".to_owned(), value: "a b".to_owned() }],
             query_parameters_to_remove: vec!["key".to_owned()],
@@ -136,7 +139,7 @@ fn what_the_answer_changes_is_changed() {
         })
     };
     let harness = answering("grpc://a", answer).and::<Authorize>("{ groups: staff }");
-    let old = ["x-set", "x-over", "x-more", "x-present", "x-kept", "authorization", "x-user-id"];
+    let old = ["x-set", "x_set", "x-over", "x-more", "x-present", "x-kept", "authorization", "x-user-id"];
     let outcome = harness
         .request("GET /p?key=1&q=2&r=3", &old.map(|name| (name, "old")))
         .answer(200, &[("Set-Cookie", "b=2"), ("X-R", "0")]);
@@ -144,10 +147,11 @@ fn what_the_answer_changes_is_changed() {
     let sent = ["x-set", "x-over", "x-more", "x-absent", "x-present", "x-kept", "x-user-id"]
         .map(|name| outcome.sent_field(name).unwrap());
     assert_eq!(sent, ["new", "new", "old | new", "new", "new", "old", "u-1"]);
+    assert_eq!(outcome.sent_field("x_set"), None);
     assert_eq!((outcome.sent_field("authorization"), outcome.sent_field("x-none")), (None, None));
     assert_eq!(outcome.sent_target(), "/p?r=3&q=a%20b");
     assert_eq!(outcome.facts.asked.as_ref().unwrap().target.as_str(), "/p?key=1&q=2&r=3");
-    assert_eq!(outcome.field("Set-Cookie").unwrap(), "b=2 | a=1");
+    assert_eq!(outcome.field("Set-Cookie").unwrap(), "b=2 | a=1 | c=3 | d=4");
     assert_eq!(outcome.field("X-R").unwrap(), "1");
     let claims = outcome.facts.claims.unwrap();
     assert_eq!((&*claims.issuer, &claims.all["age"]), ("ext_authz", &serde_json::json!(7)));
@@ -166,7 +170,9 @@ fn a_refusal_is_the_answer_of_the_service() {
         headers: vec![
             header("www-authenticate", "Bearer", None, 0),
             header("set-cookie", "a=1", Some(true), 0),
-            header("set-cookie", "b=2", Some(true), 0),
+            header("set-cookie", "b=2", Some(false), 0),
+            header("set-cookie", "c=3", None, 0),
+            header("set-cookie", "d=4", None, 3),
         ],
         body: "sign in".to_owned(),
     };
@@ -174,27 +180,61 @@ fn a_refusal_is_the_answer_of_the_service() {
         CheckResponse { status: status(7), denied_response: Some(denied), ..CheckResponse::default() };
     let outcome = answering("grpc://a", answer).request("GET /", &[]).answer(200, &[]);
     assert_eq!((outcome.response.status, &*outcome.body), (401, &b"sign in"[..]));
-    assert_eq!(outcome.field("Set-Cookie").unwrap(), "a=1 | b=2");
+    assert_eq!(outcome.field("Set-Cookie").unwrap(), "a=1 | b=2 | c=3 | d=4");
     assert_eq!(outcome.field("WWW-Authenticate").unwrap(), "Bearer");
 }
 
 #[test]
-fn what_is_no_answer_keeps_requests_out_unless_told_otherwise() {
-    let denied =
-        |code| DeniedHttpResponse { status: Some(HttpStatus { code }), ..DeniedHttpResponse::default() };
-    let refuses = |code, denied| CheckResponse {
-        status: status(code),
-        denied_response: Some(denied),
-        ..CheckResponse::default()
+fn a_refusal_stays_one_whatever_it_would_set() {
+    let denied = |code, headers| DeniedHttpResponse {
+        status: Some(HttpStatus { code }),
+        headers,
+        ..DeniedHttpResponse::default()
     };
+    let nameless = HeaderValueOption { header: None, append: None, append_action: 0 };
+    let odd = vec![
+        header("content-length", "7", None, 0),
+        header("connection", "close", None, 0),
+        header(":status", "200", None, 0),
+        header("x-a", "b\r\nx-c: d", None, 0),
+        nameless,
+        header("x-kept", "1", None, 9),
+    ];
+    for (code, headers, seen) in [
+        (401, odd, 401),
+        (99, Vec::new(), 403),
+        (-1, Vec::new(), 403),
+        (1000, Vec::new(), 403),
+        (65_936, Vec::new(), 403),
+    ] {
+        let is_odd = !headers.is_empty();
+        let answer = CheckResponse {
+            status: status(7),
+            denied_response: Some(denied(code, headers)),
+            ..CheckResponse::default()
+        };
+        let open = answering("{ upstream: grpc://a, failure_mode_allow: true }", answer);
+        let outcome = open.request("GET /", &[]).answer(200, &[]);
+        assert_eq!(ends(&outcome), (seen, Some("refused_by_service")), "{code}");
+        assert!(outcome.sent.is_none());
+        assert_eq!(outcome.field("X-Kept").is_some(), is_odd);
+        for name in ["Content-Length", "Connection", "X-A", "X-C"] {
+            assert_eq!(outcome.field(name), None, "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_answer_keeps_requests_out_unless_told_otherwise() {
     let setting = |name: &str, value: &str| {
         ok(OkHttpResponse { headers: vec![header(name, value, None, 0)], ..OkHttpResponse::default() })
     };
     let odd = [
         CheckResponse::default(),
-        refuses(0, denied(403)),
-        refuses(7, denied(99)),
-        refuses(7, denied(1000)),
+        CheckResponse {
+            denied_response: Some(DeniedHttpResponse::default()),
+            ..ok(OkHttpResponse::default())
+        },
         setting("host", "evil"),
         setting("content-length", "1"),
         setting(":path", "/"),
@@ -233,12 +273,18 @@ fn what_is_no_answer_keeps_requests_out_unless_told_otherwise() {
         let open = open.answering(move |_| answer.clone());
         let outcome = open.request("GET /", &[("X-User-ID", "root")]).answer(200, &[]);
         assert_eq!((ends(&outcome), outcome.sent_field("X-User-ID")), ((200, None), None));
+        let passed = |harness: &Harness| harness.measures().iter().map(|one| one.value).collect::<Vec<_>>();
+        assert_eq!((passed(&open), passed(&harness)), (vec![1], vec![]));
+        let reloaded = open.reloaded::<ExtAuthz>("{ upstream: grpc://b, failure_mode_allow: true }");
+        assert_eq!(passed(&reloaded), [1]);
     }
 }
 
 #[test]
 fn mistakes_are_told_and_nobody_is_asked_to_explain() {
     assert!(problems_of::<ExtAuthz>("http://a:1").contains("write `grpc://` in place of `http://`"));
+    assert!(problems_of::<ExtAuthz>("http1").contains("HTTP/1.1 is spoken to `http1`"));
+    assert!(problems_of::<ExtAuthz>("unix:/run/a").contains("has `protocols: h2`"));
     assert!(problems_of::<ExtAuthz>("nobody").contains("there is no upstream `nobody`"));
     let harness = Harness::of::<ExtAuthz>("{ upstream: auth, body: 1KiB, failure_mode_allow: true }");
     let says =

@@ -49,12 +49,17 @@ fn the_service_learns_what_was_asked_for_and_nothing_that_a_client_makes_up() {
         ("X-Forwarded-Prefix", "/p"),
         ("X-Original-URL", "/public"),
         ("X-Real-IP", "10.0.0.1"),
+        ("X_Forwarded_Uri", "/public"),
+        ("x-forwarded_method", "GET"),
+        ("X.Original.URI", "/public"),
+        ("X_Real_IP", "10.0.0.1"),
+        ("X-User-ID", "root"),
+        ("X_Consumer", "root"),
         ("Forwarded", "for=10.0.0.1"),
         ("Content-Length", "3"),
         ("Content-Type", "text/plain"),
         ("If-None-Match", "*"),
-        ("Connection", "close, X-Hop"),
-        ("X-Hop", "1"),
+        ("Connection", "close"),
         ("TE", "trailers"),
     ];
     let outcome = harness.request("POST /orders/1?x=y", &fields).body("abc").answer(200, &[]);
@@ -93,8 +98,13 @@ fn what_the_service_says_of_who_asks_reaches_others_and_what_clients_say_does_no
         move |_| answer(200, &told.borrow(), ""),
     )
     .and::<Authorize>("{ groups: staff }");
-    let forged =
-        [("X-User-ID", "root"), ("X-Consumer-Groups", "staff"), ("X-Plan", "all"), ("X-Consumer", "c")];
+    let forged = [
+        ("X-User-ID", "root"),
+        ("X-Consumer-Groups", "staff"),
+        ("X-Plan", "all"),
+        ("X_Plan", "all"),
+        ("X-Consumer", "c"),
+    ];
     let nobody = harness.request("GET /", &forged).answer(200, &[]);
     assert_eq!(nobody.response.status, 403);
     *said.borrow_mut() = vec![
@@ -112,6 +122,7 @@ fn what_the_service_says_of_who_asks_reaches_others_and_what_clients_say_does_no
     assert_eq!(sent("X-User-ID").unwrap(), "u-1");
     assert_eq!(sent("X-Consumer-Groups").unwrap(), "eu, staff, late");
     assert_eq!((sent("X-Plan").unwrap().as_str(), sent("X-Consumer")), ("basic | more", None));
+    assert_eq!(sent("X_Plan"), None);
     assert_eq!((sent("Authorization").unwrap().as_str(), sent("X-Other")), ("Bearer inside", None));
     let claims = outcome.facts.claims.unwrap();
     assert_eq!((&*claims.issuer, claims.subject.as_deref()), ("forward_auth", Some("u-1")));
@@ -119,6 +130,15 @@ fn what_the_service_says_of_who_asks_reaches_others_and_what_clients_say_does_no
     said.borrow_mut().push(("Authorization", "Bearer other"));
     let twice = harness.request("GET /", &[]).answer(200, &[]);
     assert_eq!((twice.response.status, twice.cause()), (502, Some("forward_auth")));
+}
+
+#[test]
+fn the_service_learns_whom_a_policy_before_has_found() {
+    let harness = harness("{ upstream: auth, send: X-Consumer }", |_| answer(200, &[], ""));
+    let known = identity::Consumer::new("acme", std::iter::empty::<&str>());
+    let harness = harness.with_facts(|facts| facts.consumer = Some(std::sync::Arc::new(known)));
+    harness.request("GET /", &[("X-Consumer", "root")]).answer(200, &[]);
+    assert_eq!(harness.calls()[0].field("X-Consumer").unwrap(), "acme");
 }
 
 #[test]

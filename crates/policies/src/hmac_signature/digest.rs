@@ -18,6 +18,10 @@ pub(super) fn check(request: &RequestHead, field: &'static str, body: &[u8]) -> 
     if digests.is_empty() {
         return Err(Refused::invalid("the digest is neither by SHA-256 nor by SHA-512"));
     }
+    // Each is made anew over the whole body: two are as many as there are algorithms.
+    if digests.len() > 2 {
+        return Err(broken());
+    }
     if digests.iter().any(|(algorithm, wanted)| digest(algorithm, body).as_ref() != wanted) {
         return Err(Refused::invalid("the body is another one than the one whose digest is signed"));
     }

@@ -5,9 +5,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use maitred_http::{Known, RequestHead, list_items};
 
-use super::components::Asked;
+use super::components::{self, Asked};
 use super::signed::{Refused, Signed};
 use super::{HmacAlgorithm, SignatureForm};
+
+/// Parameters that a signature may have, those that mean nothing here among them.
+const MOST_PARAMETERS: usize = 16;
 
 /// Whether a request is signed so.
 pub(super) fn is_shown(request: &RequestHead) -> bool {
@@ -56,7 +59,8 @@ impl Said {
                 std::str::from_utf8(item).ok().and_then(|item| item.split_once('=')).ok_or_else(broken)?;
             let is_quoted = value.len() >= 2 && value.starts_with('"') && value.ends_with('"');
             let value = if is_quoted { &value[1..value.len() - 1] } else { value };
-            if value.contains(['"', '\\']) || found.iter().any(|(other, _)| *other == name) {
+            let is_known = found.iter().any(|(other, _)| *other == name);
+            if value.contains(['"', '\\']) || is_known || found.len() == MOST_PARAMETERS {
                 return Err(broken());
             }
             found.push((name, value));
@@ -76,6 +80,9 @@ impl Said {
         };
         let headers = of("headers").ok_or_else(|| Refused::invalid("it does not list what is signed"))?;
         let headers: Vec<String> = headers.split_ascii_whitespace().map(str::to_ascii_lowercase).collect();
+        if headers.len() > components::MOST {
+            return Err(Refused::invalid("it covers more parts than anybody needs"));
+        }
         let signature = of("signature").and_then(|text| STANDARD.decode(text).ok()).ok_or_else(broken)?;
         Ok(Self {
             key_id,

@@ -4,7 +4,7 @@
 use maitred_http::RequestHead;
 use sfv::{BareItem, Dictionary, FieldType as _, InnerList, Item, ListEntry, Parameters, Parser};
 
-use super::components::{Asked, lines};
+use super::components::{self, Asked, lines};
 use super::keys::Keys;
 use super::signed::{Refused, Signed};
 use super::{HmacAlgorithm, SignatureForm};
@@ -93,6 +93,9 @@ fn signed(asked: &Asked<'_>, input: &InnerList, signature: Vec<u8>) -> Result<Si
 
 /// What is signed, and the bytes that the signature is over (section 2.5).
 fn message(asked: &Asked<'_>, input: &InnerList) -> Result<(Vec<String>, Vec<u8>), Refused> {
+    if input.items.len() > components::MOST {
+        return Err(Refused::invalid("it covers more parts than anybody needs"));
+    }
     let (mut covered, mut message, mut seen) = (Vec::new(), Vec::new(), Vec::new());
     for item in &input.items {
         let identifier = item.serialize();

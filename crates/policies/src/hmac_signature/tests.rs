@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use maitred_config::Memory;
 use maitred_http::Scheme;
-use maitred_policy::harness::{Harness, Outcome, problems_of};
+use maitred_policy::harness::{Harness, Outcome, problems_in_document, problems_of, request};
 
 use super::*;
 
@@ -16,9 +16,12 @@ use super::*;
 const SHARED: &str =
     "base64:uzvJfB4u3N0Jy4T7NZ75MDVcr8zSTInedJtkgcu46YW4XByzNJjxBdtjUkdJPBtbmHhIDi6pcl8jsasjlTMtDQ==";
 
+/// `secret`, as another gateway's examples have it, and zeros, which add nothing to what it signs (RFC 2104 section 2): short ones are refused.
+const SECRET: &str = "base64:c2VjcmV0AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
 /// At this time, in seconds since 1970.
 fn harness(yaml: &str, now: u64) -> Harness {
-    let files = Memory::new().with("shared", SHARED).with("secret", "secret").with("empty", "");
+    let files = Memory::new().with("shared", SHARED).with("secret", SECRET).with("empty", "");
     let consumers = "{ rfc: { groups: staff, hmac_keys: { test-shared-secret: '${file:shared}' } }, \
                      alice: { hmac_keys: { alice123: '${file:secret}', none: '${file:empty}' } } }";
     Harness::knowing_with_files::<HmacSignature>(consumers, yaml, files).with_facts(|facts| {
@@ -163,6 +166,25 @@ fn each_part_of_a_request_can_be_signed() {
 }
 
 #[test]
+fn a_key_in_the_query_is_signed_where_it_is_taken_out_later() {
+    let key = "sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683";
+    let consumers =
+        format!("{{ alice: {{ api_keys: '{key}', hmac_keys: {{ alice123: '${{file:secret}}' }} }} }}");
+    let files = Memory::new().with("secret", SECRET);
+    let harness = Harness::knowing_with_files::<HmacSignature>(&consumers, "true", files)
+        .and::<crate::api_key::ApiKey>("query.key")
+        .with_facts(|facts| {
+            facts.received = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
+            facts.scheme = Scheme::Http;
+        });
+    let signed = message(&[METHOD, ("\"@target-uri\"", "http://example.com/foo?key=key&a=b")], PARAMS);
+    let fields: Vec<_> = signed.iter().map(|(name, value)| (*name, &**value)).collect();
+    let fields = [&[("Host", "example.com")], &fields[..]].concat();
+    let outcome = harness.request("GET /foo?key=key&a=b", &fields).answer(200, &[]);
+    assert_eq!((told(&outcome), outcome.sent_target()), ("alice".to_owned(), "/foo?a=b"));
+}
+
+#[test]
 fn what_is_not_covered_is_not_good_enough() {
     let path = ("\"@path\"", "/foo");
     let (query, host) = (("\"@query\"", "?a=b"), ("\"@authority\"", "example.com"));
@@ -303,6 +325,58 @@ fn what_is_signed_has_to_mean_one_thing() {
         let told = ask(components);
         assert!(told.contains(why), "{components:?}: {told}");
     }
+}
+
+#[test]
+fn what_anybody_may_have_made_is_bounded() {
+    // A field more each: what is signed has to differ.
+    let fields = |count: usize| (0..count).map(|at| (format!("x-{at}"), at.to_string()));
+    let ask = |count: usize| {
+        let names: Vec<_> = fields(count).map(|(name, value)| (format!("\"{name}\""), value)).collect();
+        let parts = names.iter().map(|(name, value)| (&**name, &**value));
+        let signed = message(&[METHOD, TARGET].into_iter().chain(parts).collect::<Vec<_>>(), PARAMS);
+        let given: Vec<_> = fields(count).collect();
+        let given = given.iter().map(|(name, value)| (&**name, &**value));
+        let signed = signed.iter().map(|(name, value)| (*name, &**value));
+        let all: Vec<_> = [("Host", "example.com")].into_iter().chain(signed).chain(given).collect();
+        told(&harness("true", 1000).request("GET /foo?a=b", &all).answer(200, &[]))
+    };
+    assert_eq!(ask(62), "alice");
+    assert!(ask(63).contains("more parts than anybody needs"), "{}", ask(63));
+    let draft = |params: &str| {
+        let line =
+            format!("Signature keyId=\"alice123\",algorithm=\"hmac-sha256\",signature=\"AAAA\",{params}");
+        told(&self::ask("cavage", "GET /foo?a=b", &[("Authorization", line)], ""))
+    };
+    let listed = |count: usize| fields(count).map(|(name, _)| name).collect::<Vec<_>>().join(" ");
+    let headers = |count| draft(&format!("headers=\"{}\"", listed(count)));
+    assert!(headers(64).contains("does not have") && headers(65).contains("more parts than anybody needs"));
+    let more = |count| draft(&format!("{}=,headers=\"\"", listed(count).replace(' ', "=,")));
+    assert!(!more(12).contains("not written") && more(13).contains("not written"), "{}", more(12));
+    // The same digest again and again would be made as often.
+    let twice = |times: usize| {
+        let one = format!("SHA-256={}", STANDARD.encode(digest(&SHA256, b"the body")));
+        let request = request("POST /", &[("Digest", &[&*one].repeat(times).join(","))]);
+        digest::check(&request, "digest", b"the body")
+    };
+    assert_eq!((twice(2), twice(3).is_ok()), (Ok(()), false));
+}
+
+#[test]
+fn secrets_that_can_be_guessed_are_no_keys() {
+    let told = |secret: &str| {
+        let document = "maitred: 1\nconsumers: { acme: { hmac_keys: { acme-1: '${file:secret}' } } }\n";
+        let files = Memory::new().with("secret", secret);
+        problems_in_document::<HmacSignature>(document, "true", &files)
+    };
+    for secret in ["guess", "fifteen letters", "base64:c2VjcmV0"] {
+        let told = told(secret);
+        assert!(told.contains("error: the key `acme-1` has less than 16 bytes"), "{told}");
+        assert!(told.contains("openssl rand -hex 32") && !told.contains(secret), "{told}");
+    }
+    let warned = told("sixteen letters!");
+    assert!(warned.contains("warning: the key `acme-1` has less than 32 bytes"), "{warned}");
+    assert_eq!(told(SECRET), "");
 }
 
 #[test]

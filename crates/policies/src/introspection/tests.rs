@@ -287,6 +287,8 @@ fn mistakes_are_told() {
         with(", issuer: shap").contains("there is no issuer `shap`")
             && with(", issuer: shap").contains("`shop`")
     );
+    assert!(with(", endpoint: 'http://a.test/x'").contains("in the clear"));
+    assert_eq!(with(", endpoint: 'http://localhost:1/x'"), "");
     assert!(with(", issuer: shop, cache: 2h").contains("write at most `1h`"));
     assert!(with(", issuer: shop, from: []").contains("`from` names no place"));
     assert!(with(", issuer: shop, from: client.ip").contains("no token is shown there"));

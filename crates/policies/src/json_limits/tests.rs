@@ -1,7 +1,8 @@
 //! JSON as it may be, and as it may not.
 
 use maitred_config::read_text;
-use maitred_policy::harness::{Harness, problems_of};
+use maitred_policy::WholeBody;
+use maitred_policy::harness::{Harness, problems_of, request};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -190,16 +191,59 @@ fn a_key_is_known_however_it_is_written() {
 }
 
 #[test]
+fn messages_in_frames_pass_and_json_under_their_type_does_not() {
+    let status = |yaml: &str, content_type: &str, body: &[u8]| {
+        let policy = JsonLimits::compiled(yaml);
+        let whole = WholeBody { bytes: body.to_vec(), trailers: None };
+        let (mut whole, mut streamed) =
+            (RequestBody { whole: Some(Box::new(whole)), ..RequestBody::default() }, RequestBody::default());
+        let head = request("POST /", &[("Content-Type", content_type)]);
+        let judged = policy.judge(&head, &mut whole);
+        policy.judge(&head, &mut streamed).expect("nothing came yet");
+        let pieces = || body.chunks(1).try_for_each(|piece| streamed.filters.push(piece, &mut Vec::new()));
+        let passed = { pieces }().and_then(|()| streamed.filters.finish(None, &mut Vec::new()).map(drop));
+        let status = |judged: Result<(), Fault>| judged.map_or_else(|fault| fault.status(), |()| 200);
+        let status = [judged, passed].map(status);
+        assert_eq!(status[0], status[1], "{content_type} {body:?}");
+        status[0]
+    };
+    let deep = [&[b'['; 40][..], &[b']'; 40][..]].concat();
+    for content_type in ["application/grpc+json", "application/grpc-web+json", "application/connect+json"] {
+        for (body, expected) in [
+            (&b"\0\0\0\0\x02{}"[..], 200),
+            (&b"\x01\0\0\0\x02??"[..], 200),
+            (&b"\x02\0\0\0\x02{}"[..], 200),
+            (&b""[..], 200),
+            (&b"{}"[..], 200),
+            // Some services read all that ends with `+json`.
+            (&deep[..], 413),
+            (&b"\x03{}"[..], 400),
+        ] {
+            assert_eq!(status("true", content_type, body), expected, "{content_type} {body:?}");
+        }
+        assert_eq!(status("{ any_type: true }", content_type, b"\0\0\0\0\x02{}"), 400);
+    }
+    assert_eq!(status("true", "application/grpc-web-text+json", b"AAAAAAJ7fQ=="), 200);
+    assert_eq!(status("true", "application/json", b"\0\0\0\0\x02{}"), 400);
+}
+
+#[test]
 fn bodies_are_looked_at_by_their_type() {
     let explain = |yaml: &str, fields: &[(&str, &str)]| {
         Harness::of::<JsonLimits>(yaml).request("POST /", fields).explain().concat()
     };
     let (looks, passes) = ("reads the body as JSON, as it passes", "lets the body pass unseen");
+    let unless_framed = "reads the body as JSON, as it passes, unless it begins as messages in frames do";
     for (content_type, expected) in [
         ("application/json", looks),
         ("Application/JSON ; charset=utf-8", looks),
         ("application/problem+json", looks),
         ("text/json", looks),
+        ("application/grpc+json", unless_framed),
+        ("application/grpc-web+json; charset=utf-8", unless_framed),
+        ("Application/Connect+JSON", unless_framed),
+        ("application/grpc", passes),
+        ("application/connect+proto", passes),
         ("text/plain", passes),
         ("application/x-ndjson", passes),
         ("json", passes),

@@ -15,6 +15,9 @@ use crate::asking::sha256;
 /// Bytes that a description or a set of keys may have.
 const MOST: usize = 256 * 1024;
 
+/// How long a set of keys holds at least, whatever is said: keys change seldom.
+const SHORTEST: Duration = Duration::from_secs(30);
+
 /// How the keys of an issuer are fetched.
 #[derive(Debug, PartialEq)]
 pub(super) struct PublishedKeys {
@@ -102,7 +105,7 @@ impl Fetch for PublishedKeys {
     }
 
     fn holds(&self, told: &Told) -> Option<Duration> {
-        told.holds
+        told.holds.map(|holds| holds.max(SHORTEST))
     }
 
     fn make(&self, told: Told, last: Option<&Arc<Fetched>>) -> Result<Arc<Fetched>, FetchError> {

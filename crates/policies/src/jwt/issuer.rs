@@ -15,13 +15,13 @@ use crate::provider;
 
 /// An issuer, as one policy takes its tokens.
 #[derive(Debug)]
-pub(super) struct Trusted {
+pub(crate) struct Trusted {
     /// Its name in the document.
-    pub(super) name: Box<str>,
+    pub(crate) name: Box<str>,
     /// What the policy asks of its tokens.
-    pub(super) rules: Rules,
+    pub(crate) rules: Rules,
     /// Where they say what.
-    pub(super) paths: Paths,
+    pub(crate) paths: Paths,
     keys: Arc<Keys>,
 }
 
@@ -41,8 +41,6 @@ impl Trusted {
         config: &JwtConfig,
         build: &mut Build<'_>,
     ) -> Option<Self> {
-        let keys = build
-            .resource(&entry.name, |build, previous: Option<&Arc<Keys>>| keys(entry, previous, build))?;
         let issuer = &entry.value;
         let texts = |all: &[String]| all.iter().map(|text| text.as_str().into()).collect();
         let rules = Rules {
@@ -51,11 +49,22 @@ impl Trusted {
             types: texts(&config.typ),
             required: texts(&config.require),
         };
-        Some(Self { name: entry.name.clone(), rules, paths: Paths::new(&issuer.claims), keys })
+        Self::with_rules(entry, rules, build)
+    }
+
+    /// The same for a policy that asks this of its tokens.
+    pub(crate) fn with_rules(
+        entry: &NamedEntry<Issuer>,
+        rules: Rules,
+        build: &mut Build<'_>,
+    ) -> Option<Self> {
+        let keys = build
+            .resource(&entry.name, |build, previous: Option<&Arc<Keys>>| keys(entry, previous, build))?;
+        Some(Self { name: entry.name.clone(), rules, paths: Paths::new(&entry.value.claims), keys })
     }
 
     /// The keys that it has now; none while they were never fetched.
-    pub(super) fn keys(&self) -> Option<Arc<KeySet>> {
+    pub(crate) fn keys(&self) -> Option<Arc<KeySet>> {
         match &*self.keys {
             Keys::Fixed(keys) => Some(Arc::clone(keys)),
             Keys::Published(published) => published.now().as_ref().map(|fetched| Arc::clone(&fetched.keys)),
@@ -79,14 +88,14 @@ impl Trusted {
     }
 
     /// Says that a key seems to be missing.
-    pub(super) fn want(&self) {
+    pub(crate) fn want(&self) {
         if let Keys::Published(published) = &*self.keys {
             published.want();
         }
     }
 
     /// What is to be fetched, if something is.
-    pub(super) fn fetched(&self) -> Option<Fetching> {
+    pub(crate) fn fetched(&self) -> Option<Fetching> {
         let Keys::Published(published) = &*self.keys else { return None };
         let from = Origin::Urls(published.how().first().clone());
         Some(Fetching { thing: Arc::clone(published) as Arc<dyn Renew>, from })

@@ -26,6 +26,11 @@ const LONGEST: usize = 200;
 const LONGEST_WORD: usize = 40;
 
 impl Denied {
+    /// Whether it says so with this word.
+    pub(crate) fn is(&self, word: &str) -> bool {
+        matches!(self, Self::Refused { error, .. } if **error == *word)
+    }
+
     /// It could not be asked.
     pub(crate) fn failed(why: impl fmt::Display) -> Self {
         Self::Failed(why.to_string().into())

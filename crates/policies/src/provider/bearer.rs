@@ -12,7 +12,7 @@ use crate::asking;
 
 /// What is answered where a token has to be shown and none is (section 3).
 pub(crate) fn missing() -> Fault {
-    let fault = Fault::client(401, "missing_credentials", "Missing credentials");
+    let fault = Fault::client(401, identity::MISSING_CREDENTIALS, "Missing credentials");
     fault.field(b"WWW-Authenticate", b"Bearer realm=\"gateway\"")
 }
 

@@ -36,6 +36,8 @@ pub(crate) struct Endpoints {
     pub(crate) end_session: Option<HttpUrl>,
     /// Where tokens are revoked (`revocation_endpoint`).
     pub(crate) revocation: Option<HttpUrl>,
+    /// Whether it says in the answers that browsers bring who gives them (RFC 9207).
+    pub(crate) names_itself: bool,
 }
 
 impl Discovery {
@@ -85,6 +87,8 @@ impl Discovery {
             introspection: endpoint("introspection_endpoint")?,
             end_session: endpoint("end_session_endpoint")?,
             revocation: endpoint("revocation_endpoint")?,
+            names_itself: described.get("authorization_response_iss_parameter_supported")
+                == Some(&Value::Bool(true)),
         })
     }
 }

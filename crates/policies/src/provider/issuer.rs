@@ -29,7 +29,7 @@ pub(crate) fn issuer<'a>(name: &Spanned<String>, build: &mut Build<'a>) -> Optio
 }
 
 /// The description of an issuer, once for all who want it. What was fetched before a reload goes on.
-pub(super) fn described(entry: &NamedEntry<Issuer>, build: &mut Build<'_>) -> Option<Arc<Described>> {
+pub(crate) fn described(entry: &NamedEntry<Issuer>, build: &mut Build<'_>) -> Option<Arc<Described>> {
     let issuer = &entry.value;
     build.resource(&entry.name, |build, previous: Option<&Arc<Described>>| {
         let Some(url) = issuer.description_url() else {

@@ -71,12 +71,12 @@ fn all_that_is_written_is_asked_for() {
 
 #[test]
 fn what_was_given_serves_until_shortly_before_it_expires() {
-    let mut harness = of(harness(YAML, numbered(100)), "one");
+    let mut harness = of(harness(YAML, numbered(50)), "one");
     let shown_after = |harness: &Harness, by: u64| {
         harness.advance(Duration::from_secs(by));
         shown(harness)
     };
-    assert_eq!([0, 89, 1].map(|by| shown_after(&harness, by)), ["Bearer 1", "Bearer 1", "Bearer 2"]);
+    assert_eq!([0, 44, 1].map(|by| shown_after(&harness, by)), ["Bearer 1", "Bearer 1", "Bearer 2"]);
     harness = of(harness, "another");
     assert_eq!(shown_after(&harness, 0), "Bearer 3");
     harness = of(harness, "one");

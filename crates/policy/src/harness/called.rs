@@ -29,7 +29,7 @@ impl Called {
 
 pub(super) type Answer = Box<dyn FnMut(&Called) -> Option<Result<(ResponseHead, WholeBody), CallError>>>;
 
-/// Knows every upstream but `nobody`.
+/// Knows every upstream but `nobody`; to `http1` no HTTP/2 is spoken.
 pub(super) struct TestUpstreams;
 
 impl Upstreams for TestUpstreams {
@@ -38,6 +38,7 @@ impl Upstreams for TestUpstreams {
             UpstreamRef::Name(name) if name.value == "nobody" => {
                 Err(Problem::error("there is no upstream `nobody`").at(name.span))
             }
+            UpstreamRef::Name(name) if name.value == "http1" => Ok(Outbound::new(0, "http1".into(), false)),
             _ => AnyUpstream.find(meant),
         }
     }

@@ -39,6 +39,7 @@ pub fn facts() -> Facts {
         consumer: None,
         claims: None,
         token: None,
+        decided_by: None,
         speaks_grpc: false,
         asked: None,
         request_id: RequestId::parse(b"the-id").expect("letters and a dash"),

@@ -14,6 +14,7 @@ use maitred_config::{EffectivePolicy, NamedEntry, Node, Problem, Problems, Route
 use maitred_policy::Phase;
 use maitred_router::Router;
 
+pub(super) use self::probe::{listener_of, sample_host};
 use super::Compiler;
 use crate::listener::ListenerSettings;
 use crate::pipeline::PolicyInstance;
@@ -48,7 +49,9 @@ pub(super) fn check(
         .collect();
     let mut looked_at = HashSet::new();
     for one in judged.iter().filter(|one| one.identify.is_empty()) {
-        let unseen = |instance: &&Arc<PolicyInstance>| looked_at.insert(instance.number);
+        // What is believed hangs on who may say it, and that on the route.
+        let can_be_said = believed::can_be_said(one, listeners);
+        let unseen = |instance: &&Arc<PolicyInstance>| looked_at.insert((instance.number, can_be_said));
         let unseen: Vec<_> = one.route.pipeline.policies().iter().filter(unseen).collect();
         if !unseen.is_empty() {
             let written = policies.of(one.entry);
@@ -56,13 +59,18 @@ pub(super) fn check(
                 let Some(policy) = written.iter().find(|policy| *policy.name() == *instance.name) else {
                     continue;
                 };
-                if instance.policy.needs().identity {
+                let is_known = looked_at.contains(&(instance.number, !can_be_said));
+                if instance.policy.needs().identity && !is_known {
                     problems.push(nobody_passes(policy, one));
                 }
-                believed::policy(policy, one, listeners, problems);
+                if can_be_said {
+                    believed::policy(policy, one, problems);
+                }
             }
         }
-        believed::matching(one, listeners, problems);
+        if can_be_said {
+            believed::matching(one, problems);
+        }
     }
     probe::ways_around(&judged, router, routes, listeners, problems);
 }

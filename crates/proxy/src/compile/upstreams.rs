@@ -141,6 +141,12 @@ impl<'a> AskedUpstreams<'a> {
         upstreams.find(|entry| is_at(&entry.value)).map(|entry| Arc::from(&*entry.name))
     }
 
+    /// Whether HTTP/2 can be spoken to the upstream of this name, or else to where the URL leads.
+    fn speaks_http2(&self, name: &str, url: Option<&EndpointUrl>) -> bool {
+        let written = self.document.upstreams.get(name).map(Written::speaks_http2);
+        written.unwrap_or_else(|| url.is_some_and(|url| url.scheme.is_http2()))
+    }
+
     fn unknown(&self, name: &Spanned<String>) -> Problem {
         let problem = Problem::error(format!("there is no upstream `{}`", name.value)).at(name.span);
         let known: Vec<&str> = self.document.upstreams.names().collect();
@@ -158,20 +164,21 @@ impl Upstreams for AskedUpstreams<'_> {
             UpstreamRef::Name(name) => {
                 let known = self.numbers.get_key_value(name.value.as_str());
                 let (name, number) = known.ok_or_else(|| self.unknown(name))?;
-                return Ok(Outbound::new(*number, Arc::clone(name)));
+                return Ok(Outbound::new(*number, Arc::clone(name), self.speaks_http2(name, None)));
             }
             UpstreamRef::Url(url) => url,
         };
         let name = self.at(&url.value).unwrap_or_else(|| url.value.to_string().into());
+        let speaks_http2 = self.speaks_http2(&name, Some(&url.value));
         if let Some(number) = self.numbers.get(&name) {
-            return Ok(Outbound::new(*number, name));
+            return Ok(Outbound::new(*number, name, speaks_http2));
         }
         let mut more = self.more.borrow_mut();
         let at = more.iter().position(|known| known.value == url.value).unwrap_or_else(|| {
             more.push(url.clone());
             more.len() - 1
         });
-        Ok(Outbound::new(self.numbers.len() + at, name))
+        Ok(Outbound::new(self.numbers.len() + at, name, speaks_http2))
     }
 }
 
@@ -278,6 +285,28 @@ mod tests {
     use maitred_config::{Memory, NoEnvironment, load};
 
     use super::*;
+
+    #[test]
+    fn who_asks_in_grpc_learns_whether_http2_is_spoken() {
+        let text = "maitred: 1\nroutes: { a: { upstream: h1 } }\nupstreams:\n  h1: http://a\n  h2: h2c://a\n  mixed: [http://a, h2c://a]\n  \
+             grpc: grpc://a\n  tls: https://a\n  old: { endpoints: https://b, protocols: h1 }\n  \
+             socket: unix:/run/a\n  new: { endpoints: unix:/run/b, protocols: h2 }\n";
+        let files = Memory::new().with("maitred.yaml", text);
+        let loaded = load("maitred.yaml", &files, &NoEnvironment);
+        let document = loaded.usable().unwrap();
+        let names = document.upstreams.names().enumerate();
+        let numbers: UpstreamNumbers = names.map(|(number, name)| (Arc::from(name), number)).collect();
+        let asked = AskedUpstreams::new(&numbers, document);
+        let speaks = |name: &str| {
+            let name =
+                Spanned { value: name.to_owned(), span: document.upstreams.iter().next().unwrap().span };
+            asked.find(&UpstreamRef::Name(name)).unwrap().speaks_http2()
+        };
+        for (name, is) in [("h1", false), ("h2", true), ("mixed", false), ("grpc", true), ("tls", true)] {
+            assert_eq!(speaks(name), is, "{name}");
+        }
+        assert_eq!(["old", "socket", "new"].map(speaks), [false, false, true]);
+    }
 
     #[test]
     fn a_breaker_goes_by_the_shares_that_are_written() {

@@ -4,7 +4,7 @@
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use maitred_http::ResponseHead;
+use maitred_http::{BodyLength, ResponseHead};
 use maitred_policy::{Fault, Filters, ResponseBody, WholeBody};
 use maitred_telemetry::UpstreamFailure;
 use maitred_upstream::TryResult;
@@ -18,16 +18,19 @@ use super::{Body, Exchange};
 use crate::connection::Connection;
 use crate::local::Heads;
 
-/// Reads the whole body of the request, at the rate that a client must keep. It has passed the filters of the policies that ran so far: who
+/// Reads the whole body of the request, of `most` bytes or fewer, at the rate that a client must keep. It has passed the filters of the policies that ran so far: who
 /// needs it gets what they made of it, and nothing that they refuse.
 pub(crate) async fn read_request(
     exchange: &mut Exchange<'_>,
     connection: &mut Connection,
     filters: &mut Filters,
+    most: u64,
 ) -> Result<WholeBody, Fault> {
     let limits = &exchange.snapshot.shared.limits;
-    let most =
-        exchange.facts.body_limit.map_or(limits.buffered_body, |limit| limit.min(limits.buffered_body));
+    let most = most.min(limits.buffered_body).min(exchange.facts.body_limit.unwrap_or(u64::MAX));
+    if matches!(exchange.announced.length, BodyLength::Known(announced) if announced > most) {
+        return Err(too_large());
+    }
     if exchange.announced.expects_continue {
         // Nobody else will ask for it.
         connection.client.inform(&ResponseHead { status: 100, ..ResponseHead::default() });

@@ -39,6 +39,7 @@ pub(crate) fn facts(
         consumer: None,
         claims: None,
         token: None,
+        decided_by: None,
         speaks_grpc: grpc_type(request).is_some(),
         request_id: RequestId::new(unix_micros(received) / 1000, worker.random()),
         received,

@@ -354,11 +354,18 @@ pub(crate) fn log_fault(exchange: &Exchange<'_>, method: Method, fault: &Fault) 
         Side::Upstream if fault.cause() == "circuit_open" => {
             tracing::debug!(route, upstream, request_id = id, %method, status = fault.status(), "{fault}");
         }
+        // Whom a policy asks fails for all requests alike, and be they of anybody.
+        Side::Upstream if fault.policy().is_some() => {
+            let worker = exchange.worker;
+            if let Some(suppressed) = worker.logs_undecided(route, worker.clock.now()) {
+                tracing::warn!(route, policy, upstream, suppressed, request_id = id, %method, status = fault.status(), "{fault}");
+            }
+        }
         Side::Upstream => {
             tracing::warn!(route, upstream, endpoint, request_id = id, %method, status = fault.status(), "{fault}");
         }
         Side::Gateway => {
-            tracing::error!(route, upstream, endpoint, request_id = id, %method, status = fault.status(), "{fault}");
+            tracing::error!(route, policy, upstream, endpoint, request_id = id, %method, status = fault.status(), "{fault}");
         }
     }
 }

@@ -103,8 +103,10 @@ fn key(exchange: &Exchange<'_>, target: &Target, request: &RequestHead) -> KeptK
     let certificate = facts.certificate.as_ref().map(|shown| shown.fingerprint.as_str());
     let (route, upstream) = (&*facts.route.name, &*target.service.upstream);
     let consumer = facts.consumer.as_ref().map(|consumer| &*consumer.name);
-    let claims = facts.claims.as_deref();
-    KeptKey::new(KeptFor { route, upstream, scheme: facts.scheme, certificate, consumer, claims }, request)
+    let (claims, decided_by) = (facts.claims.as_deref(), facts.decided_by.as_deref());
+    let scheme = facts.scheme;
+    let whose = KeptFor { route, upstream, scheme, certificate, consumer, claims, decided_by };
+    KeptKey::new(whose, request)
 }
 
 /// Has a good answer kept for when the service fails.

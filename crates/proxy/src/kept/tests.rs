@@ -36,6 +36,7 @@ fn whose() -> KeptFor<'static> {
         certificate: None,
         consumer: None,
         claims: None,
+        decided_by: None,
     }
 }
 
@@ -101,6 +102,7 @@ fn nobody_finds_the_answer_of_another() {
         KeptFor { upstream: "orders-v2", ..whose() },
         KeptFor { scheme: Scheme::Https, ..whose() },
         KeptFor { certificate: Some("ab"), ..whose() },
+        KeptFor { decided_by: Some(&[1; 32]), ..whose() },
     ] {
         assert_eq!(found(&kept, other, &request("/orders", &fields), HOUR, now), None, "{other:?}");
     }
@@ -185,6 +187,8 @@ fn what_others_say_of_who_asks_keeps_answers_apart() {
         all: [("jti".to_owned(), jti.into())].into_iter().collect(),
         ..Claims::default()
     };
+    let mut elsewhere = claims("us", Some("ann"), "r", "1");
+    elsewhere.all.insert("tenant".to_owned(), "b".into());
     let all = [
         claims("us", Some("ann"), "r", "1"),
         claims("us", Some("bob"), "r", "1"),
@@ -192,6 +196,7 @@ fn what_others_say_of_who_asks_keeps_answers_apart() {
         claims("us", Some("ann"), "admin", "1"),
         claims("us", None, "r", "1"),
         claims("us", None, "r", "2"),
+        elsewhere,
     ];
     let keys: Vec<KeptKey> = all.iter().map(Some).chain([None]).map(key).collect();
     for (at, one) in keys.iter().enumerate() {

@@ -347,3 +347,29 @@ fn names_are_checked_and_what_is_shared_goes_on_over_reloads() {
     compiled(&other, &catalog, now, Some(&second)).unwrap();
     assert_eq!(MADE.get(), 2);
 }
+
+#[test]
+fn a_place_that_hangs_holds_up_nobody_but_its_own() {
+    let (hung, peer) = (Peer::start(), Peer::start());
+    let url = |port: u16, path: &str| {
+        format!(
+            "{{ respond: no, match: {path}, policies: {{ ask: {{ url: http://idp.test:{port}{path} }} }} }}"
+        )
+    };
+    let document = format!(
+        "routes:\n  hang: {}\n  mute: {}\n  near: {}\n",
+        url(hung.address.port(), "/hang"),
+        url(hung.address.port(), "/mute"),
+        url(peer.address.port(), "/near"),
+    );
+    with(&document, move |address| {
+        // As many as are asked at once.
+        let clients: Vec<_> = (0..16).map(|_| send(address, "GET /hang")).collect();
+        for _ in &clients {
+            hung.asked.recv_timeout(Duration::from_secs(8)).expect("it is asked");
+        }
+        assert_eq!(ask(address, "GET /near"), "200 told 1");
+        assert_eq!(ask(address, "GET /mute"), "500 it took too long", "it waits no longer than it may");
+        assert!(hung.gone.try_recv().is_err() && hung.asked().is_empty());
+    });
+}

@@ -118,6 +118,21 @@ fn what_clients_say_of_themselves_is_not_to_be_believed() {
   by-text: { match: /d, upstream: web, policies: { transform_request: { headers: { set: { X-Who: \"{header.X-Consumer}\" } } } } }
 "
     ));
+    // What is inherited is looked at for each of those who may say so, and told once.
+    let inherited = warned(
+        "listeners: { inside: { address: 0.0.0.0:8081, trusted_proxies: 10.0.0.0/8 }, web: 0.0.0.0:8080 }
+policies: { transform_request: { headers: { set: { X-Who: \"{header.X-Consumer}\" } } } }
+routes:
+  a: { match: { path: /a, listener: inside }, upstream: web }
+  b: { match: { path: /b, listener: web }, upstream: web }
+  c: { match: { path: /c, listener: web }, upstream: web }
+",
+    );
+    assert_eq!(
+        inherited.matches("any client can say what it likes in `X-Consumer`").count(),
+        1,
+        "{inherited}"
+    );
     for fine in [
         "routes: { one: { match: { headers: { x-consumer: acme } }, upstream: web, policies: { api_key: true } } }\n",
         "listeners: { web: { address: 0.0.0.0:8080, trusted_proxies: 10.0.0.0/8 } }\nroutes: { one: { match: { headers: { x-consumer: acme } }, upstream: web } }\n",

@@ -28,6 +28,14 @@ config_words! {
 }
 
 impl Upstream {
+    /// Whether HTTP/2 can be spoken to every endpoint.
+    pub fn speaks_http2(&self) -> bool {
+        match &self.protocols {
+            Some(protocols) => protocols.contains(&UpstreamProtocol::H2),
+            None => self.endpoints.iter().all(|endpoint| endpoint.url.scheme.is_http2()),
+        }
+    }
+
     pub(super) fn check_speech(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
         let first = self.endpoints.first();
         let differs = |kind: fn(Scheme) -> bool| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use maitred_http::ResponseHead;
 use maitred_policy::harness::{Harness, problems_of};
-use maitred_policy::identity::{Claims, Consumer};
+use maitred_policy::identity::{Claims, Consumer, ShownToken};
 use maitred_policy::{CertificateFacts, WholeBody};
 
 use super::*;
@@ -55,6 +55,7 @@ fn it_is_told_what_is_known_and_no_credentials() {
         let (issuer, groups) = ("idp".into(), ["eu".into()].into());
         facts.claims = Some(Rc::new(Claims { issuer, groups, all, ..Claims::default() }));
         let subject = "CN=joe".to_owned();
+        facts.token = Some(ShownToken::new("a.b.c"));
         facts.certificate = Some(Rc::new(CertificateFacts { subject, ..CertificateFacts::default() }));
     });
     let fields = [
@@ -62,10 +63,11 @@ fn it_is_told_what_is_known_and_no_credentials() {
         ("Authorization", "x"),
         ("Cookie", "x"),
         ("x-api-key", "x"),
+        ("X-JWT", "Bearer a.b.c"),
         ("X-A", "1"),
         ("x-a", "2"),
     ];
-    let outcome = harness.request("PUT /a/b%20c?q=1&q=2&r", &fields).answer(200, &[]);
+    let outcome = harness.request("PUT /a/b%20c?q=1&token=a%2Eb.c&q=2&r", &fields).answer(200, &[]);
     assert_eq!(outcome.response.status, 200);
     let [asked] = &harness.calls()[..] else { panic!("one question") };
     assert_eq!((asked.to.as_str(), asked.request.target.as_str()), ("http://opa:8181", "/v1/data/shop"));

@@ -1,4 +1,5 @@
-//! Tokens of other kinds, and those that were revoked.
+//! Tokens of other kinds than for access, and those that were revoked.
+//! Both have good signatures of a good issuer.
 
 use super::*;
 

@@ -1,4 +1,5 @@
-//! Tokens that were signed with keys which are not known yet.
+//! Tokens that were signed with keys which are not known yet: who waits for them, and when they are fetched.
+//! The issuer is a page that the test writes.
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 

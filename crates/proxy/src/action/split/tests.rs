@@ -25,6 +25,7 @@ fn facts(received: SystemTime) -> Facts {
         consumer: None,
         claims: None,
         token: None,
+        decided_by: None,
         speaks_grpc: false,
         asked: None,
         request_id: RequestId::new(0, [0; 10]),

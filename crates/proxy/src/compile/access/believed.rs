@@ -9,57 +9,45 @@ use maitred_policy::identity;
 use super::Judged;
 use crate::listener::ListenerSettings;
 
+/// Whether anybody can send such a field to a route: what trusted proxies say may be theirs.
+pub(super) fn can_be_said(on: &Judged<'_>, listeners: &[Arc<ListenerSettings>]) -> bool {
+    let taken = &on.entry.value.r#match.listener;
+    let takes = |listener: &ListenerSettings| {
+        taken.is_empty() || taken.iter().any(|name| *name.value == *listener.name)
+    };
+    listeners.iter().any(|listener| takes(listener) && !listener.trusts_any())
+}
+
 /// Warns of a policy that takes such a field for a value, in a text, a key or a condition.
-pub(super) fn policy(
-    policy: &EffectivePolicy,
-    on: &Judged<'_>,
-    listeners: &[Arc<ListenerSettings>],
-    problems: &mut Problems,
-) {
+pub(super) fn policy(policy: &EffectivePolicy, on: &Judged<'_>, problems: &mut Problems) {
     let mut found = Vec::new();
     find(&policy.node, &mut found);
     for (field, span) in found {
-        tell(field, span.or(policy.span), on, listeners, problems);
+        problems.push(believes(field, span.or(policy.span), on));
     }
 }
 
 /// Warns of a match that goes by such a field.
-pub(super) fn matching(on: &Judged<'_>, listeners: &[Arc<ListenerSettings>], problems: &mut Problems) {
+pub(super) fn matching(on: &Judged<'_>, problems: &mut Problems) {
     let matching = &on.entry.value.r#match;
     for header in &matching.headers {
         let told = identity::TOLD.into_iter().find(|field| field.eq_ignore_ascii_case(&header.name));
         if let Some(field) = told {
-            tell(field, header.span, on, listeners, problems);
+            problems.push(believes(field, header.span, on));
         }
     }
     if let Some(when) = &matching.when
         && let Some(field) = named(&when.value)
     {
-        tell(field, when.span, on, listeners, problems);
+        problems.push(believes(field, when.span, on));
     }
 }
 
-fn tell(
-    field: &str,
-    at: Span,
-    on: &Judged<'_>,
-    listeners: &[Arc<ListenerSettings>],
-    problems: &mut Problems,
-) {
-    let taken = &on.entry.value.r#match.listener;
-    let takes = |listener: &ListenerSettings| {
-        taken.is_empty() || taken.iter().any(|name| *name.value == *listener.name)
-    };
-    // What trusted proxies say may be theirs.
-    if listeners.iter().filter(|listener| takes(listener)).all(|listener| listener.trusts_any()) {
-        return;
-    }
-    problems.push(
-        Problem::warning(format!("any client can say what it likes in `{field}`"))
-            .label(at, "this believes it")
-            .label(on.entry.span, "no policy of this route identifies")
-            .help("write a policy that identifies on the route, which removes what clients say there, such as `api_key: { optional: true }`"),
-    );
+fn believes(field: &str, at: Span, on: &Judged<'_>) -> Problem {
+    Problem::warning(format!("any client can say what it likes in `{field}`"))
+        .label(at, "this believes it")
+        .label(on.entry.span, "no policy of this route identifies")
+        .help("write a policy that identifies on the route, which removes what clients say there, such as `api_key: { optional: true }`")
 }
 
 fn find(node: &Node, found: &mut Vec<(&'static str, Span)>) {

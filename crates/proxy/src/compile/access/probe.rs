@@ -107,7 +107,8 @@ impl Judged<'_> {
     }
 }
 
-fn listener_of<'l>(
+/// A listener where a route is.
+pub(in crate::compile) fn listener_of<'l>(
     route: &WrittenRoute,
     listeners: &'l [Arc<ListenerSettings>],
 ) -> Option<&'l ListenerSettings> {
@@ -119,7 +120,7 @@ fn listener_of<'l>(
 }
 
 /// A host that a pattern takes.
-fn sample_host(pattern: &HostPattern) -> String {
+pub(in crate::compile) fn sample_host(pattern: &HostPattern) -> String {
     match pattern {
         HostPattern::Exact(host) => host.clone(),
         HostPattern::Below(host) => format!("{}.{host}", paths::ANY),
