@@ -94,7 +94,7 @@ impl PolicyKind for ClientCertificate {
             let problem = Problem::warning("no listener asks clients for certificates").at(build.span());
             build.report(problem.help("write `client_auth: { ca: FILE }` under `tls` of a listener"));
         }
-        is_good.then(|| Self { known, optional: config.optional })
+        is_good.then_some(Self { known, optional: config.optional })
     }
 }
 

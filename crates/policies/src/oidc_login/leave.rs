@@ -13,7 +13,7 @@ use super::{OidcLogin, ended};
 use crate::provider::Form;
 
 /// Bytes that a provider's message may have: a token, and little besides.
-const LONGEST: usize = 64 * 1024;
+pub(super) const LONGEST_NOTICE: usize = 64 * 1024;
 
 impl OidcLogin {
     /// Logs a user out, here and at the provider.
@@ -81,7 +81,8 @@ impl OidcLogin {
         runtime: &dyn Runtime,
     ) -> Result<(), Wrong> {
         let whole = body.whole.as_ref().map_or(&[][..], |whole| &whole.bytes[..]);
-        let form = str::from_utf8(whole).ok().filter(|form| form.len() <= LONGEST).and_then(Parameters::read);
+        let form =
+            str::from_utf8(whole).ok().filter(|form| form.len() <= LONGEST_NOTICE).and_then(Parameters::read);
         let form = form.ok_or(Wrong::Said("the message is no form"))?;
         let token = form.find("logout_token").ok_or(Wrong::Said("the message has no `logout_token`"))?;
         let now = since_1970(facts);

@@ -12,6 +12,7 @@ use maitred_policy::{
 
 use super::config::ForwardedToken;
 use super::known::{Known as KnownSessions, Opened};
+use super::leave::LONGEST_NOTICE;
 use super::query::{self, Parameters};
 use super::renew::Found;
 use super::replies::challenge;
@@ -156,8 +157,8 @@ impl Policy for OidcLogin {
         Needs { request_body: self.paths.backchannel_logout.is_some(), ..Needs::default() }
     }
 
-    fn wants_body(&self, request: &RequestHead) -> bool {
-        self.asked(request) == Some(Asked::BackchannelLogout)
+    fn wants_body(&self, request: &RequestHead, _: &Facts) -> Option<u64> {
+        (self.asked(request) == Some(Asked::BackchannelLogout)).then_some(LONGEST_NOTICE as u64)
     }
 
     fn own_requests(&self) -> Vec<OwnRequest> {
