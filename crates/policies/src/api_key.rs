@@ -60,12 +60,7 @@ impl PolicyKind for ApiKey {
     }
 
     fn compile(config: ApiKeyConfig, build: &mut Build<'_>, _: Option<&Self>) -> Option<Self> {
-        let from: Vec<Shown> =
-            config.from.iter().filter_map(|written| Shown::compile(written, "key", build)).collect();
-        if config.from.is_empty() {
-            let problem = Problem::error("`from` names no place").at(build.span());
-            build.report(problem.help("leave it out for `header.X-API-Key`"));
-        }
+        let from = Shown::compile_all(&config.from, "key", "header.X-API-Key", build);
         let consumers = Arc::clone(build.consumers());
         if !consumers.have_keys() {
             let problem =
@@ -74,9 +69,8 @@ impl PolicyKind for ApiKey {
                 "write `consumers: { NAME: { api_keys: \"sha256:…\" } }`; `maitred key new` makes one",
             ));
         }
-        let is_good = !from.is_empty() && from.len() == config.from.len();
         let (forward, optional) = (config.forward, config.optional);
-        is_good.then(|| Self { from: from.into(), forward, optional, consumers })
+        Some(Self { from: from?, forward, optional, consumers })
     }
 }
 

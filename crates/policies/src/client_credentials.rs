@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 
 use maitred_config::scalar::HttpUrl;
 use maitred_config::{HeaderName, OneOrMany, Secret, Spanned, config_map};
-use maitred_http::{FieldName, RequestHead};
+use maitred_http::RequestHead;
 use maitred_policy::{
     Asking, Build, Facts, Fault, Fetch, FetchError, FetchedShared, Fetching, Origin, Phase, Policy,
     PolicyKind, RequestCx, ResponseCx, Service, Step, Verdict,
 };
 
-use crate::provider::bearer::{bearer, field, margin};
+use crate::provider::bearer::{self, BearerField, bearer, margin};
 use crate::provider::{Answer, Client, ClientAuthentication, Form, Provider, Written};
 
 config_map! {
@@ -47,7 +47,7 @@ config_map! {
 #[derive(Debug)]
 pub(crate) struct ClientCredentials {
     token: Arc<FetchedShared<Grant>>,
-    header: FieldName,
+    header: BearerField,
 }
 
 /// How the token is fetched.
@@ -85,7 +85,7 @@ impl PolicyKind for ClientCredentials {
         build: &mut Build<'_>,
         previous: Option<&Self>,
     ) -> Option<Self> {
-        let header = field(&config.header, build);
+        let header = BearerField::compile(&config.header, build);
         let secret = Some(config.client_secret.expose());
         let written = Written {
             issuer: config.issuer.as_ref(),
@@ -138,9 +138,8 @@ impl ClientCredentials {
     /// There is no token that could be shown.
     fn missing(&self) -> Fault {
         let why = self.token.failure().map_or_else(|| "it was not fetched yet".into(), |why| why.to_string());
-        let fault = Fault::unavailable("issuer_unreachable");
         let place = self.token.how().provider.place();
-        fault.field(b"Retry-After", b"1").source(format!("no token of the gateway by {place}: {why}"))
+        bearer::unreachable(format!("no token of the gateway by {place}: {why}"))
     }
 }
 
@@ -161,8 +160,7 @@ impl Policy for ClientCredentials {
             self.token.want();
             return Step::fail(self.missing());
         };
-        cx.request.fields.remove(&self.header);
-        cx.request.fields.append(&self.header, &token.value);
+        self.header.show(cx.request, &token.value);
         *cx.state = Some(token);
         Step::CONTINUE
     }

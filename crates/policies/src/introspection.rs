@@ -29,9 +29,9 @@ use maitred_token::LONGEST;
 
 use crate::asking::sha256;
 use crate::claims::Paths;
-use crate::provider::{self, Client, ClientAuthentication, Denied, Form, Provider, Written};
+use crate::provider::{self, Client, ClientAuthentication, Denied, Form, Provider, Written, bearer};
 use crate::shown::Shown;
-use crate::single_flight::{Busy, SingleFlight};
+use crate::single_flight::{Busy, Key, SingleFlight};
 
 mod answer;
 
@@ -96,6 +96,8 @@ pub(crate) enum Known {
 
 /// A token that is good.
 pub(crate) struct Active {
+    /// As it was shown.
+    token: ShownToken,
     claims: Rc<Claims>,
     consumer: Option<Arc<Consumer>>,
     expires: Option<SystemTime>,
@@ -107,7 +109,9 @@ enum Found<'a> {
     Nothing,
     /// Nobody need be asked.
     Bad(&'a Shown, Inactive),
-    Token(&'a Shown, ShownToken),
+    /// It was asked for before.
+    Known(Known),
+    Token(&'a Shown, Key, ShownToken),
 }
 
 impl PolicyKind for Introspection {
@@ -120,7 +124,7 @@ impl PolicyKind for Introspection {
     }
 
     fn compile(config: IntrospectionConfig, build: &mut Build<'_>, _: Option<&Self>) -> Option<Self> {
-        let from = Shown::compile_all(&config.from, "token", build);
+        let from = Shown::compile_all(&config.from, "token", "header.Authorization", build);
         if config.cache.value > LONGEST_CACHE {
             let problem = Problem::error("for that long, tokens that were revoked would pass");
             build.report(problem.at(config.cache.span).help("write at most `1h`"));
@@ -159,7 +163,8 @@ impl PolicyKind for Introspection {
 }
 
 impl Introspection {
-    fn find(&self, request: &RequestHead) -> Found<'_> {
+    /// What this request shows; `known` tells what is known of tokens by their SHA-256.
+    fn find(&self, request: &RequestHead, known: impl FnOnce(&Key) -> Option<Known>) -> Found<'_> {
         for shown in &self.from {
             let all = shown.all(request);
             let Some(token) = all.iter().find_map(|value| shown.token(value)) else { continue };
@@ -167,10 +172,12 @@ impl Introspection {
             if all.len() > 1 {
                 return Found::Bad(shown, Inactive::Several);
             }
-            return match str::from_utf8(token) {
-                Ok(token) if is_token(token) => Found::Token(shown, ShownToken::new(token)),
-                _ => Found::Bad(shown, Inactive::Malformed),
+            let Some(token) = str::from_utf8(token).ok().filter(|token| is_token(token)) else {
+                return Found::Bad(shown, Inactive::Malformed);
             };
+            let key = sha256(token.as_bytes());
+            return known(&key)
+                .map_or_else(|| Found::Token(shown, key, ShownToken::new(token)), Found::Known);
         }
         Found::Nothing
     }
@@ -178,12 +185,12 @@ impl Introspection {
     /// What is known of a token, which the issuer is asked for where nothing is.
     async fn known(
         &self,
+        key: Key,
         token: &ShownToken,
         received: SystemTime,
         known: &SingleFlight<Known>,
         runtime: &dyn Runtime,
     ) -> Result<Known, Busy> {
-        let key = sha256(token.expose().as_bytes());
         known
             .ask(key, async || {
                 let known = self.ask(token, received, runtime).await;
@@ -213,29 +220,25 @@ impl Introspection {
                 let consumer =
                     subject.and_then(|subject| self.consumers.of_subject(&self.rules.name, subject));
                 let consumer = consumer.map(Arc::clone);
-                Known::Active(Rc::new(Active { claims: Rc::new(claims), consumer, expires, weight }))
+                let weight = weight + token.expose().len() as u64;
+                let token = token.clone();
+                Known::Active(Rc::new(Active { token, claims: Rc::new(claims), consumer, expires, weight }))
             }
             Err(why) => Known::Inactive(why),
         }
     }
 
     /// Decides by what is known of the token.
-    fn decide(
-        &self,
-        known: Known,
-        token: ShownToken,
-        request: &mut RequestHead,
-        facts: &mut Facts,
-    ) -> Verdict {
+    fn decide(&self, known: Known, request: &mut RequestHead, facts: &mut Facts) -> Verdict {
         match known {
             Known::Inactive(why) => refused(why).into(),
             Known::Unknown(why) => {
                 let place = self.provider.place();
-                unknown(format!("{place}: {why}")).into()
+                bearer::unreachable(format!("{place}: {why}")).into()
             }
             Known::Active(active) => {
                 facts.claims = Some(Rc::clone(&active.claims));
-                facts.token = Some(token);
+                facts.token = Some(active.token.clone());
                 if let Some(consumer) = &active.consumer {
                     facts.consumer = Some(Arc::clone(consumer));
                 }
@@ -264,16 +267,9 @@ fn is_token(text: &str) -> bool {
     (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// What is answered to a request whose token is bad (RFC 6750 section 3). The reason is for the log.
+/// What is answered to a request whose token is bad.
 fn refused(why: Inactive) -> Fault {
-    let fault = Fault::client(401, "invalid_token", "Invalid token");
-    fault.field(b"WWW-Authenticate", b"Bearer error=\"invalid_token\"").source(why)
-}
-
-/// Nobody can tell whether the token is good; that is not the client's fault.
-fn unknown(why: String) -> Fault {
-    let fault = Fault::unavailable("issuer_unreachable");
-    fault.field(b"Retry-After", b"1").source(why)
+    if why == Inactive::Expired { bearer::expired(why) } else { bearer::invalid(why) }
 }
 
 impl Policy for Introspection {
@@ -282,32 +278,26 @@ impl Policy for Introspection {
 
     fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
         let RequestCx { request, facts, local, runtime, .. } = cx;
-        let found = self.find(request);
-        self.withhold(request, facts);
-        let token = match found {
-            Found::Nothing if self.optional => {
-                identity::tell(request, facts);
-                return Step::CONTINUE;
-            }
-            Found::Nothing => {
-                let fault = Fault::client(401, identity::MISSING_CREDENTIALS, "Missing credentials");
-                return Step::fail(fault.field(b"WWW-Authenticate", b"Bearer realm=\"gateway\""));
-            }
-            Found::Bad(_, why) => return Step::fail(refused(why)),
-            Found::Token(_, token) => token,
-        };
         let received = facts.received;
         let is_current = |known: &Known| match known {
             Known::Active(active) => active.left(received).is_none_or(|left| !left.is_zero()),
             _ => true,
         };
-        if let Some(known) = local.find(&sha256(token.expose().as_bytes()), runtime.now()).filter(is_current)
-        {
-            return Step::Ready(self.decide(known, token, request, facts));
-        }
+        let found = self.find(request, |key| local.find(key, runtime.now()).filter(is_current));
+        self.withhold(request, facts);
+        let (key, token) = match found {
+            Found::Nothing if self.optional => {
+                identity::tell(request, facts);
+                return Step::CONTINUE;
+            }
+            Found::Nothing => return Step::fail(bearer::missing()),
+            Found::Bad(_, why) => return Step::fail(refused(why)),
+            Found::Known(known) => return Step::Ready(self.decide(known, request, facts)),
+            Found::Token(_, key, token) => (key, token),
+        };
         Step::Later(Box::pin(async move {
-            match self.known(&token, received, local, runtime).await {
-                Ok(known) => self.decide(known, token, request, facts),
+            match self.known(key, &token, received, local, runtime).await {
+                Ok(known) => self.decide(known, request, facts),
                 Err(Busy) => Fault::shed("too_many_introspections").into(),
             }
         }))
@@ -334,13 +324,13 @@ impl Policy for Introspection {
 
     /// Nobody is asked to explain: only that there is a token is known.
     fn identify(&self, request: &RequestHead, facts: &mut Facts) {
-        if let Found::Token(_, token) = self.find(request) {
+        if let Found::Token(_, _, token) = self.find(request, |_| None) {
             facts.token = Some(token);
         }
     }
 
     fn explain(&self, request: &RequestHead, _: &Facts) -> String {
-        match self.find(request) {
+        match self.find(request, |_| None) {
             Found::Nothing if self.optional => {
                 "finds no token, and lets it through as that of nobody".to_owned()
             }
@@ -349,7 +339,8 @@ impl Policy for Introspection {
                 format!("refuses it: no token in {}", places.join(", "))
             }
             Found::Bad(shown, why) => format!("refuses it: the token in {} is no good: {why}", shown.text),
-            Found::Token(shown, _) => {
+            Found::Known(_) => unreachable!("nothing is known where nobody is asked"),
+            Found::Token(shown, ..) => {
                 format!("asks {} what the token in {} says", self.provider.place(), shown.text)
             }
         }

@@ -21,11 +21,11 @@ use maitred_config::scalar::ValueName;
 use maitred_config::{FilePath, Problem, Spanned, config_map};
 use maitred_http::RequestHead;
 use maitred_policy::{
-    Build, Facts, Fault, Fetching, Phase, Policy, PolicyKind, RequestCx, Side, Step, Verdict, identity,
+    Build, Facts, Fault, Fetching, Phase, Policy, PolicyKind, RequestCx, Step, Verdict, identity,
 };
 use maitred_token::Refusal;
 
-use crate::provider;
+use crate::provider::{self, bearer};
 use crate::shown::Shown;
 
 mod fetched;
@@ -35,7 +35,7 @@ mod revoked;
 mod verify;
 
 use known::{Known, Verified, Waiting};
-use verify::Verifier;
+use verify::{Missing, Rejected, Verifier};
 
 config_map! {
     /// Which tokens are good, and where they are shown.
@@ -50,9 +50,11 @@ config_map! {
         leeway: Spanned<Duration> = "30s",
         /// Claims that every token has to have.
         require: Vec<String> = "[exp]",
-        /// What tokens may be by their header, `at+jwt` for one. Without it: `JWT`, `at+jwt`, or nothing said.
+        /// What tokens may be by their header, `at+jwt` for one. Without it: `JWT`, `at+jwt`, or nothing said. What calls itself something else in its claims
+        /// than a token for access, a token of identity for one (`ID`), is taken only if that is written here, too.
         typ: Vec<String>,
         /// A file of tokens that are no longer good, though they have not expired: the `jti` of each on a line of its own. It is read again when it changes.
+        /// With `jti` in `require`, no token passes that cannot be named there.
         revoked: Option<Spanned<FilePath>>,
         /// Whether the service gets the token, too.
         forward: bool = true,
@@ -80,7 +82,7 @@ pub(crate) struct Jwt {
 /// What a request shows.
 enum Found<'a> {
     Nothing,
-    Bad(&'a Shown, Refusal),
+    Bad(&'a Shown, Rejected),
     Good(&'a Shown, Rc<Verified>),
 }
 
@@ -94,12 +96,7 @@ impl PolicyKind for Jwt {
     }
 
     fn compile(config: JwtConfig, build: &mut Build<'_>, _: Option<&Self>) -> Option<Self> {
-        let from: Vec<Shown> =
-            config.from.iter().filter_map(|written| Shown::compile(written, "token", build)).collect();
-        if config.from.is_empty() {
-            let problem = Problem::error("`from` names no place").at(build.span());
-            build.report(problem.help("leave it out for `header.Authorization`"));
-        }
+        let from = Shown::compile_all(&config.from, "token", "header.Authorization", build);
         if config.leeway.value > LONGEST_LEEWAY {
             let problem =
                 Problem::error("with this much leeway, tokens hardly expire").at(config.leeway.span);
@@ -107,15 +104,14 @@ impl PolicyKind for Jwt {
             return None;
         }
         let revoked = match &config.revoked {
-            Some(file) => Some(revoked::read(file, build)?),
+            Some(file) => Some(revoked::read(file, &config.require, build)?),
             None => None,
         };
         let issuers = issuers(&config, build)?;
         let verifier =
             Verifier::new(issuers, config.leeway.value, revoked, std::sync::Arc::clone(build.consumers()));
-        let is_good = !from.is_empty() && from.len() == config.from.len();
         let (forward, optional) = (config.forward, config.optional);
-        is_good.then(|| Self { from: from.into(), verifier, forward, optional })
+        Some(Self { from: from?, verifier, forward, optional })
     }
 }
 
@@ -138,32 +134,23 @@ fn issuers(config: &JwtConfig, build: &mut Build<'_>) -> Option<Vec<issuer::Trus
 }
 
 impl Jwt {
-    /// Whether a token is bad only for want of a key that may come any moment: issuers sign with new keys at once.
-    fn may_become_good(&self, found: &Found<'_>) -> bool {
-        matches!(found, Found::Bad(_, Refusal::Key | Refusal::NoKeys)) && self.verifier.has_published()
-    }
-
-    /// Waits a moment for the key.
-    async fn wait<'a>(&'a self, cx: RequestCx<'a, Self>, _waiting: Waiting<'a>) -> Verdict {
+    /// Waits a moment for the key that is missing: issuers sign with new keys at once. Whatever keys come next, that was it.
+    async fn wait<'a>(&'a self, cx: RequestCx<'a, Self>, missing: Missing, _waiting: Waiting<'a>) -> Verdict {
         let until = cx.runtime.now() + LONGEST_WAIT;
-        let mut found = self.find(cx.request, cx.facts, Some(cx.local));
-        while self.may_become_good(&found) && cx.runtime.now() < until {
+        while !self.verifier.has_published_since(missing) && cx.runtime.now() < until {
             cx.runtime.sleep_until(cx.runtime.now() + LOOK).await;
-            found = self.find(cx.request, cx.facts, Some(cx.local));
         }
+        let found = self.find(cx.request, cx.facts, Some(cx.local));
         self.decide(found, cx.request, cx.facts)
     }
 
     fn decide(&self, found: Found<'_>, request: &mut RequestHead, facts: &mut Facts) -> Verdict {
         match found {
             Found::Nothing if self.optional => {}
-            Found::Nothing => {
-                let fault = Fault::client(401, identity::MISSING_CREDENTIALS, "Missing credentials");
-                return fault.field(b"WWW-Authenticate", b"Bearer realm=\"gateway\"").into();
-            }
-            Found::Bad(_, refusal) => {
+            Found::Nothing => return bearer::missing().into(),
+            Found::Bad(_, rejected) => {
                 self.withhold(request, facts);
-                return refused(refusal).into();
+                return refused(rejected.refusal).into();
             }
             Found::Good(_, verified) => {
                 self.withhold(request, facts);
@@ -182,34 +169,25 @@ impl Jwt {
             let Some(token) = tokens.next() else { continue };
             // Services may read another one than we do.
             if all.len() > 1 {
-                return Found::Bad(shown, Refusal::Malformed("there are several in one place"));
+                return Found::Bad(shown, Refusal::Malformed("there are several in one place").into());
             }
             let now = facts.received.duration_since(UNIX_EPOCH).unwrap_or_default();
             return match self.verifier.check(token, now, known) {
                 Ok(verified) => Found::Good(shown, verified),
-                Err(refusal) => Found::Bad(shown, refusal),
+                Err(rejected) => Found::Bad(shown, rejected),
             };
         }
         Found::Nothing
     }
 }
 
-/// What is answered to a request whose token is bad (RFC 6750 section 3). The reason is for the log: whoever made the token up learns nothing.
+/// What is answered to a request whose token is bad.
 fn refused(refusal: Refusal) -> Fault {
-    let (cause, detail, challenge): (_, _, &[u8]) = match refusal {
-        // Nobody can tell whether it is good; that is not the client's fault.
-        Refusal::NoKeys => {
-            let fault = Fault::new(Side::Gateway, 503, "issuer_unreachable", "Service unavailable");
-            return fault.field(b"Retry-After", b"1").source(refusal);
-        }
-        Refusal::Expired => (
-            "token_expired",
-            "Token expired",
-            b"Bearer error=\"invalid_token\", error_description=\"The token expired\"",
-        ),
-        _ => ("invalid_token", "Invalid token", b"Bearer error=\"invalid_token\""),
-    };
-    Fault::client(401, cause, detail).field(b"WWW-Authenticate", challenge).source(refusal)
+    match refusal {
+        Refusal::NoKeys => bearer::unreachable(refusal),
+        Refusal::Expired => bearer::expired(refusal),
+        _ => bearer::invalid(refusal),
+    }
 }
 
 impl Verified {
@@ -228,10 +206,10 @@ impl Policy for Jwt {
 
     fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
         let found = self.find(cx.request, cx.facts, Some(cx.local));
-        if self.may_become_good(&found)
+        if let Found::Bad(_, Rejected { missing: Some(missing), .. }) = found
             && let Some(waiting) = cx.local.wait()
         {
-            return Step::Later(Box::pin(self.wait(cx, waiting)));
+            return Step::Later(Box::pin(self.wait(cx, missing, waiting)));
         }
         Step::Ready(self.decide(found, cx.request, cx.facts))
     }
@@ -270,7 +248,7 @@ impl Policy for Jwt {
                 let places: Vec<&str> = self.from.iter().map(|shown| &*shown.text).collect();
                 format!("refuses it: no token in {}", places.join(", "))
             }
-            Found::Bad(shown, refusal) => {
+            Found::Bad(shown, Rejected { refusal, .. }) => {
                 format!("refuses it: the token in {} is no good: {refusal}", shown.text)
             }
             Found::Good(shown, verified) => {

@@ -127,12 +127,6 @@ impl Provider {
     /// Compiles what is written. What is wrong with it is reported.
     pub(crate) fn compile(written: Written<'_>, build: &mut Build<'_>) -> Option<Self> {
         let entry = written.issuer.map(|name| issuer(name, build));
-        if written.endpoint.is_some_and(HttpUrl::is_clear) {
-            let problem = Problem::warning("secrets and tokens are sent to this provider in the clear");
-            build.report(
-                problem.at(build.span()).help(format!("write an `https://` URL in `{}`", written.key)),
-            );
-        }
         let endpoint = match (written.endpoint, entry) {
             (_, Some(None)) => return None,
             (Some(url), _) => Endpoint::Written(url.clone()),
@@ -148,11 +142,16 @@ impl Provider {
             build.report(problem.help("write `client_secret: \"${NAME}\"`; an empty one is none"));
             return None;
         }
+        if endpoint.first().is_clear() {
+            let problem = Problem::warning("secrets and tokens are sent to this provider in the clear");
+            let help = format!("write an `https://` URL of the issuer, or in `{}`", written.key);
+            build.report(problem.at(build.span()).help(help));
+        }
         Self::new(endpoint, written.client, build)
     }
 
-    /// A client of this endpoint. It is asked over connections that workers keep to the place: an upstream that is there and nowhere else, or
-    /// one more.
+    /// A client of this endpoint. Workers keep connections to the first page that is asked for: those of an upstream that is there and nowhere
+    /// else, or of one more. Where a description leads to another place, that one is asked over connections of its own.
     pub(crate) fn new(endpoint: Endpoint, client: Client, build: &mut Build<'_>) -> Option<Self> {
         let origin = Spanned { value: endpoint.first().origin().clone(), span: build.span() };
         build.upstream(&UpstreamRef::Url(origin))?;

@@ -8,6 +8,7 @@ use maitred_config::{Problem, Spanned};
 use maitred_http::{Known, RequestHead, cookies, percent_decode, query_pairs};
 use maitred_policy::values::{Available, Value};
 use maitred_policy::{Build, Facts};
+use smallvec::SmallVec;
 
 use crate::edits::query;
 
@@ -39,15 +40,17 @@ impl Shown {
         }
     }
 
-    /// Compiles the places of which the first that a request has counts. That there are none is reported, too.
+    /// Compiles the places of which the first that a request has counts. That there are none is reported, too; `usual` is what stands there by
+    /// default.
     pub(crate) fn compile_all(
         written: &[Spanned<ValueName>],
         what: &str,
+        usual: &str,
         build: &mut Build<'_>,
     ) -> Option<Box<[Self]>> {
         if written.is_empty() {
             let problem = Problem::error("`from` names no place").at(build.span());
-            build.report(problem.help("leave it out for `header.Authorization`"));
+            build.report(problem.help(format!("leave it out for `{usual}`")));
             return None;
         }
         let compiled: Vec<Self> =
@@ -55,8 +58,8 @@ impl Shown {
         (compiled.len() == written.len()).then(|| compiled.into())
     }
 
-    /// Everything that a request has in this place, decoded.
-    pub(crate) fn all<'r>(&self, request: &'r RequestHead) -> Vec<Cow<'r, [u8]>> {
+    /// Everything that a request has in this place, decoded; most often it is one thing at most.
+    pub(crate) fn all<'r>(&self, request: &'r RequestHead) -> SmallVec<[Cow<'r, [u8]>; 1]> {
         match &self.value {
             Value::Header(name) => request.fields.all(name).map(Cow::Borrowed).collect(),
             Value::Query(name) => query_pairs(request.target.query().unwrap_or_default())
@@ -68,7 +71,7 @@ impl Shown {
                 let named = pairs.filter(|(candidate, _)| *candidate == name.as_bytes());
                 named.map(|(_, value)| Cow::Borrowed(value)).collect()
             }
-            _ => Vec::new(),
+            _ => SmallVec::new(),
         }
     }
 
@@ -76,8 +79,9 @@ impl Shown {
     pub(crate) fn token<'v>(&self, value: &'v [u8]) -> Option<&'v [u8]> {
         const SCHEME: &[u8] = b"Bearer";
         let (scheme, rest) = value.split_at_checked(SCHEME.len()).unwrap_or((value, b""));
+        // A tab is none between them (RFC 9110 section 11.4), but readers take it for one: whoever shows that, shows a token.
         let is_bearer =
-            scheme.eq_ignore_ascii_case(SCHEME) && rest.first().is_none_or(|first| *first == b' ');
+            scheme.eq_ignore_ascii_case(SCHEME) && rest.first().is_none_or(u8::is_ascii_whitespace);
         match &self.value {
             Value::Header(_) if is_bearer => Some(rest.trim_ascii()),
             Value::Header(name) if name.known() == Some(Known::Authorization) => None,

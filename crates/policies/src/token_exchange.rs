@@ -14,16 +14,16 @@ use std::time::Duration;
 
 use maitred_config::scalar::HttpUrl;
 use maitred_config::{HeaderName, OneOrMany, Secret, Spanned, config_map, config_words};
-use maitred_http::{FieldName, RequestHead};
-use maitred_policy::identity::{self, ShownToken};
+use maitred_http::RequestHead;
+use maitred_policy::identity::ShownToken;
 use maitred_policy::{
     Build, Facts, Fault, Fetching, Phase, Policy, PolicyKind, RequestCx, Runtime, Step, Verdict,
 };
 
 use crate::asking::sha256;
-use crate::provider::bearer::{bearer, field, margin};
+use crate::provider::bearer::{self, BearerField, bearer, margin};
 use crate::provider::{Client, ClientAuthentication, Denied, Form, Provider, Written};
-use crate::single_flight::{Busy, SingleFlight, Weighed};
+use crate::single_flight::{Busy, Key, SingleFlight, Weighed};
 
 config_words! {
     /// A kind of token (RFC 8693 section 3).
@@ -62,7 +62,7 @@ config_map! {
         header: Spanned<HeaderName> = "Authorization",
         /// How long the issuer may take.
         timeout: Duration = "5s",
-        /// Whether a request without a token passes as it is.
+        /// Whether a request without a token passes as it is, but for what it says in a `header` that is not `Authorization`.
         optional: bool = false,
     }
 }
@@ -78,7 +78,7 @@ pub(crate) struct TokenExchange {
     provider: Provider,
     /// But for the caller's token.
     form: Form,
-    header: FieldName,
+    header: BearerField,
     timeout: Duration,
     optional: bool,
 }
@@ -118,7 +118,7 @@ impl PolicyKind for TokenExchange {
     }
 
     fn compile(config: TokenExchangeConfig, build: &mut Build<'_>, _: Option<&Self>) -> Option<Self> {
-        let header = field(&config.header, build);
+        let header = BearerField::compile(&config.header, build);
         let secret = Some(config.client_secret.expose());
         let written = Written {
             issuer: config.issuer.as_ref(),
@@ -149,12 +149,13 @@ impl TokenExchange {
     /// What is given for a token.
     async fn exchange(
         &self,
+        key: Key,
         token: &ShownToken,
         known: &SingleFlight<Exchanged>,
         runtime: &dyn Runtime,
     ) -> Result<Exchanged, Busy> {
         known
-            .ask(sha256(token.expose().as_bytes()), async || {
+            .ask(key, async || {
                 let asked = runtime.now();
                 match self.ask(token, runtime).await {
                     Ok((value, holds)) => (Exchanged::Given(value), asked.checked_add(holds)),
@@ -178,17 +179,13 @@ impl TokenExchange {
     fn decide(&self, exchanged: &Exchanged, request: &mut RequestHead) -> Verdict {
         match exchanged {
             Exchanged::Given(value) => {
-                request.fields.remove(&self.header);
-                request.fields.append(&self.header, value);
+                self.header.show(request, value);
                 Verdict::Continue
             }
             Exchanged::Denied(why) if is_of_caller(why) => {
                 Fault::client(403, "exchange_refused", "Not permitted").source(self.told(why)).into()
             }
-            Exchanged::Denied(why) => {
-                let fault = Fault::unavailable("issuer_unreachable");
-                fault.field(b"Retry-After", b"1").source(self.told(why)).into()
-            }
+            Exchanged::Denied(why) => bearer::unreachable(self.told(why)).into(),
         }
     }
 
@@ -217,17 +214,21 @@ impl Policy for TokenExchange {
     fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
         let RequestCx { request, facts, local, runtime, .. } = cx;
         let Some(token) = facts.token.clone() else {
-            if self.optional {
-                return Step::CONTINUE;
+            if !self.optional {
+                return Step::fail(bearer::missing());
             }
-            let fault = Fault::client(401, identity::MISSING_CREDENTIALS, "Missing credentials");
-            return Step::fail(fault.field(b"WWW-Authenticate", b"Bearer realm=\"gateway\""));
+            // The service takes what is there for ours.
+            if !self.header.is_of_clients() {
+                self.header.clear(request);
+            }
+            return Step::CONTINUE;
         };
-        if let Some(exchanged) = local.find(&sha256(token.expose().as_bytes()), runtime.now()) {
+        let key = sha256(token.expose().as_bytes());
+        if let Some(exchanged) = local.find(&key, runtime.now()) {
             return Step::Ready(self.decide(&exchanged, request));
         }
         Step::Later(Box::pin(async move {
-            match self.exchange(&token, local, runtime).await {
+            match self.exchange(key, &token, local, runtime).await {
                 Ok(exchanged) => self.decide(&exchanged, request),
                 Err(Busy) => Fault::shed("too_many_exchanges").into(),
             }

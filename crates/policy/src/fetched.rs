@@ -5,7 +5,7 @@
 use std::fmt::{self, Write as _};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwapOption, Guard};
@@ -153,13 +153,14 @@ pub struct FetchedShared<F: Fetch> {
     thing: ArcSwapOption<F::Thing>,
     failure: ArcSwapOption<FetchError>,
     is_wanted: AtomicBool,
+    times: AtomicU64,
 }
 
 impl<F: Fetch> FetchedShared<F> {
     /// Nothing yet.
     pub fn new(how: F) -> Self {
         let (thing, failure) = (ArcSwapOption::empty(), ArcSwapOption::empty());
-        Self { how, thing, failure, is_wanted: AtomicBool::new(false) }
+        Self { how, thing, failure, is_wanted: AtomicBool::new(false), times: AtomicU64::new(0) }
     }
 
     /// How it is fetched.
@@ -175,6 +176,11 @@ impl<F: Fetch> FetchedShared<F> {
     /// Why the last try failed; none if it did not, or there was none.
     pub fn failure(&self) -> Option<FetchError> {
         self.failure.load().as_deref().cloned()
+    }
+
+    /// How often it was fetched. Who reads that before [`now`](Self::now) misses nothing that comes later.
+    pub fn times(&self) -> u64 {
+        self.times.load(Ordering::Acquire)
     }
 
     /// Says that what is in place seems to be out of date: it is renewed soon, if not at once.
@@ -227,6 +233,7 @@ impl<F: Fetch> Renew for FetchedShared<F> {
                 let thing = self.how.make(told, last.as_ref())?;
                 let is_new = last.is_none_or(|last| !Arc::ptr_eq(&last, &thing));
                 self.thing.store(Some(thing));
+                self.times.fetch_add(1, Ordering::Release);
                 self.failure.store(None);
                 Ok(Made { is_new, holds })
             };

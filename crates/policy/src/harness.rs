@@ -268,6 +268,12 @@ impl Harness {
         tried.try_fold(false, |any, made| Ok(any | made?.is_new))
     }
 
+    /// Whether a policy wants something fetched anew.
+    pub fn is_wanted(&self) -> bool {
+        let mut fetched = self.policies.iter().flat_map(|running| running.policy.fetched());
+        fetched.any(|Fetching { thing, .. }| thing.is_wanted())
+    }
+
     /// A request, `METHOD TARGET`, with these fields.
     pub fn request(&self, line: &str, fields: &[(&str, &str)]) -> Exchange<'_> {
         let (body, uploading) = (Vec::new(), Duration::ZERO);

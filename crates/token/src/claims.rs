@@ -11,6 +11,10 @@ use crate::refusal::Refusal;
 /// The first second that is no time of a token: of the year 10000. What is above it is milliseconds, or a way around `exp`.
 const NEVER: f64 = 253_402_300_800.0;
 
+/// What claims call a token for access.
+const ACCESS: [&str; 6] =
+    ["Bearer", "JWT", "at+jwt", "access", "access_token", "urn:ietf:params:oauth:token-type:access_token"];
+
 /// What is asked of the claims of a token.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
@@ -50,12 +54,11 @@ impl Rules {
             }
         }
         let times = Times {
-            expires: time(claims, "exp", "its `exp` is no time")?,
+            expires: expiry(claims)?,
             not_before: time(claims, "nbf", "its `nbf` is no time")?,
             issued: time(claims, "iat", "its `iat` is no time")?,
         };
-        let is_for_us = self.audience.is_empty() || self.audience.iter().any(|own| is_for(claims, own));
-        if is_for_us { Ok(times) } else { Err(Refusal::Audience) }
+        if is_for(claims, &self.audience) { Ok(times) } else { Err(Refusal::Audience) }
     }
 
     fn takes_type(&self, kind: Option<&str>) -> bool {
@@ -69,13 +72,19 @@ impl Rules {
     }
 }
 
-/// Whether `aud`, a text or a list of texts (RFC 7519 section 4.1.3), has this name.
-fn is_for(claims: &Map<String, Value>, name: &str) -> bool {
+/// Whether `aud`, a text or a list of texts (RFC 7519 section 4.1.3), has one of these names. Without any, it is not looked at.
+pub fn is_for(claims: &Map<String, Value>, audience: &[Box<str>]) -> bool {
+    let is_own = |said: &Value| said.as_str().is_some_and(|said| audience.iter().any(|own| **own == *said));
     match claims.get("aud") {
-        Some(Value::String(audience)) => audience == name,
-        Some(Value::Array(list)) => list.iter().any(|audience| audience == name),
-        _ => false,
+        _ if audience.is_empty() => true,
+        Some(Value::Array(list)) => list.iter().any(is_own),
+        said => said.is_some_and(is_own),
     }
+}
+
+/// When a token is no longer good, since 1970 (`exp`), if it says so. Milliseconds are refused, as is all else that is no time.
+pub fn expiry(claims: &Map<String, Value>) -> Result<Option<Duration>, Refusal> {
+    time(claims, "exp", "its `exp` is no time")
 }
 
 /// A time in seconds since 1970, which may have a fraction (RFC 7519 section 2).
@@ -83,6 +92,20 @@ fn time(claims: &Map<String, Value>, name: &str, wrong: &'static str) -> Result<
     let Some(written) = claims.get(name) else { return Ok(None) };
     let seconds = written.as_f64().filter(|seconds| (0.0..NEVER).contains(seconds));
     seconds.map(|seconds| Some(Duration::from_secs_f64(seconds))).ok_or(Refusal::Malformed(wrong))
+}
+
+/// Whether claims are those of a token for access, as far as they say: issuers sign tokens of identity, of refreshing and of logging out with the
+/// same keys. Keycloak tells them apart in `typ`, Cognito and Hydra in `token_use`, others as RFC 7662 does in `token_type`; what has `events` tells
+/// of something that has happened (RFC 8417 section 2.2), be it a logout. Kinds that count as well are in `also`.
+pub fn is_for_access(claims: &Map<String, Value>, also: &[Box<str>]) -> bool {
+    let mut kinds =
+        ["typ", "token_use", "token_type"].into_iter().filter_map(|name| claims.get(name)?.as_str());
+    let is_access = |kind: &str| {
+        let mut taken = ACCESS.into_iter().chain(also.iter().map(|own| bare_type(own)));
+        taken.any(|taken| bare_type(kind).eq_ignore_ascii_case(taken))
+    };
+    let has_happened = claims.get("events").is_some_and(Value::is_object);
+    !has_happened && kinds.all(is_access)
 }
 
 impl Times {

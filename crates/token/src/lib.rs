@@ -20,7 +20,7 @@ mod roca;
 mod tests;
 
 pub use algorithm::Algorithm;
-pub use claims::{Rules, Times};
+pub use claims::{Rules, Times, expiry, is_for, is_for_access};
 pub use jws::{Jws, LONGEST};
 pub use key::{Key, KeyError};
 pub use key_set::KeySet;

@@ -16,6 +16,8 @@ pub enum Refusal {
     Algorithm,
     /// Its `typ` is that of another kind of token.
     Type,
+    /// Its claims are those of another kind of token, such as one of identity.
+    Kind,
     /// No issuer that it may come from is its `iss`.
     Issuer,
     /// The issuer has no key of its `kid`, or none at all.
@@ -47,6 +49,7 @@ impl fmt::Display for Refusal {
             Self::Malformed(what) | Self::Unsupported(what) => what,
             Self::Algorithm => "its `alg` is none that is taken",
             Self::Type => "its `typ` is that of another kind of token",
+            Self::Kind => "it is no access token",
             Self::Issuer => "its `iss` is no issuer that may be",
             Self::Key => "its issuer has no key of its `kid`",
             Self::NoKeys => "the keys of its issuer could not be fetched yet",

@@ -292,6 +292,31 @@ fn claims_say_whom_it_comes_from_and_whom_it_is_for() {
 }
 
 #[test]
+fn tokens_of_identity_and_of_events_are_none_for_access() {
+    for (claims, also, is_taken) in [
+        (json!({"sub": "u-17", "nonce": "n"}), &[][..], true),
+        (json!({"typ": "Bearer"}), &[], true),
+        (json!({"typ": "application/at+jwt"}), &[], true),
+        (json!({"token_use": "access"}), &[], true),
+        (json!({"token_type": "access"}), &[], true),
+        (json!({"typ": "ID"}), &[], false),
+        (json!({"typ": "Refresh"}), &[], false),
+        (json!({"typ": "Logout"}), &[], false),
+        (json!({"typ": "DPoP"}), &[], false),
+        (json!({"token_use": "id"}), &[], false),
+        (json!({"token_type": "refresh"}), &[], false),
+        (json!({"typ": "Bearer", "token_use": "id"}), &[], false),
+        (json!({"events": {"http://schemas.openid.net/event/backchannel-logout": {}}}), &[], false),
+        (json!({"events": ["a"]}), &[], true),
+        (json!({"typ": "id"}), &["JWT", "ID"], true),
+        (json!({"token_use": "id", "typ": "Refresh"}), &["ID"], false),
+    ] {
+        let also: Vec<Box<str>> = also.iter().map(|kind| (*kind).into()).collect();
+        assert_eq!(is_for_access(claims.as_object().unwrap(), &also), is_taken, "{claims} {also:?}");
+    }
+}
+
+#[test]
 fn times_are_numbers_and_the_clock_may_be_a_little_wrong() {
     let leeway = Duration::from_secs(30);
     let times = |claims: &str| {

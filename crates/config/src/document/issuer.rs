@@ -31,13 +31,13 @@ config_map! {
         claims: ClaimPaths = true,
         /// Algorithms that its tokens may be signed with. Without it, those that its keys are for; with a secret, HS256.
         algorithms: Vec<TokenAlgorithm>,
-        /// How its keys are fetched over TLS. Without it, the authorities that the system trusts count.
+        /// How its keys and its description are fetched over TLS. Without it, the authorities that the system trusts count.
         tls: Option<IssuerTls>,
     }
 }
 
 config_map! {
-    /// How the keys of an issuer are fetched over TLS.
+    /// How the keys and the description of an issuer are fetched over TLS.
     pub struct IssuerTls {
         /// The authorities whose certificates count, in PEM.
         #[main]
@@ -171,10 +171,10 @@ impl Issuer {
                 reader.problem(problem.at(fields.key_span("algorithms")));
             }
         }
-        let is_fetched = self.discovery_url().is_some() || matches!(self.jwks, Some(KeysFrom::Url(_)));
+        // Where its keys are in the configuration, policies may still ask its description for endpoints.
+        let is_fetched = self.description_url().is_some() || matches!(self.jwks, Some(KeysFrom::Url(_)));
         if fields.has("tls") && !is_fetched {
-            let problem =
-                Problem::error("the keys of this issuer are not fetched, so `tls` would do nothing");
+            let problem = Problem::error("nothing is fetched of this issuer, so `tls` would do nothing");
             reader.problem(problem.at(fields.key_span("tls")));
         }
         self.warn_of_clear_text(fields, reader);

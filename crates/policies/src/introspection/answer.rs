@@ -2,8 +2,9 @@
 //! Who is asked, and for how long it counts, is decided in `introspection.rs`.
 
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use maitred_token::{expiry, is_for, is_for_access};
 use serde_json::{Map, Value};
 
 /// What answers are checked by.
@@ -37,6 +38,7 @@ pub(crate) enum Inactive {
     /// The issuer says so.
     Told,
     Expired,
+    Time,
     Issuer,
     Audience,
     Kind,
@@ -50,6 +52,7 @@ impl fmt::Display for Inactive {
             Self::Malformed => "it cannot be a token",
             Self::Told => "the issuer says that it is not active",
             Self::Expired => "it has expired",
+            Self::Time => "its `exp` is no time",
             Self::Issuer => "it is of another issuer",
             Self::Audience => "it is for others (`aud`)",
             Self::Kind => "it is no access token",
@@ -63,11 +66,10 @@ impl std::error::Error for Inactive {}
 impl Rules {
     /// Reads an answer to a request of this time.
     pub(super) fn read(&self, all: Map<String, Value>, now: SystemTime) -> Result<Said, Inactive> {
-        let text = |name: &str| all.get(name).and_then(Value::as_str);
         if all.get("active") != Some(&Value::Bool(true)) {
             return Err(Inactive::Told);
         }
-        if !is_for_access(text("token_type"), text("typ"), text("token_use")) {
+        if !is_for_access(&all, &[]) {
             return Err(Inactive::Kind);
         }
         if let (Some(wanted), Some(said)) = (&self.issuer, all.get("iss"))
@@ -75,13 +77,14 @@ impl Rules {
         {
             return Err(Inactive::Issuer);
         }
-        if !self.audience.is_empty() && !self.is_for_us(all.get("aud")) {
+        if !is_for(&all, &self.audience) {
             return Err(Inactive::Audience);
         }
-        if let Some(missing) = self.required.iter().find(|name| !all.contains_key(&***name)) {
+        if let Some(missing) = self.required.iter().find(|name| all.get(&***name).is_none_or(Value::is_null))
+        {
             return Err(Inactive::Missing(missing.clone()));
         }
-        let expires = all.get("exp").map(|exp| instant(exp).ok_or(Inactive::Expired)).transpose()?;
+        let expires = expiry(&all).map_err(|_| Inactive::Time)?.map(|since| UNIX_EPOCH + since);
         if expires.is_some_and(|expires| expires <= now) {
             return Err(Inactive::Expired);
         }
@@ -89,34 +92,6 @@ impl Rules {
         let weight = 512 + 4 * all.iter().map(|(name, value)| size(value) + name.len() as u64).sum::<u64>();
         Ok(Said { all, expires, weight })
     }
-
-    fn is_for_us(&self, said: Option<&Value>) -> bool {
-        let is_us =
-            |said: &Value| said.as_str().is_some_and(|said| self.audience.iter().any(|us| **us == *said));
-        match said {
-            Some(Value::Array(all)) => all.iter().any(is_us),
-            Some(one) => is_us(one),
-            None => false,
-        }
-    }
-}
-
-/// Whether a token is one to be shown to services: issuers read tokens of refreshing and of identity, too. `token_type` is that of RFC 7662;
-/// some say it in `typ` (Keycloak) or in `token_use` (Hydra, Cognito).
-fn is_for_access(token_type: Option<&str>, typ: Option<&str>, token_use: Option<&str>) -> bool {
-    let is_one_of = |said: Option<&str>, known: &[&str]| {
-        said.is_none_or(|said| known.iter().any(|known| said.eq_ignore_ascii_case(known)))
-    };
-    is_one_of(token_type, &["Bearer", "access_token", "urn:ietf:params:oauth:token-type:access_token"])
-        && is_one_of(typ, &["Bearer", "JWT", "at+jwt"])
-        && is_one_of(token_use, &["access_token", "access"])
-}
-
-/// An instant as tokens have it (RFC 7519 section 2).
-fn instant(value: &Value) -> Option<SystemTime> {
-    let seconds = value.as_u64().map(Duration::from_secs);
-    let since = seconds.or_else(|| Duration::try_from_secs_f64(value.as_f64()?).ok())?;
-    UNIX_EPOCH.checked_add(since)
 }
 
 /// Bytes of a value, about.

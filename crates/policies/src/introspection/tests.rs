@@ -113,10 +113,12 @@ fn nobody_passes_by_a_token_that_is_no_good() {
         (good(json!({"token_type": "DPoP"})), "it is no access token"),
         (good(json!({"typ": "ID"})), "it is no access token"),
         (good(json!({"token_use": "refresh_token"})), "it is no access token"),
-        (good(json!({"exp": NOW})), "it has expired"),
-        (good(json!({"exp": "soon"})), "it has expired"),
-        (good(json!({"exp": -1})), "it has expired"),
+        (good(json!({"exp": "soon"})), "its `exp` is no time"),
+        (good(json!({"exp": -1})), "its `exp` is no time"),
+        (good(json!({"exp": NOW * 1000})), "its `exp` is no time"),
+        (good(json!({"events": {}})), "it is no access token"),
         (good(json!({"sub": null})), "it has no `sub`"),
+        (json!({"active": true, "aud": "shop", "sub": null}), "it has no `sub`"),
     ] {
         let outcome = ask(&harness(", require: [sub], optional: true", &[("t", said.clone())]), "t");
         assert_eq!((outcome.response.status, outcome.sent.is_none()), (401, true), "{said}");
@@ -127,6 +129,8 @@ fn nobody_passes_by_a_token_that_is_no_good() {
         assert_eq!(reason(&outcome), why, "{said}");
         assert_eq!(outcome.field("WWW-Authenticate").unwrap(), "Bearer error=\"invalid_token\"");
     }
+    let late = ask(&harness("", &[("t", good(json!({"exp": NOW})))]), "t");
+    assert_eq!((late.cause(), late.fault().unwrap().detail()), (Some("token_expired"), "Token expired"));
     let harness = harness("", &[]);
     for token in ["", "a b", "ä", &long] {
         let outcome = ask(&harness, token);
@@ -136,6 +140,9 @@ fn nobody_passes_by_a_token_that_is_no_good() {
             "{token}"
         );
     }
+    let tab = [("Authorization", "Bearer\ta b")];
+    let outcome = harness.request("GET /", &tab).answer(200, &[]);
+    assert_eq!((outcome.response.status, reason(&outcome).as_str()), (401, "it cannot be a token"));
     let twice = [("Authorization", "Bearer a"), ("Authorization", "Bearer b")];
     let outcome = harness.request("GET /", &twice).answer(200, &[]);
     assert_eq!((outcome.response.status, harness.calls().len()), (401, 0));
@@ -146,6 +153,7 @@ fn who_shows_nothing_is_refused_or_nobody() {
     for (more, fields, status) in [
         ("", &[][..], 401),
         ("", &[("Authorization", "Basic eDp5")][..], 401),
+        (", optional: true", &[("Authorization", "Basic eDp5")], 200),
         (", optional: true", &[("X-User-ID", "root")][..], 200),
     ] {
         let harness = harness(more, &[]);
@@ -296,6 +304,12 @@ fn mistakes_are_told() {
         )
         .contains("there is no issuer")
     );
+    // What says where it is asked is fetched, though its keys are not.
+    let of_own = "'https://login.test', secret: '${file:long}', tls: ca.pem";
+    let of_own = DOCUMENT.replace("'https://login.test'", of_own);
+    let yaml = "{ issuer: shop, client_id: us, client_secret: '${file:hush}' }";
+    let with_bundle = files().with("ca.pem", "-----BEGIN CERTIFICATE-----");
+    assert_eq!(problems_in_document::<Introspection>(&of_own, yaml, &with_bundle), "");
     let named = DOCUMENT.replace("'https://login.test'", "us, secret: '${file:long}'");
     let yaml = "{ issuer: shop, client_id: us, client_secret: '${file:hush}' }";
     assert!(

@@ -71,6 +71,22 @@ impl Trusted {
         }
     }
 
+    /// Whether these are the keys that it has now. Every request with a known token asks: nothing is written that other workers read.
+    pub(super) fn has(&self, keys: &Arc<KeySet>) -> bool {
+        match &*self.keys {
+            Keys::Fixed(own) => Arc::ptr_eq(own, keys),
+            Keys::Published(published) => {
+                published.now().as_ref().is_some_and(|fetched| Arc::ptr_eq(&fetched.keys, keys))
+            }
+        }
+    }
+
+    /// How often its keys were fetched, if they are.
+    pub(super) fn times_fetched(&self) -> Option<u64> {
+        let Keys::Published(published) = &*self.keys else { return None };
+        Some(published.times())
+    }
+
     /// Says that a key seems to be missing.
     pub(crate) fn want(&self) {
         if let Keys::Published(published) = &*self.keys {

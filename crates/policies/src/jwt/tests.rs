@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod kinds;
+mod published;
+
 /// What the facts of the harness have as the time of a request.
 const NOW: u64 = 1_795_265_045;
 

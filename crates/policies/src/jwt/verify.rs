@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use maitred_policy::Fetching;
 use maitred_policy::identity::{Claims, Consumers, ShownToken};
-use maitred_token::{Jws, Refusal};
+use maitred_token::{Jws, Refusal, is_for_access};
 
 use super::issuer::Trusted;
 use super::known::{Known, Verified};
-use super::revoked::Revoked;
+use super::revoked::{self, Revoked};
 use crate::asking::sha256;
 
 /// What the tokens of a policy are checked by.
@@ -21,6 +21,29 @@ pub(super) struct Verifier {
     leeway: Duration,
     revoked: Option<Revoked>,
     consumers: Arc<Consumers>,
+}
+
+/// Why a token is refused.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Rejected {
+    pub(super) refusal: Refusal,
+    /// The key that it may be good by, where its issuer publishes keys and may have a new one.
+    pub(super) missing: Option<Missing>,
+}
+
+/// A key that an issuer did not have when it was looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Missing {
+    /// Where the issuer stands.
+    issuer: usize,
+    /// How often its keys had been fetched by then.
+    fetched: u64,
+}
+
+impl From<Refusal> for Rejected {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, missing: None }
+    }
 }
 
 impl Verifier {
@@ -39,10 +62,11 @@ impl Verifier {
         token: &[u8],
         now: Duration,
         known: Option<&Known>,
-    ) -> Result<Rc<Verified>, Refusal> {
+    ) -> Result<Rc<Verified>, Rejected> {
         let Some(known) = known else {
             let verified = self.verify(token)?;
-            return verified.times.check(now, self.leeway).map(|()| Rc::new(verified));
+            verified.times.check(now, self.leeway)?;
+            return Ok(Rc::new(verified));
         };
         let hash = sha256(token);
         let before = known.find(&hash).filter(|before| self.has_same_keys(before));
@@ -54,12 +78,13 @@ impl Verifier {
             Err(Refusal::Expired) if !is_new => known.forget(&hash),
             _ => {}
         }
-        in_time.map(|()| verified)
+        in_time?;
+        Ok(verified)
     }
 
-    /// Whether some of the issuers publish their keys.
-    pub(super) fn has_published(&self) -> bool {
-        self.issuers.iter().any(|issuer| issuer.fetched().is_some())
+    /// Whether the issuer has published keys since one was found missing.
+    pub(super) fn has_published_since(&self, missing: Missing) -> bool {
+        self.issuers[missing.issuer].times_fetched() != Some(missing.fetched)
     }
 
     /// What is to be fetched.
@@ -68,33 +93,36 @@ impl Verifier {
     }
 
     fn has_same_keys(&self, verified: &Verified) -> bool {
-        let now = self.issuers.get(verified.issuer).and_then(Trusted::keys);
-        now.is_some_and(|now| Arc::ptr_eq(&now, &verified.keys))
+        self.issuers.get(verified.issuer).is_some_and(|issuer| issuer.has(&verified.keys))
     }
 
     /// Checks all but the times. Nothing of the token is told before its signature is known to be good.
-    fn verify(&self, token: &[u8]) -> Result<Verified, Refusal> {
+    fn verify(&self, token: &[u8]) -> Result<Verified, Rejected> {
         let jws = Jws::parse(token)?;
         let all = jws.claims()?;
         let said = all.get("iss").and_then(serde_json::Value::as_str).ok_or(Refusal::Issuer)?;
         let index =
             self.issuers.iter().position(|issuer| *issuer.rules.issuer == *said).ok_or(Refusal::Issuer)?;
         let issuer = &self.issuers[index];
-        let Some(keys) = issuer.keys() else {
+        // Looked at first: what is fetched from here on is worth another look.
+        let fetched = issuer.times_fetched();
+        let verified_with = issuer.keys().ok_or(Refusal::NoKeys).and_then(|keys| {
+            keys.verify(&jws)?;
+            Ok(keys)
+        });
+        let keys = verified_with.map_err(|refusal| {
+            // A signature that is wrong may be that of a new key, too, where a token names none or the old name stays.
             issuer.want();
-            return Err(Refusal::NoKeys);
-        };
-        keys.verify(&jws).inspect_err(|why| {
-            if *why == Refusal::Key {
-                issuer.want();
-            }
+            let is_missing = matches!(refusal, Refusal::Key | Refusal::NoKeys);
+            let missing = fetched.filter(|_| is_missing).map(|fetched| Missing { issuer: index, fetched });
+            Rejected { refusal, missing }
         })?;
         let times = issuer.rules.check(&jws, &all)?;
-        let is_revoked = |revoked: &Revoked| {
-            all.get("jti").and_then(serde_json::Value::as_str).is_some_and(|jti| revoked.contains(jti))
-        };
-        if self.revoked.as_ref().is_some_and(is_revoked) {
-            return Err(Refusal::Revoked);
+        if !is_for_access(&all, &issuer.rules.types) {
+            return Err(Refusal::Kind.into());
+        }
+        if let Some(revoked) = &self.revoked {
+            revoked::check(revoked, &all)?;
         }
         let plan = self.consumers.plan(issuer.paths.plan(&all)).map(Into::into);
         let claims = Claims { plan, ..issuer.paths.read(&issuer.name, all) };

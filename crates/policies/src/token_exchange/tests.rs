@@ -145,6 +145,25 @@ fn without_a_token_a_request_is_refused_or_passes_as_it_is() {
 }
 
 #[test]
+fn no_client_shows_the_service_a_token_in_place_of_the_gateway() {
+    let yaml = YAML.replace("audience", "optional: true, header: X-Service-Token, audience");
+    let forged = [
+        ("X-Service-Token", "Bearer forged"),
+        ("x_service_token", "Bearer forged"),
+        ("Authorization", "Bearer own"),
+    ];
+    let nobody = harness(&yaml, |_| unreachable!("nobody is asked"));
+    let outcome = nobody.request("GET /", &forged).answer(200, &[]);
+    let sent = format!("{:?}", outcome.sent);
+    assert!(outcome.response.status == 200 && !sent.contains("forged"), "{sent}");
+    assert_eq!(outcome.sent_field("Authorization").as_deref(), Some("Bearer own"));
+    let somebody = of(harness(&yaml, numbered(300)), "t");
+    let outcome = somebody.request("GET /", &forged).answer(200, &[]);
+    assert_eq!(outcome.sent_field("X-Service-Token").as_deref(), Some("Bearer 1"));
+    assert_eq!(outcome.sent_field("x_service_token"), None);
+}
+
+#[test]
 fn mistakes_are_told() {
     let with = |secret: &str, more: &str| {
         let yaml = format!("{{ client_id: us, client_secret: '${{file:{secret}}}'{more} }}");
@@ -155,6 +174,8 @@ fn mistakes_are_told() {
     assert!(with("empty", ", token_endpoint: 'https://a/t'").contains("the client has no secret"));
     let framing = with("hush", ", token_endpoint: 'https://a/t', header: Host");
     assert!(framing.contains("no token can stand in `Host`"));
+    let clear = |at: &str| with("hush", &format!(", token_endpoint: '{at}'")).contains("in the clear");
+    assert_eq!(["https://a/t", "http://127.0.0.1/t", "http://a/t"].map(clear), [false, false, true]);
     let kind = with("hush", ", token_endpoint: 'https://a/t', requested_token_type: saml2");
     assert!(kind.contains("saml2"));
 }
