@@ -52,7 +52,8 @@ fn control() -> Case {
 fn api_key() -> Case {
     let (near, far) = guesses(SECRET);
     let hash: String = digest(&SHA256, SECRET).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    let written = read_text(&format!("{{ a: {{ api_keys: 'sha256:{hash}' }} }}")).expect("the consumer is good");
+    let written =
+        read_text(&format!("{{ a: {{ api_keys: 'sha256:{hash}' }} }}")).expect("the consumer is good");
     let consumers = Consumers::new(&written);
     let check = move |guess: &[u8]| {
         let hash = digest(&SHA256, guess);
