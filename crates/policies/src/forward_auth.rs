@@ -132,7 +132,7 @@ impl ForwardAuth {
         }
         let asked = facts.asked.as_ref();
         let (method, target) =
-            asked.map_or((request.method, &request.target), |asked| (asked.method, &asked.target));
+            asked.map_or((request.method, &request.target), |asked| (asked.method, asked.told()));
         let told = |known| request.fields.known(known).filter(|_| facts.peer_is_trusted);
         let host = told(Known::XForwardedHost).unwrap_or(request.authority.as_str().as_bytes());
         let fields = &mut question.fields;

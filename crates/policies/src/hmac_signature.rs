@@ -9,8 +9,7 @@
 //! (`Content-Digest`, or in `cavage` `Digest`), with which the body is compared; and what `require` names. Within the skew the same request can be
 //! sent again.
 //!
-//! The target counts as it came. A policy that takes a key or a token out of the query (`api_key: query.key`) takes it out of what is known of the
-//! request as well: written before this one, it makes every signature over that query a wrong one. Write it behind this one.
+//! The target counts as it came, also where another policy has taken a key or a token out of the query (`api_key: query.key`).
 //!
 //! A signature covers at most 64 parts. Secrets have at least 16 bytes, and draw a warning below 32.
 //!

@@ -94,10 +94,7 @@ impl Shown {
         let Value::Query(name) = &self.value else { return };
         query::remove_of_referer(request, name);
         if request.target.query().is_some() {
-            facts.remember(request);
-            if let Some(asked) = &mut facts.asked {
-                query::remove(&mut asked.target, name);
-            }
+            facts.hide(request, |target| query::remove(target, name));
         }
     }
 

@@ -61,8 +61,18 @@ pub struct Facts {
 impl Facts {
     /// Remembers what the client asked for, before the method or the target is changed the first time: logs tell that.
     pub fn remember(&mut self, request: &RequestHead) {
-        let asked = || Box::new(Asked { method: request.method, target: request.target.clone() });
-        self.asked.get_or_insert_with(asked);
+        self.remembered(request);
+    }
+
+    fn remembered(&mut self, request: &RequestHead) -> &mut Asked {
+        let asked = || Box::new(Asked { method: request.method, target: request.target.clone(), told: None });
+        self.asked.get_or_insert_with(asked)
+    }
+
+    /// Takes something out of what is told of the target, in logs and to others. What the client asked for stays as it is.
+    pub fn hide(&mut self, request: &RequestHead, take_out: impl FnOnce(&mut Target)) {
+        let asked = self.remembered(request);
+        take_out(asked.told.get_or_insert_with(|| asked.target.clone()));
     }
 
     /// The groups of who asks: those of the consumer, and those that others tell of.
@@ -101,8 +111,17 @@ impl Facts {
 pub struct Asked {
     /// The method.
     pub method: Method,
-    /// Path and query.
+    /// Path and query, as the client sent them.
     pub target: Target,
+    /// The same without what nobody else should read, if something was taken out.
+    told: Option<Target>,
+}
+
+impl Asked {
+    /// Path and query without what nobody else should read: for logs and for others.
+    pub fn told(&self) -> &Target {
+        self.told.as_ref().unwrap_or(&self.target)
+    }
 }
 
 /// What a client's certificate says of it.

@@ -168,7 +168,7 @@ fn a_credential_that_was_not_looked_at_goes_no_further() {
         let fields = [&[("X-API-Key", key)], &shown[1..]].concat();
         let outcome = harness(yaml).request("GET /a?k=bob&b=1", &fields).answer(200, &[]);
         assert_eq!(outcome.response.status, status);
-        let logged = outcome.facts.asked.as_ref().map(|asked| asked.target.as_str());
+        let logged = outcome.facts.asked.as_ref().map(|asked| asked.told().as_str());
         assert_eq!(logged, Some("/a?b=1"));
         if status == 200 {
             assert_eq!(outcome.sent_field("X-Consumer").as_deref(), Some("acme"));

@@ -104,7 +104,7 @@ fn a_second_key_does_not_reach_the_service_either() {
     let outcome = ask(yaml, "GET /a?key=key+of+acme", &fields);
     assert_eq!((name(&outcome), outcome.sent_field("Cookie")), (Some("bob"), None));
     assert_eq!(outcome.sent.as_ref().unwrap().target.as_str(), "/a");
-    let logged = outcome.facts.asked.as_ref().map(|asked| asked.target.as_str());
+    let logged = outcome.facts.asked.as_ref().map(|asked| asked.told().as_str());
     assert_eq!(logged, Some("/a"));
 }
 
@@ -113,7 +113,7 @@ fn no_key_of_a_query_is_logged() {
     for yaml in ["query.key", "{ from: query.key, forward: true }"] {
         for key in ["key+of+bob", "key+of+nobody"] {
             let outcome = ask(yaml, &format!("GET /a?b=1&key={key}"), &[]);
-            let logged = outcome.facts.asked.as_ref().map(|asked| asked.target.as_str());
+            let logged = outcome.facts.asked.as_ref().map(|asked| asked.told().as_str());
             assert_eq!(logged, Some("/a?b=1"), "{yaml} {key}");
             // A page that was asked for with it, and asks for more.
             let page =

@@ -274,7 +274,7 @@ fn a_token_that_is_not_forwarded_is_taken_out() {
     let harness = harness(more, &[("good", good(json!({})))]);
     let outcome = harness.request("GET /a?b=1&t=good", &[("Cookie", "t=x; u=y")]).answer(200, &[]);
     assert_eq!((outcome.sent_target(), outcome.sent_field("Cookie").as_deref()), ("/a?b=1", Some("u=y")));
-    let logged = outcome.facts.asked.as_ref().map(|asked| asked.target.as_str());
+    let logged = outcome.facts.asked.as_ref().map(|asked| asked.told().as_str());
     assert_eq!(logged, Some("/a?b=1"));
 }
 

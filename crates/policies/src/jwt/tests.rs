@@ -246,12 +246,12 @@ fn tokens_are_found_where_from_says() {
         assert_eq!((outcome.response.status, outcome.sent_target()), (200, target), "{line} {fields:?}");
         let sent = format!("{:?}", outcome.sent);
         assert!(!sent.contains(&good), "{sent}");
-        let asked = outcome.facts.asked.as_ref().map(|asked| asked.target.as_str());
+        let asked = outcome.facts.asked.as_ref().map(|asked| asked.told().as_str());
         assert!(asked.is_none_or(|asked| !asked.contains("token")), "{asked:?}");
     }
     let kept = harness("{ from: query.token }").request(&line, &[]).answer(200, &[]);
     assert_eq!(kept.sent_target(), line.trim_start_matches("GET "));
-    assert_eq!(kept.facts.asked.unwrap().target.as_str(), "/a?x=1");
+    assert_eq!(kept.facts.asked.unwrap().told().as_str(), "/a?x=1");
 }
 
 #[test]

@@ -38,12 +38,7 @@ impl Parameters {
 
 /// Takes out of what is logged of a provider's answer what somebody could use who reads it.
 pub(super) fn hide(request: &RequestHead, facts: &mut Facts) {
-    facts.remember(request);
-    if let Some(asked) = &mut facts.asked {
-        for name in SECRETS {
-            query::remove(&mut asked.target, name);
-        }
-    }
+    facts.hide(request, |target| SECRETS.iter().for_each(|name| query::remove(target, name)));
 }
 
 #[cfg(test)]

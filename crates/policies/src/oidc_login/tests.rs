@@ -118,7 +118,7 @@ fn who_goes_to_a_page_logs_in_and_comes_back_to_it() {
     assert_eq!(browser.names(), ["__Host-session"]);
     // The code is in no log.
     assert_eq!(
-        back.facts.asked.as_ref().unwrap().target.as_str(),
+        back.facts.asked.as_ref().unwrap().told().as_str(),
         "/oauth2/callback?iss=https%3A%2F%2Flogin.test"
     );
     let form = provider.asked().pop().unwrap();

@@ -55,7 +55,7 @@ pub(crate) fn record(
         let endpoint =
             record.endpoint.as_ref().map(|endpoint| endpoint.endpoint.to_string()).unwrap_or_default();
         let came = (&request.method, &request.target);
-        let (method, target) = facts.asked.as_ref().map_or(came, |asked| (&asked.method, &asked.target));
+        let (method, target) = facts.asked.as_ref().map_or(came, |asked| (&asked.method, asked.told()));
         let line = AccessRecord {
             unix_micros: unix_micros(facts.received),
             request_id: facts.request_id.as_bytes(),
