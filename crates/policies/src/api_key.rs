@@ -17,7 +17,7 @@ use maitred_policy::values::View;
 use maitred_policy::{Build, Facts, Fault, Phase, Policy, PolicyKind, RequestCx, Step, Verdict};
 
 use crate::asking::sha256;
-use crate::shown::Shown;
+use crate::shown::{self, Shown};
 
 config_map! {
     /// Where keys are shown, and who may go without.
@@ -124,14 +124,8 @@ impl Policy for ApiKey {
         self.shown(request, facts, &mut Vec::new()).is_some()
     }
 
-    /// Everywhere, also where another place was looked at first.
     fn withhold(&self, request: &mut RequestHead, facts: &mut Facts) {
-        for shown in &self.from {
-            shown.hide(request, facts);
-            if !self.forward {
-                shown.remove(request);
-            }
-        }
+        shown::withhold(&self.from, self.forward, request, facts);
     }
 
     fn identify(&self, request: &RequestHead, facts: &mut Facts) {

@@ -30,7 +30,7 @@ use maitred_token::LONGEST;
 use crate::asking::sha256;
 use crate::claims::Paths;
 use crate::provider::{self, Client, ClientAuthentication, Denied, Form, Provider, Written, bearer};
-use crate::shown::Shown;
+use crate::shown::{self, Shown};
 use crate::single_flight::{Busy, Key, SingleFlight};
 
 mod answer;
@@ -308,18 +308,11 @@ impl Policy for Introspection {
     }
 
     fn shows(&self, request: &RequestHead, _: &Facts) -> bool {
-        let has_token = |shown: &Shown| shown.all(request).iter().any(|value| shown.token(value).is_some());
-        self.from.iter().any(has_token)
+        shown::shows_token(&self.from, request)
     }
 
-    /// Everywhere, also where another place was looked at first.
     fn withhold(&self, request: &mut RequestHead, facts: &mut Facts) {
-        for shown in &self.from {
-            shown.hide(request, facts);
-            if !self.forward {
-                shown.remove(request);
-            }
-        }
+        shown::withhold(&self.from, self.forward, request, facts);
     }
 
     /// Nobody is asked to explain: only that there is a token is known.

@@ -26,7 +26,7 @@ use maitred_policy::{
 use maitred_token::Refusal;
 
 use crate::provider::{self, bearer};
-use crate::shown::Shown;
+use crate::shown::{self, Shown};
 
 mod fetched;
 pub(crate) mod issuer;
@@ -219,18 +219,11 @@ impl Policy for Jwt {
     }
 
     fn shows(&self, request: &RequestHead, _: &Facts) -> bool {
-        let has_token = |shown: &Shown| shown.all(request).iter().any(|value| shown.token(value).is_some());
-        self.from.iter().any(has_token)
+        shown::shows_token(&self.from, request)
     }
 
-    /// Everywhere, also where another place was looked at first.
     fn withhold(&self, request: &mut RequestHead, facts: &mut Facts) {
-        for shown in &self.from {
-            shown.hide(request, facts);
-            if !self.forward {
-                shown.remove(request);
-            }
-        }
+        shown::withhold(&self.from, self.forward, request, facts);
     }
 
     fn identify(&self, request: &RequestHead, facts: &mut Facts) {

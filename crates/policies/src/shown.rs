@@ -103,16 +103,33 @@ impl Shown {
         match &self.value {
             Value::Header(name) => _ = request.fields.remove(name),
             Value::Query(name) => query::remove(&mut request.target, name),
-            Value::Cookie(name) => remove_cookie(request, name.as_bytes()),
+            Value::Cookie(name) => remove_cookies(request, |found| found == name.as_bytes()),
             _ => {}
         }
     }
 }
 
-/// Takes a cookie out of those of a request.
-fn remove_cookie(request: &mut RequestHead, name: &[u8]) {
-    let is_it =
-        |pair: &[u8]| pair.split(|byte| *byte == b'=').next().is_some_and(|found| found.trim_ascii() == name);
+/// Whether a request shows a token in one of these places, be it right or wrong.
+pub(crate) fn shows_token(places: &[Shown], request: &RequestHead) -> bool {
+    places.iter().any(|shown| shown.all(request).iter().any(|value| shown.token(value).is_some()))
+}
+
+/// Keeps what stands in these places from logs, and from the service unless it is forwarded: everywhere, also where another place was
+/// looked at first.
+pub(crate) fn withhold(places: &[Shown], forward: bool, request: &mut RequestHead, facts: &mut Facts) {
+    for shown in places {
+        shown.hide(request, facts);
+        if !forward {
+            shown.remove(request);
+        }
+    }
+}
+
+/// Takes the cookies that are meant, by their names, out of those of a request.
+pub(crate) fn remove_cookies(request: &mut RequestHead, is_meant: impl Fn(&[u8]) -> bool) {
+    let is_it = |pair: &[u8]| {
+        pair.split(|byte| *byte == b'=').next().is_some_and(|found| is_meant(found.trim_ascii()))
+    };
     let lines: Vec<Vec<u8>> = request
         .fields
         .all_known(Known::Cookie)

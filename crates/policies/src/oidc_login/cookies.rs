@@ -3,6 +3,8 @@
 
 use maitred_http::{Known, RequestHead, Scheme, cookies};
 
+use crate::shown::remove_cookies;
+
 /// Cookies that a session may take up. Browsers keep 4096 bytes of each (RFC 6265 section 6.1).
 pub(super) const MOST_PARTS: usize = 4;
 /// Bytes of a value, so that name and attributes fit beside it.
@@ -114,22 +116,7 @@ impl Cookies {
         if !all(request).any(|(name, _)| self.is_own(name)) {
             return;
         }
-        let lines: Vec<Vec<u8>> = request
-            .fields
-            .all_known(Known::Cookie)
-            .map(|line| {
-                let pairs = line.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
-                let name = |pair: &[u8]| {
-                    pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii().to_vec()
-                };
-                pairs.filter(|pair| !self.is_own(&name(pair))).collect::<Vec<_>>().join(&b"; "[..])
-            })
-            .filter(|line| !line.is_empty())
-            .collect();
-        request.fields.remove_known(Known::Cookie);
-        for line in lines {
-            request.fields.append_known(Known::Cookie, &line);
-        }
+        remove_cookies(request, |name| self.is_own(name));
     }
 
     fn is_own(&self, name: &[u8]) -> bool {
