@@ -31,6 +31,7 @@ mod plain;
 mod plan;
 mod policies;
 mod route;
+mod store;
 mod telemetry;
 #[cfg(test)]
 mod tests;
@@ -57,6 +58,7 @@ pub use route::{
     DegradeCache, DegradeRespond, DegradeStep, Mirror, PathPrefix, Ramp, Route, RouteTimeouts, Split,
     StickyCookie, StripPrefix, UpstreamRef, Variant, Weight,
 };
+pub use store::{DEFAULT_STORE, MemoryStore, Store};
 pub use telemetry::{AccessLog, AccessLogFormat, Log, LogLevel, LogTarget, Metrics, Telemetry};
 pub use upstream::{
     Backoff, Balance, CheckHost, CheckPath, CircuitBreaker, CookieName, Endpoint, ExpectedStatus, GrpcHealth,
@@ -78,6 +80,8 @@ config_map! {
         limits: Limits = true,
         /// The services behind the gateway.
         upstreams: Named<Upstream>,
+        /// Where is kept what requests share, by name. `default` is that of whoever names none; it is in memory unless it is written here.
+        stores: Named<Store>,
         /// Who signs tokens.
         issuers: Named<Issuer>,
         /// What callers may use, by name: consumers have a plan, or tokens name it.

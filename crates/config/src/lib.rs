@@ -21,15 +21,15 @@ mod texts;
 pub use document::{
     AccessLog, AccessLogFormat, Acme, AcmeChallenge, AcmeHost, Admin, Backoff, Balance, Certificate,
     CheckHost, CheckPath, CircuitBreaker, ClaimPaths, ClientAuth, Condition, Consumer, ConsumerCertificate,
-    CookieName, DegradeCache, DegradeRespond, DegradeStep, Document, EffectivePolicy, Endpoint, ErrorBodies,
-    ExpectedStatus, GrpcHealth, HealthCheck, HostSent, IpList, Issuer, IssuerTls, JsonTemplate, Keepalive,
-    KeysFrom, Layer, Limits, Listener, ListenerProxyProtocol, ListenerRedirect, ListenerTls, Loaded, Log,
-    LogLevel, LogTarget, Match, MemoryBound, Metrics, Mirror, NoPolicies, OutlierDetection, Overload,
-    PathHandling, PathPrefix, Place, Plan, PolicyEntry, PolicyMap, PolicyShapes, Protocol,
-    ProxyProtocolVersion, Ramp, Redirect, RedirectStatus, RedirectTarget, Respond, Retries, Route,
-    RouteRetries, RouteTimeouts, Split, Sticky, StickyCookie, StripPrefix, Telemetry, TextMatch, TlsVersion,
-    TokenAlgorithm, TokenSubject, TryEnd, Upstream, UpstreamProtocol, UpstreamRef, UpstreamTimeouts,
-    UpstreamTls, Variant, Version, Weight, load,
+    CookieName, DEFAULT_STORE, DegradeCache, DegradeRespond, DegradeStep, Document, EffectivePolicy,
+    Endpoint, ErrorBodies, ExpectedStatus, GrpcHealth, HealthCheck, HostSent, IpList, Issuer, IssuerTls,
+    JsonTemplate, Keepalive, KeysFrom, Layer, Limits, Listener, ListenerProxyProtocol, ListenerRedirect,
+    ListenerTls, Loaded, Log, LogLevel, LogTarget, Match, MemoryBound, MemoryStore, Metrics, Mirror,
+    NoPolicies, OutlierDetection, Overload, PathHandling, PathPrefix, Place, Plan, PolicyEntry, PolicyMap,
+    PolicyShapes, Protocol, ProxyProtocolVersion, Ramp, Redirect, RedirectStatus, RedirectTarget, Respond,
+    Retries, Route, RouteRetries, RouteTimeouts, Split, Sticky, StickyCookie, Store, StripPrefix, Telemetry,
+    TextMatch, TlsVersion, TokenAlgorithm, TokenSubject, TryEnd, Upstream, UpstreamProtocol, UpstreamRef,
+    UpstreamTimeouts, UpstreamTls, Variant, Version, Weight, load,
 };
 pub use expand::{expand, long_form};
 pub use files::{

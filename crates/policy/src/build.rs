@@ -16,7 +16,9 @@ use crate::erased::{CompiledPolicy, DynPolicy};
 use crate::ip_lists::IpLists;
 use crate::outbound::{NoUpstreams, Outbound, Upstreams};
 use crate::resources::MakingResources;
+use crate::stores::Stores;
 use crate::values::Available;
+use maitred_store::{Scope, StoreShared};
 
 /// Where a policy is written. A policy belongs to its place: routes that inherit it share it, and after a reload it is
 /// found again by its place and name.
@@ -59,6 +61,19 @@ pub struct Means<'a> {
     pub kinds: &'a dyn Kinds,
     /// Lists of addresses, by name.
     pub ip_lists: &'a IpLists,
+    /// Where is kept what requests share.
+    pub stores: &'a Stores,
+    /// Where the policy is written, and its name there.
+    pub written: Written<'a>,
+}
+
+/// Where a policy is written, and its name there, with its label.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written<'a> {
+    /// The place: global, of a set, of a route.
+    pub place: &'a str,
+    /// The name.
+    pub name: &'a str,
 }
 
 /// The policies that there are.
@@ -81,6 +96,8 @@ static NO_ISSUERS: LazyLock<Named<Issuer>> = LazyLock::new(Named::default);
 static NOBODY: LazyLock<Arc<Consumers>> = LazyLock::new(Arc::default);
 /// Where no document has lists of addresses.
 static NO_LISTS: LazyLock<IpLists> = LazyLock::new(IpLists::default);
+/// Where no document has stores: the default one. Nothing is kept there but by documents that are only looked at.
+static NO_STORES: LazyLock<Stores> = LazyLock::new(Stores::default);
 
 impl<'a> Means<'a> {
     /// These files and policies, and neither consumers nor upstreams nor lists, and no listener that asks for certificates.
@@ -98,6 +115,8 @@ impl<'a> Means<'a> {
             resources: None,
             kinds,
             ip_lists,
+            stores: &NO_STORES,
+            written: Written::default(),
         }
     }
 }
@@ -170,6 +189,17 @@ impl<'a> Build<'a> {
         previous: Option<&dyn DynPolicy>,
     ) -> Option<CompiledPolicy> {
         self.means.kinds.compile(written, self.texts, self.means, self.problems, previous)
+    }
+
+    /// The store of this name, or the default one. That there is none is reported.
+    pub fn store(&mut self, name: Option<&Spanned<String>>) -> Option<StoreShared> {
+        self.means.stores.find(name).cloned().map_err(|problem| self.report(problem)).ok()
+    }
+
+    /// The scope of what this policy keeps in a store: its place and name, behind a word that says what it keeps. The same after a reload, and on all replicas.
+    pub fn scope(&self, what: &str) -> Scope {
+        let Written { place, name } = self.means.written;
+        Scope::new(format!("{what}:{place}/{name}"))
     }
 
     /// The lists of addresses that the document has.

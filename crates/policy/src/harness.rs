@@ -24,7 +24,7 @@ use maitred_http::{Fields, Known, Method, RequestHead, ResponseHead};
 use maitred_telemetry::Measure;
 
 use crate::body::{BodyFilter, Filters, RequestBody, ResponseBody, WholeBody};
-use crate::build::Means;
+use crate::build::{Means, Written};
 use crate::callers::Consumers;
 use crate::catalog::Catalog;
 use crate::contract::Policy;
@@ -36,6 +36,7 @@ use crate::kind::PolicyKind;
 use crate::outbound::CallError;
 use crate::phase::Phase;
 use crate::runtime::Runtime as _;
+use crate::stores::Stores;
 use crate::verdict::{Step, Verdict};
 
 pub use begun::Begun;
@@ -61,6 +62,7 @@ struct Around {
     consumers: Arc<Consumers>,
     issuers: Arc<Named<Issuer>>,
     kinds: Arc<Catalog>,
+    stores: Stores,
 }
 
 struct Running {
@@ -538,8 +540,11 @@ fn compile<K: PolicyKind>(
     };
     let mut problems = Problems::new();
     let seen = RefCell::default();
-    let Around { files, consumers, issuers, kinds } = around;
-    let means = Means { consumers, issuers, upstreams: &TestUpstreams, ..Means::new(files, &seen, &**kinds) };
+    let Around { files, consumers, issuers, kinds, stores } = around;
+    let written = Written { place: "global", name: K::NAME };
+    let upstreams = &TestUpstreams;
+    let means =
+        Means { consumers, issuers, upstreams, stores, written, ..Means::new(files, &seen, &**kinds) };
     let files = files.clone().with("policy.yaml", text.as_str());
     let tree = load_tree("policy.yaml".as_ref(), &files, &NoEnvironment, &mut problems);
     let catalog = Catalog::default().with::<K>();

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use maitred_config::scalar::HttpUrl;
 use maitred_http::RequestHead;
+use maitred_store::{Moment, Seat};
 use tokio::sync::oneshot;
 
 use crate::fault::Fault;
@@ -25,6 +26,12 @@ pub trait Runtime: fmt::Debug {
 
     /// Ready at this instant, or some milliseconds later.
     fn sleep_until(&self, at: Instant) -> Sleep;
+
+    /// Who asks stores.
+    fn seat(&self) -> Seat;
+
+    /// The time as stores go by it.
+    fn moment(&self) -> Moment;
 
     /// A random number, each as likely as any other. Not for secrets.
     fn random(&self) -> u64;

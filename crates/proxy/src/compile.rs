@@ -10,6 +10,7 @@ mod pipelines;
 mod results;
 mod retries;
 mod routes;
+mod stores;
 mod tls;
 mod upstreams;
 
@@ -23,6 +24,7 @@ use maitred_policy::{Catalog, IpLists, MakingResources, Means};
 use maitred_telemetry::{AccessFormat, AccessShape, Metrics};
 use maitred_wire::{Http2Limits, Limits};
 
+pub(crate) use self::stores::OpenStores;
 use self::upstreams::AskedUpstreams;
 use crate::kept::KeptShared;
 use crate::snapshot::{AccessTarget, Snapshot};
@@ -59,8 +61,10 @@ pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapsh
     let consumers = Arc::new(Consumers::with_plans(&document.consumers, &document.plans));
     let ip_lists = IpLists::compile(&document.ip_lists, compiler.means.files, problems);
     let asks_certificates = document.asks_certificates();
+    let stores = stores::compile(&compiler);
     let (consumers, issuers, ip_lists) = (&consumers, &document.issuers, &ip_lists);
-    let means = Means { consumers, issuers, ip_lists, asks_certificates, ..compiler.means };
+    let means =
+        Means { consumers, issuers, ip_lists, asks_certificates, stores: stores.open(), ..compiler.means };
     let compiler = Compiler { means, ..compiler };
     let limits = limits(document);
     let keys = balance::keys(document, problems);
@@ -108,6 +112,7 @@ pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapsh
         logs,
         kept,
         resources: resources.finish(),
+        stores,
     })
 }
 

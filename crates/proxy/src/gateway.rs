@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use std::time::Instant;
 
 use maitred_http::Scheme;
 use maitred_net::{ListenAddress, QuicSocket, bind};
@@ -20,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::abroad::{Abroad, Errands};
 use crate::accept::{self, Command, Sockets};
 use crate::background::Background;
+use crate::chores::Chores;
 use crate::clock::Clock;
 use crate::health::HealthChecks;
 use crate::jobs::JobsShared;
@@ -62,6 +64,9 @@ pub struct Gateway {
     quic: HashSet<SocketAddr>,
     writers: HashMap<Arc<str>, LogWriter>,
     background: Background,
+    chores: Chores,
+    /// When it began: what is counted over time is counted from here.
+    began: Instant,
     health: HealthChecks,
     /// Where workers send what is to be asked of services that they do not know.
     errands: Errands,
@@ -100,6 +105,8 @@ impl Gateway {
             writers: HashMap::new(),
             errands: abroad.run_errands(),
             background: Background::new(Arc::clone(&options.panics), abroad),
+            chores: Chores::default(),
+            began: options.clock.now(),
             health: HealthChecks::new(Arc::clone(&options.panics)),
             jobs: Arc::new(JobsShared::new(options.workers, Arc::clone(&options.panics))),
             options,
@@ -107,6 +114,7 @@ impl Gateway {
         gateway.open_logs(&snapshot)?;
         gateway.find_endpoints(&snapshot).await;
         let (sockets, bound) = gateway.bind_new(&snapshot)?;
+        gateway.chores.adopt(&snapshot);
         gateway.background.adopt(&snapshot).await;
         gateway.health.adopt(&snapshot, gateway.options.clock.now());
         gateway.hold(bound, &sockets, &snapshot);
@@ -135,6 +143,7 @@ impl Gateway {
         self.open_logs(&snapshot)?;
         let (sockets, bound) = self.bind_new(&snapshot)?;
         self.find_endpoints(&snapshot).await;
+        self.chores.adopt(&snapshot);
         self.background.adopt(&snapshot).await;
         self.health.adopt(&snapshot, self.options.clock.now());
         let before = std::mem::take(&mut self.bound);
@@ -221,6 +230,7 @@ impl Gateway {
         let GatewayOptions { clock, panics, overload, .. } = &self.options;
         let means = Means {
             clock: *clock,
+            began: self.began,
             panics: Arc::clone(panics),
             overload: Arc::clone(overload),
             errands: self.errands.clone(),

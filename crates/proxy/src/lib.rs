@@ -8,6 +8,7 @@ mod acme;
 mod action;
 mod background;
 mod catch_panic;
+mod chores;
 mod client;
 mod clock;
 mod compile;

@@ -18,6 +18,7 @@ use maitred_wire::Limits;
 
 use crate::acme::Acme;
 use crate::action::Action;
+use crate::compile::OpenStores;
 use crate::error_format::ErrorFormat;
 use crate::kept::KeptShared;
 use crate::listener::ListenerSettings;
@@ -55,6 +56,8 @@ pub struct Snapshot {
     pub(crate) kept: Option<Arc<KeptShared>>,
     /// What policies share that belongs to none of them.
     pub(crate) resources: Resources,
+    /// Where is kept what requests share.
+    pub(crate) stores: OpenStores,
 }
 
 /// An upstream in a snapshot.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use maitred_net::{Timers, release_memory};
+use maitred_store::Moment;
 use maitred_telemetry::{
     AccessFormat, AccessLog, AccessRecord, ConnectionRefusal, RepeatLimit, SharedCounter,
 };
@@ -15,7 +16,7 @@ use maitred_telemetry::{
 use tokio::sync::Notify;
 
 use crate::abroad::Errands;
-use crate::clock::{Anchor, Clock, micros};
+use crate::clock::{Anchor, Clock, micros, unix_micros};
 use crate::jobs::JobsShared;
 use crate::listener::ListenerSettings;
 use crate::local::{Heads, LocalSnapshot};
@@ -36,6 +37,8 @@ const LINES_KEYS: usize = 100;
 pub(crate) struct Means {
     /// Where time comes from.
     pub(crate) clock: Clock,
+    /// When the gateway began: all workers count from there.
+    pub(crate) began: Instant,
     /// Counts exchanges that panicked.
     pub(crate) panics: Arc<SharedCounter>,
     /// Which workers take no new requests.
@@ -77,7 +80,7 @@ pub(crate) struct Worker {
 impl Worker {
     /// Worker `index` of `count`, serving with `first`.
     pub(crate) fn new((index, count): (usize, usize), means: Means, first: Arc<Snapshot>) -> Self {
-        let Means { clock, panics, overload, errands, jobs } = means;
+        let Means { clock, began, panics, overload, errands, jobs } = means;
         let mut random = fastrand::Rng::new();
         let snapshot = Rc::new(LocalSnapshot::new(first, (index, count), random.u32(..), None));
         Self {
@@ -91,7 +94,7 @@ impl Worker {
             jobs,
             lag: Cell::default(),
             anchor: Cell::new(Anchor::new(&clock)),
-            began: clock.now(),
+            began,
             snapshot: RefCell::new(snapshot),
             heads: RefCell::default(),
             random: RefCell::new(random),
@@ -230,6 +233,13 @@ impl Worker {
 
     pub(crate) fn idle_timeout(&self) -> Duration {
         self.snapshot.borrow().shared.limits.idle_timeout
+    }
+
+    /// The time as stores go by it. All workers of the process agree on it.
+    pub(crate) fn moment(&self) -> Moment {
+        let now = self.clock.now();
+        let steady = micros(now.saturating_duration_since(self.began));
+        Moment { steady, wall: unix_micros(self.wall(now)) }
     }
 
     /// The time of day at an instant.

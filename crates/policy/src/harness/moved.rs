@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use maitred_config::scalar::HttpUrl;
 use maitred_http::{PathRules, RequestHead, ResponseHead};
+use maitred_store::{Moment, Seat};
 
 use super::called::{Answer, Called};
 use crate::body::WholeBody;
@@ -17,12 +18,17 @@ use crate::fault::Fault;
 use crate::outbound::{CallError, CallLimits, Calling, Outbound};
 use crate::runtime::{Job, Runtime, Sleep};
 
+/// 2026-01-01, 00:00 UTC, in microseconds since 1970.
+const BEGAN: u64 = 1_767_225_600_000_000;
+
 /// Clones are the same worker.
 #[derive(Clone, Debug)]
 pub(super) struct MovedRuntime(Rc<Moved>);
 
 struct Moved {
     now: Cell<Instant>,
+    /// When the test began, at [`BEGAN`] by the clock on the wall.
+    began: Instant,
     /// When somebody is to be woken; those of waits that were given up stay until their time has passed.
     alarms: RefCell<Vec<Instant>>,
     random: RefCell<fastrand::Rng>,
@@ -58,10 +64,11 @@ impl Default for MovedRuntime {
     #[expect(clippy::disallowed_methods, reason = "any instant will do: it is moved by hand from here on")]
     fn default() -> Self {
         let random = RefCell::new(fastrand::Rng::with_seed(0));
-        let now = Cell::new(Instant::now());
+        let began = Instant::now();
+        let now = Cell::new(began);
         let (alarms, answer, calls) = (RefCell::default(), RefCell::default(), RefCell::default());
         let (open_calls, jobs) = (Cell::default(), RefCell::default());
-        Self(Rc::new(Moved { now, alarms, random, answer, calls, open_calls, jobs }))
+        Self(Rc::new(Moved { now, began, alarms, random, answer, calls, open_calls, jobs }))
     }
 }
 
@@ -145,6 +152,16 @@ impl Runtime for MovedRuntime {
                 if moved.now.get() >= at { Poll::Ready(()) } else { Poll::Pending }
             },
         ))
+    }
+
+    fn seat(&self) -> Seat {
+        Seat::Worker(0)
+    }
+
+    fn moment(&self) -> Moment {
+        let steady = self.0.now.get().saturating_duration_since(self.0.began).as_micros();
+        let steady = u64::try_from(steady).expect("a test takes less than an age");
+        Moment { steady, wall: BEGAN + steady }
     }
 
     fn random(&self) -> u64 {

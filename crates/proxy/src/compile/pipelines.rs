@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use maitred_config::{Document, EffectivePolicy, PolicyMap, Route};
 use maitred_config::{NamedEntry, Node, Problem, Problems};
+use maitred_policy::{Means, Written};
 
 use super::Compiler;
 use crate::pipeline::{Pipeline, PolicyInstance};
@@ -132,7 +133,9 @@ impl<'a> Pipelines<'a> {
         let kind = self.compiler.catalog.find(kind)?;
         let old = self.old.get(&key.clone().for_any()).or_else(|| self.old.get(&key));
         let previous = old.map(|old| &*old.policy);
-        let compiled = kind.compile(node, self.compiler.texts, self.compiler.means, problems, previous);
+        let written = Written { place: &key.place, name: &key.name };
+        let means = Means { written, ..self.compiler.means };
+        let compiled = kind.compile(node, self.compiler.texts, means, problems, previous);
         let is_for_one = compiled.as_ref().is_some_and(|(_, policy)| policy.needs().upstream);
         if is_for_one && key.upstream.is_none() {
             // The route has none. Others, which have one, get their own.

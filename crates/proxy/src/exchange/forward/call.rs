@@ -7,6 +7,7 @@ use std::time::Instant;
 use maitred_config::scalar::HttpUrl;
 use maitred_http::{BodyLength, RequestHead, ResponseHead};
 use maitred_policy::{CallError, CallLimits, Calling, Fault, Job, Outbound, Runtime, Sleep, WholeBody};
+use maitred_store::{Moment, Seat};
 use maitred_upstream::LocalCluster;
 use tokio::sync::oneshot;
 
@@ -76,6 +77,14 @@ impl Runtime for Serving<'_> {
         let timer = self.worker.timers.timer();
         timer.set(at);
         Box::pin(std::future::poll_fn(move |cx| timer.poll_fired(cx)))
+    }
+
+    fn seat(&self) -> Seat {
+        Seat::Worker(self.worker.index)
+    }
+
+    fn moment(&self) -> Moment {
+        self.worker.moment()
     }
 
     fn random(&self) -> u64 {

@@ -1,0 +1,14 @@
+//! What requests share beyond the one that asks: counters of limits, entries with an end, slots. One contract ([`Store`]); memory and
+//! Redis fulfil it. Policies say what they count and under which key; where that is kept, users say once, under `stores`.
+
+mod answer;
+mod key;
+mod limit;
+mod memory;
+mod store;
+
+pub use answer::{Answer, Away, Said};
+pub use key::{Key, Scope};
+pub use limit::{Algorithm, Decision, Limit, Moment, Period, Standing, Take};
+pub use memory::{MemorySettings, MemoryStore};
+pub use store::{Ear, Hold, Seat, Store, StoreShared};
