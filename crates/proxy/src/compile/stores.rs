@@ -1,5 +1,6 @@
 //! Stores: each is opened once, and goes on over reloads for as long as it is configured in the same way.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use maitred_config::{MemoryStore as Written, Store};
@@ -21,6 +22,17 @@ impl OpenStores {
         &self.open
     }
 
+    /// Has a store that is kept in the same file as this one write it, so that this one goes on from there.
+    fn save_for(&self, next: &Store) {
+        let Some(path) = file(next) else { return };
+        let same = self.written.iter().filter(|(_, store)| file(store) == Some(path));
+        for (name, _) in same {
+            if let Some((_, open)) = self.open.iter().find(|(known, _)| **known == **name) {
+                open.save();
+            }
+        }
+    }
+
     /// The store of this name, if it was opened by the same words.
     fn same(&self, name: &str, store: &Store) -> Option<StoreShared> {
         let is_same = self.written.iter().any(|(known, written)| **known == *name && written == store);
@@ -40,7 +52,12 @@ pub(super) fn compile(compiler: &Compiler<'_>) -> OpenStores {
     }
     let before = compiler.previous.map(|snapshot| &snapshot.stores);
     let opened = written.iter().map(|(name, store)| {
-        let open = before.and_then(|before| before.same(name, store)).unwrap_or_else(|| open(store));
+        let open = before.and_then(|before| before.same(name, store)).unwrap_or_else(|| {
+            if let Some(before) = before {
+                before.save_for(store);
+            }
+            open(store)
+        });
         compiler.metrics.measure(&[("store", name)], &open.measured());
         (name.clone(), open)
     });
@@ -49,7 +66,13 @@ pub(super) fn compile(compiler: &Compiler<'_>) -> OpenStores {
 }
 
 fn open(store: &Store) -> StoreShared {
-    let Written { size, path } = store.memory.clone().unwrap_or_default();
-    let path = path.map(|path| path.as_path().to_owned());
+    let size = store.memory.clone().unwrap_or_default().size;
+    let path = file(store).map(Path::to_owned);
     Arc::new(MemoryStore::new(MemorySettings { size: size.0, path }))
+}
+
+/// The file that a store keeps what must not be lost in.
+fn file(store: &Store) -> Option<&Path> {
+    let memory = store.memory.as_ref()?;
+    memory.path.as_ref().map(|path| path.value.as_path())
 }

@@ -118,3 +118,48 @@ fn lasts([_, lasting, ..]: Slot, now: Moment) -> (u64, u64) {
     let left = (lasting & FOREVER).saturating_sub(if is_wall { now.wall } else { now.steady });
     if left == 0 { (0, 0) } else { (lasting >> SHARE_BITS, left) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::hash::KeyHasher;
+    use super::*;
+    use crate::key::{Key, Scope};
+
+    const NOW: Moment = Moment { steady: 1000, wall: 1_000_000 };
+
+    #[test]
+    fn in_a_full_bucket_the_one_gives_way_of_which_least_is_taken() {
+        let (hasher, scope) = (KeyHasher::new(), Scope::new("a"));
+        let hash = |number: u64| hasher.hash(Key { scope: &scope, value: &number.to_le_bytes() });
+        let counter = |used| Counter { until: 2000, used, before: 0 };
+        let mut table = CounterTable::new(1);
+        // Seven that are used up, by either clock; then many of which little is taken.
+        for number in 0..7 {
+            let (clock, until) =
+                if number % 2 == 0 { (Clock::Steady, 2000) } else { (Clock::Wall, 2_000_000) };
+            table.set(hash(number), Counter { until, ..counter(number) }, (clock, 255), NOW);
+        }
+        for number in 100..1000 {
+            let until = 1_000_000_000 + number;
+            table.set(hash(number), Counter { until, ..counter(number) }, (Clock::Steady, 3), NOW);
+            assert_eq!(table.find(hash(number)).used, number);
+        }
+        assert!((0..7).all(|number| table.find(hash(number)).used == number));
+        assert_eq!((table.held(), table.evicted()), (8, 899));
+        // Of those that are alike the one goes that is fresh again soonest.
+        let again = Counter { until: 1999, ..counter(3) };
+        table.set(hash(0), again, (Clock::Steady, 255), NOW);
+        table.set(hash(1000), counter(9), (Clock::Steady, 255), NOW);
+        table.set(hash(1001), counter(9), (Clock::Steady, 255), NOW);
+        assert_eq!(table.find(hash(0)), Counter::default());
+        // What is fresh again is a free slot.
+        let later = Moment { steady: 2000, wall: 1_001_000 };
+        let evicted = table.evicted();
+        for number in 2000..2005 {
+            table.set(hash(number), Counter { until: 9000, ..counter(1) }, (Clock::Steady, 1), later);
+        }
+        assert_eq!(table.evicted(), evicted);
+        table.forget(hash(2000));
+        assert_eq!((table.find(hash(2000)), table.held()), (Counter::default(), 7));
+    }
+}
