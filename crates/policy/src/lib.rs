@@ -42,7 +42,7 @@ pub use fetched::{
 pub use ip_lists::{IpLists, Networks};
 pub use kind::PolicyKind;
 pub use outbound::{AnyUpstream, CallError, CallLimits, Calling, Outbound, Upstreams};
-pub use phase::Phase;
+pub use phase::{Phase, rising};
 pub use request_id::RequestId;
 pub use resources::{MakingResources, Resources};
 pub use runtime::{Job, Runtime, Sleep, off_worker};
