@@ -49,4 +49,4 @@ pub use request_id::RequestId;
 pub use resources::{MakingResources, Resources};
 pub use runtime::{Job, Runtime, Sleep, off_worker};
 pub use stores::Stores;
-pub use verdict::{Reply, Step, Verdict};
+pub use verdict::{Pieces, Reply, ReplyBody, Step, Verdict};
