@@ -34,7 +34,7 @@ use crate::fault::Fault;
 use crate::fetched::{FetchError, Fetching, Service};
 use crate::kind::PolicyKind;
 use crate::outbound::CallError;
-use crate::phase::Phase;
+use crate::phase::{Phase, rising};
 use crate::runtime::Runtime as _;
 use crate::stores::Stores;
 use crate::verdict::{Step, Verdict};
@@ -423,22 +423,23 @@ impl Outcome {
 
     async fn go_up(&mut self, run: &mut Run<'_>, request: &RequestHead, body: &mut ResponseBody) {
         let (policies, ran) = (run.policies, run.ran);
-        let (mut risen, mut answered, mut index) = (policies.len(), Vec::new(), policies.len());
-        while index > 0 {
-            index -= 1;
+        let rising = rising(policies.iter().map(|running| running.phase));
+        let (mut turn, mut risen, mut answered) = (0, 0, Vec::new());
+        while let Some(&index) = rising.get(turn) {
             let running = &policies[index];
             let renders = running.phase == Phase::Render || running.policy.needs().every_answer;
-            let had_its_turn = index >= risen;
+            let had_its_turn = turn < risen;
+            turn += 1;
             if (had_its_turn || index >= ran) && !renders || had_its_turn && answered.contains(&index) {
                 continue;
             }
-            risen = risen.min(index);
+            risen = risen.max(turn);
             let slot = run.slot(index);
             let step = running.policy.on_response(&mut self.response, request, &self.facts, body, slot);
             let verdict = finish(step).await;
             if !matches!(verdict, Verdict::Continue) {
                 answered.push(index);
-                index = policies.len();
+                turn = 0;
             }
             self.take(verdict, body);
         }
