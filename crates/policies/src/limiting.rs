@@ -13,19 +13,20 @@ pub(crate) mod counter;
 mod counts;
 pub(crate) mod limit;
 mod policy;
+mod quotas;
 pub(crate) mod tiers;
 mod told;
 
 use caller::Callers;
 use cost::Cost;
 use counts::CountsShared;
+use quotas::Quotas;
 use tiers::Tiers;
 pub(crate) use told::{Class, HeaderStyle};
 
 /// A policy that counts requests and refuses those that are too many.
 #[derive(Debug)]
 pub(crate) struct Limiter {
-    class: Class,
     /// Which requests count; all without it.
     when: Option<Condition>,
     callers: Callers,
@@ -36,6 +37,8 @@ pub(crate) struct Limiter {
     /// Whether all stores answer at once.
     is_at_hand: bool,
     counts: Arc<CountsShared>,
+    /// What operators see, where there are quotas.
+    quotas: Option<Arc<Quotas>>,
 }
 
 impl Limiter {

@@ -16,7 +16,7 @@ use maitred_store::Scope;
 use crate::limiting::caller::ByConfig;
 use crate::limiting::compile::{CountScope, Rules};
 use crate::limiting::cost::CostConfig;
-use crate::limiting::counter::OnStoreFailure;
+use crate::limiting::counter::{Counter, OnStoreFailure};
 use crate::limiting::limit;
 use crate::limiting::tiers::Tiers;
 use crate::limiting::{Class, HeaderStyle, Limiter};
@@ -104,7 +104,7 @@ impl PolicyKind for QuotaPolicy {
         let scope = Scope::durable(build.scope("quota").name);
         let limits = config.limit.iter().map(|limit| limit::windows(limit.value)).collect();
         let tiers =
-            keeper.map(|keeper| Tiers::One([Rules::counter(Class::Quota, scope, limits, &keeper)].into()));
+            keeper.map(|keeper| Tiers::One([Counter::new(Class::Quota, scope, limits, &keeper)].into()));
         config.rules().compile(tiers, build, previous)
     }
 }

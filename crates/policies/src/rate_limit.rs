@@ -21,7 +21,7 @@ use maitred_policy::{Build, Phase, PolicyKind};
 use maitred_store::{Limit, Scope};
 
 use crate::limiting::compile::Rules;
-use crate::limiting::counter::Keeper;
+use crate::limiting::counter::{Counter, Keeper};
 use crate::limiting::limit::{self, Usual};
 use crate::limiting::tiers::{Group, Tier, Tiers};
 use crate::limiting::{Class, Limiter};
@@ -62,7 +62,7 @@ impl RateLimitConfig {
         match (self.limit.as_ref().map(|limit| &limit.value), &self.tiers) {
             (Some(LimitConfig::Own(limits)), _) => {
                 let limits = self.limits(limits, build)?;
-                Some(Tiers::One([Rules::counter(Class::Rate, scope, limits, &keeper?)].into()))
+                Some(Tiers::One([Counter::new(Class::Rate, scope, limits, &keeper?)].into()))
             }
             (Some(LimitConfig::Plan), _) => plans(&keeper?, build),
             (None, Some(tiers)) => {
@@ -78,7 +78,7 @@ impl RateLimitConfig {
                 let keeper = keeper?;
                 let group = |(name, limits): (Box<str>, _)| {
                     let scope = Scope::new(format!("{}/{name}", scope.name));
-                    (name, Group::from([Rules::counter(Class::Rate, scope, limits, &keeper)]))
+                    (name, Group::from([Counter::new(Class::Rate, scope, limits, &keeper)]))
                 };
                 let named = compiled.into_iter().map(group).collect();
                 Some(Tiers::Several { tier: tier?, named, default: default? })
@@ -195,7 +195,7 @@ fn group(plan: &NamedEntry<Plan>, keeper: &Keeper) -> Group {
         (Class::Quota, Scope::durable(format!("quota:plans/{name}")), quotas),
     ];
     let counted = counted.into_iter().filter(|(_, _, limits)| !limits.is_empty());
-    counted.map(|(class, scope, limits)| Rules::counter(class, scope, limits, keeper)).collect()
+    counted.map(|(class, scope, limits)| Counter::new(class, scope, limits, keeper)).collect()
 }
 
 impl PolicyKind for RateLimitPolicy {

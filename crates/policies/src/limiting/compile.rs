@@ -5,13 +5,13 @@ use std::sync::Arc;
 use maitred_config::{Problem, Spanned, Toggle, config_words};
 use maitred_policy::values::Available;
 use maitred_policy::{Build, Condition, Phase};
-use maitred_store::{Limit, Scope};
 
 use super::caller::{self, ByConfig, Callers};
 use super::cost::{Cost, CostConfig};
-use super::counter::{Counter, Keeper, OnStoreFailure};
+use super::counter::{Keeper, OnStoreFailure};
 use super::counts::CountsShared;
 use super::limit;
+use super::quotas::Quotas;
 use super::tiers::Tiers;
 use super::{Class, HeaderStyle, Limiter};
 
@@ -55,11 +55,6 @@ impl Rules<'_> {
         Keeper::compile(self.store, self.on_store_failure, build)
     }
 
-    /// Limits that count together under this name.
-    pub(crate) fn counter(class: Class, scope: Scope, limits: Box<[Limit]>, keeper: &Keeper) -> Arc<Counter> {
-        Arc::new(Counter::new(class, scope, limits, keeper))
-    }
-
     /// The limiter. All problems are reported, whether the limits are good or not.
     pub(crate) fn compile(
         self,
@@ -85,9 +80,9 @@ impl Rules<'_> {
         let is_at_hand = tiers.counters().all(|counter| counter.is_at_hand());
         let counts = previous.map(|previous| &previous.counts);
         Some(Limiter {
-            class: self.class,
             when: when?,
             callers: callers?,
+            quotas: Quotas::of(&tiers).map(Arc::new),
             tiers,
             cost,
             headers: self.headers.on().copied(),

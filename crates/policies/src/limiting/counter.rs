@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use maitred_config::{Spanned, config_words};
-use maitred_policy::{Build, Runtime};
+use maitred_policy::Build;
 use maitred_store::{
-    Answer, Away, Decision, Key, Limit, MemorySettings, MemoryStore, Moment, Said, Scope, Store, StoreShared,
-    Take,
+    Answer, Away, Decision, Key, Limit, MemorySettings, MemoryStore, Moment, Said, Scope, Seat, Store,
+    StoreShared, Take,
 };
 
 use super::told::Class;
@@ -45,6 +45,8 @@ enum WhenAway {
 pub(crate) struct Counter {
     pub(crate) class: Class,
     pub(crate) scope: Scope,
+    /// What counts while the store is away goes by this: it is forgotten where memory is short.
+    scope_when_away: Scope,
     pub(crate) limits: Box<[Limit]>,
     keeper: Keeper,
     /// Whether the store was away when it was asked last: that is logged when it begins and when it ends.
@@ -86,11 +88,6 @@ impl Keeper {
         };
         Some(Self { store, when_away })
     }
-
-    /// The store.
-    pub(crate) fn store(&self) -> &StoreShared {
-        &self.store
-    }
 }
 
 /// What counts in place of stores that are away: one for all limits of the process, and for as long as it lives.
@@ -103,7 +100,13 @@ fn local(build: &mut Build<'_>) -> Option<Arc<MemoryStore>> {
 
 impl Counter {
     pub(crate) fn new(class: Class, scope: Scope, limits: Box<[Limit]>, keeper: &Keeper) -> Self {
-        Self { class, scope, limits, keeper: keeper.clone(), is_away: AtomicBool::default() }
+        let scope_when_away = Scope::new(scope.name.clone());
+        Self { class, scope, scope_when_away, limits, keeper: keeper.clone(), is_away: AtomicBool::default() }
+    }
+
+    /// Where its counts are.
+    pub(super) fn store(&self) -> &StoreShared {
+        &self.keeper.store
     }
 
     /// Whether its store answers at once.
@@ -111,15 +114,16 @@ impl Counter {
         !self.keeper.store.is_shared()
     }
 
-    /// Counts a request.
-    pub(super) async fn count(&self, runtime: &dyn Runtime, asked: Asked<'_>) -> (Counted, bool) {
-        let said = self.keeper.store.take(runtime.seat(), self.take(asked)).wait().await;
+    /// Counts a request: what came of it, and whether the store said it.
+    pub(super) async fn count(&self, seat: Seat, asked: Asked<'_>) -> (Counted, bool) {
+        let said = self.keeper.store.take(seat, self.take(&self.scope, asked)).wait().await;
         self.note(&said);
         match (said, &self.keeper.when_away) {
             (Ok(decision), _) => (Counted::Decided(decision), true),
             (Err(_), WhenAway::Local(local)) => {
                 let local: &dyn Store = &**local;
-                let Answer::Ready(Ok(decision)) = local.take(runtime.seat(), self.take(asked)) else {
+                let Answer::Ready(Ok(decision)) = local.take(seat, self.take(&self.scope_when_away, asked))
+                else {
                     return (Counted::Unknown, false);
                 };
                 (Counted::Decided(decision), false)
@@ -129,9 +133,9 @@ impl Counter {
         }
     }
 
-    fn take<'a>(&'a self, asked: Asked<'a>) -> Take<'a> {
+    fn take<'a>(&'a self, scope: &'a Scope, asked: Asked<'a>) -> Take<'a> {
         let Asked { key: value, cost, is_due, now } = asked;
-        Take { key: Key { scope: &self.scope, value }, limits: &self.limits, cost, is_due, now }
+        Take { key: Key { scope, value }, limits: &self.limits, cost, is_due, now }
     }
 
     /// Logs that the store went away, and that it is back: once each.

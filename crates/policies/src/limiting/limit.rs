@@ -48,19 +48,25 @@ fn algorithm(written: LimitAlgorithm) -> Algorithm {
 
 /// How much a limit has at most.
 pub(crate) fn capacity(limit: &Limit) -> u64 {
-    if is_bucket(limit.algorithm) { limit.burst } else { limit.count }
+    match limit.algorithm {
+        Algorithm::TokenBucket => limit.burst,
+        // Those that wait, and the one whose turn it is.
+        Algorithm::LeakyBucket => limit.burst.saturating_add(1),
+        _ => limit.count,
+    }
 }
 
-fn is_bucket(algorithm: Algorithm) -> bool {
-    matches!(algorithm, Algorithm::TokenBucket | Algorithm::LeakyBucket)
+/// As a rate: `10/s`.
+pub(crate) fn rate(limit: &Limit) -> String {
+    let window = match limit.period {
+        Period::Month => Window::Month,
+        Period::Length(span) => Window::Span(span),
+    };
+    Rate { count: limit.count, window }.to_string()
 }
 
 /// In words: `10/s (token_bucket, burst 20)`.
 pub(crate) fn describe(limit: &Limit) -> String {
-    let period = match limit.period {
-        Period::Month => Window::Month,
-        Period::Length(span) => Window::Span(span),
-    };
     let word = match limit.algorithm {
         Algorithm::TokenBucket => "token_bucket",
         Algorithm::SlidingWindow => "sliding_window",
@@ -68,8 +74,10 @@ pub(crate) fn describe(limit: &Limit) -> String {
         Algorithm::FixedWindow => "fixed_window",
         Algorithm::LeakyBucket => "leaky_bucket",
     };
-    let mut text = format!("{} ({word}", Rate { count: limit.count, window: period });
-    if is_bucket(limit.algorithm) && limit.burst != limit.count {
+    let mut text = format!("{} ({word}", rate(limit));
+    if matches!(limit.algorithm, Algorithm::TokenBucket | Algorithm::LeakyBucket)
+        && limit.burst != limit.count
+    {
         write!(text, ", burst {}", limit.burst).expect("writing to memory does not fail");
     }
     text + ")"

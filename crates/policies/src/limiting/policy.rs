@@ -8,8 +8,9 @@ use std::time::Duration;
 use maitred_http::RequestHead;
 use maitred_policy::values::View;
 use maitred_policy::{
-    Facts, Fault, Needs, Policy, RequestCx, ResponseCx, Runtime, Step, ToldLimits, Verdict,
+    AdminResource, Facts, Fault, Needs, Policy, RequestCx, ResponseCx, Runtime, Step, ToldLimits, Verdict,
 };
+use maitred_store::{Moment, Seat};
 use maitred_telemetry::Measured;
 use smallvec::SmallVec;
 
@@ -23,6 +24,24 @@ use super::{Limiter, limit};
 pub(crate) struct Passed {
     /// How its limits stand, a class each.
     told: SmallVec<[Told; 2]>,
+    /// What its answer may say that it costs, beside what was taken.
+    due: Option<Due>,
+}
+
+/// A request of which the cost is known only when it is answered.
+struct Due {
+    group: Group,
+    key: Vec<u8>,
+}
+
+impl Due {
+    /// Takes what the request cost beyond what it was counted for at first.
+    async fn take(self, cost: u64, seat: Seat, now: Moment) {
+        for counter in &*self.group {
+            // Nobody waits for what comes of it; that the store is away is logged there.
+            let _ = counter.count(seat, Asked { key: &self.key, cost, is_due: true, now }).await;
+        }
+    }
 }
 
 /// A request that is being counted.
@@ -42,11 +61,11 @@ impl Counting<'_> {
         let mut delay = Duration::ZERO;
         let counts = self.limiter.counts.at(self.runtime.seat());
         let now = self.runtime.moment();
-        for counter in self.group {
+        for counter in &**self.group {
             let most = counter.limits.iter().map(limit::capacity).min().unwrap_or(u64::MAX);
             // One that costs more than there can ever be takes all there is: else it could never pass.
             let asked = Asked { key: &self.key, cost: self.cost.min(most), is_due: false, now };
-            let (counted, is_in_store) = counter.count(self.runtime, asked).await;
+            let (counted, is_in_store) = counter.count(self.runtime.seat(), asked).await;
             if !is_in_store {
                 counts.failures.inc();
             }
@@ -67,6 +86,10 @@ impl Counting<'_> {
             delay = delay.max(decision.delay);
         }
         counts.allowed.inc();
+        if self.limiter.cost.is_by_answer() {
+            let key = std::mem::take(&mut self.key);
+            self.passed.due = Some(Due { group: Group::clone(self.group), key });
+        }
         Ok(delay)
     }
 
@@ -83,6 +106,8 @@ impl Counting<'_> {
         }
     }
 }
+
+const AT_HAND: &str = "stores that are not shared answer at once";
 
 /// What is ready when it is first looked at.
 fn at_once<T>(ready: impl Future<Output = T>) -> Option<T> {
@@ -105,6 +130,10 @@ impl Policy for Limiter {
         Some(Arc::clone(&self.counts) as Arc<dyn Measured>)
     }
 
+    fn admin(&self) -> Option<Arc<dyn AdminResource>> {
+        self.quotas.as_ref().map(|quotas| Arc::clone(quotas) as Arc<dyn AdminResource>)
+    }
+
     fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
         let RequestCx { request, facts, state, runtime, .. } = cx;
         let view = View::of_request(request, facts);
@@ -120,7 +149,7 @@ impl Policy for Limiter {
         if !self.is_at_hand {
             return Step::Later(Box::pin(counting.pass()));
         }
-        match at_once(counting.count()).expect("what is at hand answers at once") {
+        match at_once(counting.count()).expect(AT_HAND) {
             Ok(Duration::ZERO) => Step::CONTINUE,
             Ok(delay) => {
                 let turn = runtime.sleep_until(runtime.now() + delay);
@@ -134,6 +163,18 @@ impl Policy for Limiter {
     }
 
     fn on_response<'a>(&'a self, cx: ResponseCx<'a, Self>) -> Step<'a, Verdict> {
+        // Once: another answer may take the place of this one.
+        if let Some(due) = cx.state.due.take()
+            && let Some(cost @ 1..) =
+                self.cost.of_answer(&cx.response.fields).map(|cost| cost.saturating_sub(1))
+        {
+            let taking = due.take(cost, cx.runtime.seat(), cx.runtime.moment());
+            if self.is_at_hand {
+                at_once(taking).expect(AT_HAND);
+            } else {
+                cx.runtime.beside(Box::pin(taking));
+            }
+        }
         if let Some(style) = self.headers {
             for told in &cx.state.told {
                 told.write(style, cx.facts.told_limits, &mut cx.response.fields);

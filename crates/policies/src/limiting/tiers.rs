@@ -25,7 +25,7 @@ pub(crate) enum Tiers {
 }
 
 /// The limits of one tier: each counts for itself, one after the other. Without any nothing is counted.
-pub(crate) type Group = Box<[Arc<Counter>]>;
+pub(crate) type Group = Arc<[Counter]>;
 
 /// What says which tier somebody has.
 #[derive(Debug)]
@@ -64,12 +64,17 @@ impl Tiers {
     }
 
     /// All limits.
-    pub(super) fn counters(&self) -> impl Iterator<Item = &Arc<Counter>> {
+    pub(super) fn counters(&self) -> impl Iterator<Item = &Counter> {
+        self.groups().flat_map(|group| group.iter())
+    }
+
+    /// All groups.
+    pub(super) fn groups(&self) -> impl Iterator<Item = &Group> {
         let (one, several) = match self {
             Self::One(group) => (Some(group), None),
             Self::Several { named, .. } => (None, Some(named.values())),
         };
-        one.into_iter().chain(several.into_iter().flatten()).flat_map(|group| group.iter())
+        one.into_iter().chain(several.into_iter().flatten())
     }
 }
 
