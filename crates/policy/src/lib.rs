@@ -49,6 +49,6 @@ pub use outbound::{AnyUpstream, CallError, CallLimits, Calling, Outbound, Upstre
 pub use phase::{Phase, rising};
 pub use request_id::RequestId;
 pub use resources::{MakingResources, Resources};
-pub use runtime::{Job, Runtime, Sleep, off_worker};
+pub use runtime::{Aside, Beside, Job, Runtime, Sleep, off_worker};
 pub use stores::Stores;
 pub use verdict::{Reply, Step, Verdict};

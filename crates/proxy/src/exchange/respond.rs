@@ -136,7 +136,8 @@ async fn send_stream(
 ) -> Sent {
     let may_keep_alive =
         forwarded.upload.pump.state == PumpState::Done && !connection.is_last(exchange.worker);
-    let length = if filtering.is_some() { BodyLength::Unknown } else { forwarded.length };
+    let keeps_length = filtering.as_ref().is_none_or(|filtering| filtering.keeps_length());
+    let length = if keeps_length { forwarded.length } else { BodyLength::Unknown };
     add_fields(exchange, connection, head);
     let keep_alive = connection.client.respond(head, length, may_keep_alive);
     let mut download = Pump::default();
