@@ -33,10 +33,12 @@ pub use admin::{AdminReply, AdminRequest, AdminResource, AdminServing};
 pub use body::{BodyFilter, Filters, RequestBody, ResponseBody, WholeBody};
 pub use build::{Build, Kinds, Means, Place, Written};
 pub use catalog::{Catalog, DynKind};
-pub use condition::Condition;
+pub use condition::{Condition, Number};
 pub use contract::{Needs, Outcome, OwnRequest, Policy, RequestCx, ResponseCx};
 pub use erased::{CompiledPolicy, DynPolicy, Slot};
-pub use facts::{Asked, CertificateFacts, Facts, PathNames, PathParams, RouteFacts, TableRef};
+pub use facts::{
+    Asked, CertificateFacts, Closeness, Facts, PathNames, PathParams, RouteFacts, TableRef, ToldLimits,
+};
 pub use fault::{Fault, Retry, Side};
 pub use fetched::{
     Asking, Fetch, FetchError, FetchedShared, Fetching, Made, Making, Origin, Renew, Service, follow,
@@ -47,6 +49,6 @@ pub use outbound::{AnyUpstream, CallError, CallLimits, Calling, Outbound, Upstre
 pub use phase::{Phase, rising};
 pub use request_id::RequestId;
 pub use resources::{MakingResources, Resources};
-pub use runtime::{Job, Runtime, Sleep, off_worker};
+pub use runtime::{Aside, Beside, Job, Runtime, Sleep, off_worker};
 pub use stores::Stores;
 pub use verdict::{Pieces, Reply, ReplyBody, Step, Verdict};

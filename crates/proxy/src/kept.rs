@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
 use maitred_http::{FieldName, Fields, Known, RequestHead, ResponseHead, Scheme, list_items};
-use maitred_policy::identity::Claims;
+use maitred_policy::identity::{CREDENTIALS, Claims};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
@@ -23,22 +23,6 @@ pub(crate) const LARGEST: usize = 1 << 20;
 const SHARDS: usize = 8;
 /// About as many answers as there may be, at 8 KiB each.
 const ABOUT: usize = 8192;
-
-/// Fields of a request that tell who asks. Answers are kept apart by them.
-const CREDENTIALS: [&[u8]; 12] = [
-    b"Authorization",
-    b"Cookie",
-    b"Proxy-Authorization",
-    b"X-API-Key",
-    b"Api-Key",
-    b"X-Auth-Token",
-    b"X-Access-Token",
-    b"X-Session-ID",
-    b"X-User-ID",
-    b"X-Tenant-ID",
-    b"X-Consumer",
-    b"X-Consumer-Groups",
-];
 
 /// Claims that say something of the token, and nothing of who shows it (RFC 7519 section 4.1).
 const OF_THE_TOKEN: [&str; 4] = ["exp", "iat", "jti", "nbf"];

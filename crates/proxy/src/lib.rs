@@ -7,6 +7,7 @@ mod accept;
 mod acme;
 mod action;
 mod background;
+mod beside;
 mod catch_panic;
 mod chores;
 mod client;
