@@ -1,29 +1,14 @@
 //! What is kept under a key, as bytes: a store may be shared with others, so that what comes back is read strictly.
-//!
-//! A byte for the version, one for the kind, 32 of the fingerprint; behind an answer its status, the number of its fields, these with the length before each name
-//! and value, and the body. Numbers are big-endian.
+//! A byte for the version, one for the kind, 32 of the fingerprint; behind them the answer, where it is kept.
 
 use bytes::Bytes;
-use maitred_http::{Known, ResponseHead, check_field_value, is_token};
-use maitred_policy::Reply;
+use maitred_http::ResponseHead;
+use maitred_policy::{Reply, pack_head, unpack};
 
 const VERSION: u8 = 1;
 const UNDER_WAY: u8 = 0;
 const ANSWERED: u8 = 1;
 const LOST: u8 = 2;
-
-/// Fields that are about one message on one connection (RFC 9110 section 7.6.1, RFC 9112 section 6).
-const OF_THE_MESSAGE: [Known; 9] = [
-    Known::Connection,
-    Known::ContentLength,
-    Known::KeepAlive,
-    Known::ProxyAuthenticate,
-    Known::ProxyConnection,
-    Known::Te,
-    Known::Trailer,
-    Known::TransferEncoding,
-    Known::Upgrade,
-];
 
 /// What stands under a key.
 #[derive(Debug)]
@@ -46,19 +31,10 @@ pub(super) fn lost(fingerprint: &[u8; 32]) -> Bytes {
     begin(LOST, fingerprint).into()
 }
 
-/// Of one that was answered: all but the body. None where there are more or longer fields than can be counted.
+/// Of one that was answered: all but the body. None where the head cannot be packed.
 pub(super) fn answered(fingerprint: &[u8; 32], head: &ResponseHead) -> Option<Vec<u8>> {
     let mut entry = begin(ANSWERED, fingerprint);
-    entry.extend_from_slice(&head.status.to_be_bytes());
-    let is_kept = |known: Option<Known>| known.is_none_or(|known| !OF_THE_MESSAGE.contains(&known));
-    let kept = || head.fields.iter_known().filter(|(known, ..)| is_kept(*known));
-    entry.extend_from_slice(&u16::try_from(kept().count()).ok()?.to_be_bytes());
-    for (_, name, value) in kept() {
-        entry.extend_from_slice(&u16::try_from(name.len()).ok()?.to_be_bytes());
-        entry.extend_from_slice(name);
-        entry.extend_from_slice(&u32::try_from(value.len()).ok()?.to_be_bytes());
-        entry.extend_from_slice(value);
-    }
+    pack_head(head, &mut entry)?;
     Some(entry)
 }
 
@@ -70,44 +46,13 @@ fn begin(kind: u8, fingerprint: &[u8; 32]) -> Vec<u8> {
 
 /// The fingerprint of an entry, and what it says; none where it is not as we write it.
 pub(super) fn parse(entry: &Bytes) -> Option<([u8; 32], Found)> {
-    let mut rest = &entry[..];
-    let [version, kind] = take(&mut rest)?;
-    let fingerprint = take(&mut rest)?;
-    let found = match (version, kind) {
-        (VERSION, ANSWERED) => Found::Answered(Box::new(parse_answer(rest, entry)?)),
-        (VERSION, UNDER_WAY) if rest.is_empty() => Found::UnderWay,
-        (VERSION, LOST) if rest.is_empty() => Found::Lost,
+    let ([version, kind], behind) = entry.split_first_chunk()?;
+    let (fingerprint, answer) = behind.split_first_chunk()?;
+    let found = match (*version, *kind) {
+        (VERSION, ANSWERED) => Found::Answered(Box::new(unpack(&entry.slice_ref(answer))?)),
+        (VERSION, UNDER_WAY) if answer.is_empty() => Found::UnderWay,
+        (VERSION, LOST) if answer.is_empty() => Found::Lost,
         _ => return None,
     };
-    Some((fingerprint, found))
-}
-
-fn parse_answer(mut rest: &[u8], entry: &Bytes) -> Option<Reply> {
-    let status = u16::from_be_bytes(take(&mut rest)?);
-    let mut reply = Reply::new((200..=499).contains(&status).then_some(status)?);
-    for _ in 0..u16::from_be_bytes(take(&mut rest)?) {
-        let length = u16::from_be_bytes(take(&mut rest)?);
-        let name = take_bytes(&mut rest, usize::from(length))?;
-        let length = u32::from_be_bytes(take(&mut rest)?);
-        let value = take_bytes(&mut rest, usize::try_from(length).ok()?)?;
-        let is_ours = Known::find(name).is_none_or(|known| !OF_THE_MESSAGE.contains(&known));
-        if !(is_token(name) && check_field_value(value) && is_ours) {
-            return None;
-        }
-        reply.head.fields.append_bytes(name, value);
-    }
-    reply.body = entry.slice_ref(rest);
-    Some(reply)
-}
-
-fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
-    let (taken, behind) = rest.split_first_chunk()?;
-    *rest = behind;
-    Some(*taken)
-}
-
-fn take_bytes<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
-    let (taken, behind) = rest.split_at_checked(length)?;
-    *rest = behind;
-    Some(taken)
+    Some((*fingerprint, found))
 }

