@@ -5,8 +5,6 @@
 use bytes::Bytes;
 use maitred_http::{Known, ResponseHead, check_field_value, is_token};
 
-use crate::verdict::Reply;
-
 /// Fields that are about one message on one connection, and are not packed (RFC 9110 section 7.6.1, RFC 9112 section 6).
 const OF_THE_MESSAGE: [Known; 9] = [
     Known::Connection,
@@ -39,10 +37,13 @@ pub fn pack_head(head: &ResponseHead, out: &mut Vec<u8>) -> Option<()> {
 }
 
 /// The answer that was packed, behind which nothing follows: its body is part of what is given. None where it is not as [`pack_head`] writes it.
-pub fn unpack(packed: &Bytes) -> Option<Reply> {
+pub fn unpack(packed: &Bytes) -> Option<(ResponseHead, Bytes)> {
     let mut rest = &packed[..];
     let status = u16::from_be_bytes(take(&mut rest)?);
-    let mut reply = Reply::new((200..=599).contains(&status).then_some(status)?);
+    let mut head = ResponseHead { status, ..ResponseHead::default() };
+    if !(200..=599).contains(&status) {
+        return None;
+    }
     for _ in 0..u16::from_be_bytes(take(&mut rest)?) {
         let length = u16::from_be_bytes(take(&mut rest)?);
         let name = take_bytes(&mut rest, usize::from(length))?;
@@ -51,10 +52,9 @@ pub fn unpack(packed: &Bytes) -> Option<Reply> {
         if !(is_token(name) && check_field_value(value) && is_packed(Known::find(name))) {
             return None;
         }
-        reply.head.fields.append_bytes(name, value);
+        head.fields.append_bytes(name, value);
     }
-    reply.body = packed.slice_ref(rest);
-    Some(reply)
+    Some((head, packed.slice_ref(rest)))
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
@@ -95,11 +95,11 @@ mod tests {
             ("Set-Cookie", "b=2"),
             ("X-Empty", ""),
         ];
-        let reply = unpack(&packed(201, &fields, "hello").into()).unwrap();
-        let fields: Vec<_> = reply.head.fields.iter().collect();
+        let (head, body) = unpack(&packed(201, &fields, "hello").into()).unwrap();
+        let fields: Vec<_> = head.fields.iter().collect();
         let expected: [(&[u8], &[u8]); 3] =
             [(b"Set-Cookie", b"a=1"), (b"Set-Cookie", b"b=2"), (b"X-Empty", b"")];
-        assert_eq!((reply.head.status, &*fields, &*reply.body), (201, &expected[..], &b"hello"[..]));
+        assert_eq!((head.status, &*fields, &*body), (201, &expected[..], &b"hello"[..]));
     }
 
     #[test]

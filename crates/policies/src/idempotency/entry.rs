@@ -49,7 +49,10 @@ pub(super) fn parse(entry: &Bytes) -> Option<([u8; 32], Found)> {
     let ([version, kind], behind) = entry.split_first_chunk()?;
     let (fingerprint, answer) = behind.split_first_chunk()?;
     let found = match (*version, *kind) {
-        (VERSION, ANSWERED) => Found::Answered(Box::new(unpack(&entry.slice_ref(answer))?)),
+        (VERSION, ANSWERED) => {
+            let (head, body) = unpack(&entry.slice_ref(answer))?;
+            Found::Answered(Box::new(Reply { head, body: body.into() }))
+        }
         (VERSION, UNDER_WAY) if answer.is_empty() => Found::UnderWay,
         (VERSION, LOST) if answer.is_empty() => Found::Lost,
         _ => return None,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use maitred_http::{FieldName, RequestHead, ResponseHead};
-use maitred_policy::{Beside, Reply, pack_head, unpack};
+use maitred_policy::{Beside, pack_head, unpack};
 use maitred_store::{Key, Moment, Scope, Seat, StoreShared};
 
 use super::{KeptKey, KeptPlace};
@@ -36,7 +36,7 @@ pub(crate) struct Found {
 }
 
 enum Entry {
-    Answer { at: u64, reply: Reply },
+    Answer { at: u64, head: ResponseHead, body: Bytes },
     Varies(Box<[FieldName]>),
 }
 
@@ -88,7 +88,7 @@ impl KeptStore {
             entry = self.entry(seat, varied, now).await?;
             place.varied = Some((varied, names));
         }
-        let Entry::Answer { at, reply: Reply { head, body } } = entry else { return None };
+        let Entry::Answer { at, head, body } = entry else { return None };
         // The clocks of replicas differ a little.
         let age = Duration::from_micros(now.wall.saturating_sub(at));
         (age < ttl).then_some(Found { head, body, age, place })
@@ -116,7 +116,8 @@ fn parse(entry: &Bytes) -> Option<Entry> {
     match (*version, *kind) {
         (VERSION, ANSWER) => {
             let (at, packed) = rest.split_first_chunk()?;
-            Some(Entry::Answer { at: u64::from_be_bytes(*at), reply: unpack(&entry.slice_ref(packed))? })
+            let (head, body) = unpack(&entry.slice_ref(packed))?;
+            Some(Entry::Answer { at: u64::from_be_bytes(*at), head, body })
         }
         (VERSION, VARIES) => {
             let mut names = Vec::new();
