@@ -21,6 +21,7 @@ pub mod identity;
 mod ip_lists;
 mod kind;
 mod outbound;
+mod packed;
 mod phase;
 mod request_id;
 mod resources;
@@ -46,6 +47,7 @@ pub use fetched::{
 pub use ip_lists::{IpLists, Networks};
 pub use kind::PolicyKind;
 pub use outbound::{AnyUpstream, CallError, CallLimits, Calling, Outbound, Upstreams};
+pub use packed::{pack_head, unpack};
 pub use phase::{Phase, rising};
 pub use request_id::RequestId;
 pub use resources::{MakingResources, Resources};
