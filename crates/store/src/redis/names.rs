@@ -61,23 +61,24 @@ pub(super) fn pattern(of_scope: &str) -> String {
     pattern
 }
 
-/// Which limit it is, after the name of its key: one that was changed begins anew.
+/// Which counter of a key it is, after the name of that.
 pub(super) fn push_limit(name: &mut String, limit: &Limit) {
-    let algorithm = match limit.algorithm {
+    let (algorithm, period, count) = limit.counted();
+    let algorithm = match algorithm {
         Algorithm::TokenBucket => "token_bucket",
         Algorithm::SlidingWindow => "sliding_window",
         Algorithm::SlidingWindowEstimate => "sliding_window_estimate",
         Algorithm::FixedWindow => "fixed_window",
         Algorithm::LeakyBucket => "leaky_bucket",
     };
-    let _ = write!(name, ":{algorithm}:{}/", limit.count);
-    let _ = match limit.period {
+    let _ = write!(name, ":{algorithm}:");
+    if count > 0 {
+        let _ = write!(name, "{count}/");
+    }
+    let _ = match period {
         Period::Length(length) => write!(name, "{}us", length.as_micros()),
         Period::Month => write!(name, "month"),
     };
-    if matches!(limit.algorithm, Algorithm::TokenBucket | Algorithm::LeakyBucket) {
-        let _ = write!(name, ":{}", limit.burst);
-    }
 }
 
 fn is_plain(byte: u8) -> bool {
@@ -125,7 +126,8 @@ mod tests {
     use super::*;
 
     fn named(value: &[u8], is_durable: bool) -> String {
-        let scope = Scope { name: "limit:global/rate_limit".into(), is_durable };
+        let name = "limit:global/rate_limit";
+        let scope = if is_durable { Scope::durable(name) } else { Scope::new(name) };
         of("maitred:", Key { scope: &scope, value })
     }
 
@@ -137,10 +139,14 @@ mod tests {
             named("a b{}%\u{e9}".as_bytes(), false),
             "maitred:limit:global/rate_limit:{a%20b%7B%7D%25%C3%A9}"
         );
-        let mut name = String::new();
-        let period = Period::Length(Duration::from_secs(1));
-        push_limit(&mut name, &Limit { algorithm: Algorithm::TokenBucket, count: 10, period, burst: 20 });
-        assert_eq!(name, ":token_bucket:10/1000000us:20");
+        let of_limit = |algorithm, period| {
+            let mut name = String::new();
+            push_limit(&mut name, &Limit { algorithm, count: 10, period, burst: 20 });
+            name
+        };
+        let second = Period::Length(Duration::from_secs(1));
+        assert_eq!(of_limit(Algorithm::TokenBucket, second), ":token_bucket:10/1000000us");
+        assert_eq!(of_limit(Algorithm::FixedWindow, Period::Month), ":fixed_window:month");
     }
 
     #[test]
@@ -156,17 +162,17 @@ mod tests {
     fn values_come_back_out_of_names_whatever_they_are() {
         let scope = Scope::durable("quota:[a]*");
         let start = of_scope("p:", &scope);
-        for value in [&b""[..], b"plain", b"}{%*[?]\\", b"\0\xff", b"%", b"sha256-"] {
-            let mut name = of("p:", Key { scope: &scope, value });
-            assert_eq!(super::value(&start, name.as_bytes()).as_deref(), Some(value));
+        for bytes in [&b""[..], b"plain", b"}{%*[?]\\", b"\0\xff", b"%", b"sha256-"] {
+            let mut name = of("p:", Key { scope: &scope, value: bytes });
+            assert_eq!(value(&start, name.as_bytes()).as_deref(), Some(bytes));
             // Keys of one value are on one server of a cluster.
             let bare = slot(name.as_bytes());
             name.push_str(":{other}");
             assert_eq!(slot(name.as_bytes()), bare);
         }
-        assert_eq!(super::value(&start, b"p:quota:other:{a}"), None);
-        assert_eq!(super::value(&start, b"p:quota:[a]*:{a%2}"), None);
-        assert_eq!(super::value(&start, b"p:quota:[a]*:{a"), None);
+        assert_eq!(value(&start, b"p:quota:other:{a}"), None);
+        assert_eq!(value(&start, b"p:quota:[a]*:{a%2}"), None);
+        assert_eq!(value(&start, b"p:quota:[a]*:{a"), None);
         assert_eq!(pattern(&start), r"p:quota:\[a\]\*:{*");
     }
 }
