@@ -2,7 +2,7 @@
 //! What is kept there under which key is the business of those who keep it.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Component, PathBuf};
 
 use crate::config_map;
 use crate::problem::Problem;
@@ -61,10 +61,12 @@ impl MemoryStore {
 
 /// Checks that no two stores write the same file.
 pub(super) fn check(stores: &Named<Store>, reader: &mut Reader<'_>) {
-    let mut taken: HashMap<&Path, &Spanned<StatePath>> = HashMap::new();
+    let mut taken: HashMap<PathBuf, &Spanned<StatePath>> = HashMap::new();
     let memories = stores.iter().filter_map(|store| store.value.memory.as_ref());
     for path in memories.filter_map(|memory| memory.path.as_ref()) {
-        if let Some(first) = taken.insert(path.value.as_path(), path) {
+        // `./a` is `a`.
+        let parts = path.value.as_path().components().filter(|part| *part != Component::CurDir);
+        if let Some(first) = taken.insert(parts.collect(), path) {
             let problem = Problem::error("two stores are kept in the same file");
             reader.problem(problem.label(path.span, "again here").label(first.span, "first here"));
         }

@@ -1,4 +1,5 @@
 //! The exact sliding window: a log of when how much was taken. What was taken counts for one `period`, to the microsecond.
+//! It takes memory for each request in the window, where the others take two numbers for each key.
 
 use std::collections::VecDeque;
 

@@ -1,13 +1,8 @@
-//! Counters of limits: a table of fixed size, of which each key has one bucket of eight slots. Nothing is allocated for a key, and none
-//! beyond the first eight in a bucket finds more room than is there.
+//! Counters of limits: a table of fixed size, of which each key has one bucket of eight slots. Nothing is allocated for a key.
 //!
-//! A counter that is as fresh as a new one is a free slot. Where none is free, the one gives way of which the least share of its limit is
-//! taken; of several, the one that is fresh again soonest. So an attacker who asks with many keys displaces nobody's counter for free. Keys that
-//! are used once have little of their limit taken: they displace each other, and not the counter that is exhausted. To be rid of that, as
-//! much must be taken under eight more keys of its bucket as it has; and as nobody outside knows which keys these are, of eight more keys
-//! for every bucket of the table. That takes about as many requests as the table has slots, times what one key is granted, within the time that
-//! a counter lasts. Only where one request is all that a limit grants are keys that are used once as good as any other, and it takes as
-//! many requests as there are slots.
+//! A counter that is as fresh as a new one is a free slot. Where none is free, the one gives way of which the least share of its limit
+//! is taken; of several, the one that is fresh again soonest. So an attacker who asks with many keys displaces nobody's counter for free:
+//! [`CounterTable`] says what it costs him.
 
 use super::hash::KeyHash;
 use crate::limit::Moment;
@@ -23,6 +18,12 @@ pub(super) const SLOT: u64 = size_of::<Slot>() as u64;
 type Slot = [u64; 4];
 
 /// A table of counters.
+///
+/// Keys that are used once have little of their limit taken: they displace each other, and not a counter that is exhausted. To be rid of that,
+/// as much must be taken under eight more keys of its bucket as under its own; and as nobody outside knows which keys these are
+/// (their hashes are under a secret), under eight more keys for every bucket of the table. That takes about as many requests as the table has
+/// slots, times what one key is granted, within the time that a counter lasts. Only where a limit grants one request in all are keys that
+/// are used once as good as any other, and it takes as many requests as there are slots.
 #[derive(Debug)]
 pub(super) struct CounterTable {
     slots: Vec<Slot>,

@@ -1,4 +1,5 @@
-//! What a store in memory tells of itself.
+//! What a store in memory tells of itself, by kind of what it keeps.
+//! Each part of it is looked at under its lock, when somebody asks for the metrics.
 
 use std::sync::atomic::Ordering;
 
