@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used, reason = "in a test an error is a failure")]
 #![allow(clippy::disallowed_types, reason = "threads of a test share what they saw")]
 
+mod exact;
 mod single;
 mod stage;
