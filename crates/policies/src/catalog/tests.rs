@@ -62,7 +62,7 @@ fn every_example_loads_and_uses_its_policy() {
         let loaded = load("example.yaml", &files, &NoEnvironment);
         let mut problems = loaded.problems.clone();
         let document = loaded.document.as_ref().expect("an example is a document");
-        let consumers = Arc::new(Consumers::new(&document.consumers));
+        let consumers = Arc::new(Consumers::with_plans(&document.consumers, &document.plans));
         let ip_lists = IpLists::compile(&document.ip_lists, &files, &mut problems);
         let asks_certificates = document.asks_certificates();
         let (consumers, issuers) = (&consumers, &document.issuers);
