@@ -66,6 +66,7 @@ policies! {
     grpc_json::GrpcJson,
     grpc_web::GrpcWeb,
     hmac_signature::HmacSignature,
+    idempotency::Idempotency,
     introspection::Introspection,
     ip::Ip,
     json_limits::JsonLimits,

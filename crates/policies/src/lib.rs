@@ -24,6 +24,7 @@ mod forward_auth;
 mod grpc_json;
 mod grpc_web;
 mod hmac_signature;
+mod idempotency;
 mod introspection;
 mod ip;
 mod json_limits;
