@@ -1,11 +1,13 @@
 //! Windows of the calendar, and what operators see and set back.
 
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use maitred_http::Method;
 use maitred_policy::harness::{Harness, Outcome, problems_of};
 use maitred_policy::{AdminReply, AdminRequest, DynPolicy};
+use maitred_store::{MemorySettings, MemoryStore};
 use serde_json::json;
 
 use super::*;
@@ -72,6 +74,15 @@ fn operators_read_and_reset() {
     assert_eq!(get(&harness).response.status, 200);
     assert_eq!(operate(&harness, Method::Delete, "").status, 405);
     assert_eq!(operate(&harness, Method::Post, "ip:192.0.2.7").status, 405);
+}
+
+#[test]
+fn that_they_are_forgotten_is_told() {
+    let warned = problems_of::<QuotaPolicy>("5/d");
+    assert!(warned.contains("warning: the store forgets quotas when the gateway ends"), "{warned}");
+    let settings = MemorySettings { path: Some("/tmp/counts".into()), ..MemorySettings::default() };
+    let kept = Harness::with_store::<QuotaPolicy>(Arc::new(MemoryStore::new(settings)), "5/d");
+    assert_eq!(get(&kept).response.status, 200);
 }
 
 #[test]
