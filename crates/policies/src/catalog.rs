@@ -72,6 +72,8 @@ policies! {
     json_limits::JsonLimits,
     jwt::Jwt,
     oidc_login::OidcLogin,
+    quota::QuotaPolicy,
+    rate_limit::RateLimitPolicy,
     request_id::RequestIdPolicy,
     request_size::RequestSize,
     security_headers::SecurityHeaders,

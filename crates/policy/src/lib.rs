@@ -34,10 +34,12 @@ pub use admin::{AdminReply, AdminRequest, AdminResource, AdminServing};
 pub use body::{BodyFilter, Filters, RequestBody, ResponseBody, WholeBody};
 pub use build::{Build, Kinds, Means, Place, Written};
 pub use catalog::{Catalog, DynKind};
-pub use condition::Condition;
+pub use condition::{Condition, Number};
 pub use contract::{Needs, Outcome, OwnRequest, Policy, RequestCx, ResponseCx};
 pub use erased::{CompiledPolicy, DynPolicy, Slot};
-pub use facts::{Asked, CertificateFacts, Facts, PathNames, PathParams, RouteFacts, TableRef};
+pub use facts::{
+    Asked, CertificateFacts, Closeness, Facts, PathNames, PathParams, RouteFacts, TableRef, ToldLimits,
+};
 pub use fault::{Fault, Retry, Side};
 pub use fetched::{
     Asking, Fetch, FetchError, FetchedShared, Fetching, Made, Making, Origin, Renew, Service, follow,

@@ -31,6 +31,7 @@ mod quic;
 mod retries;
 mod rewrite;
 mod snapshot;
+mod stores;
 mod streams;
 mod tls;
 mod worker;
