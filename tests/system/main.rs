@@ -37,6 +37,7 @@ mod health_options;
 mod hedging;
 mod http2;
 mod http3;
+mod idempotency;
 mod interim;
 mod introspection;
 mod keycloak;
