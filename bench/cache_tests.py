@@ -26,7 +26,7 @@ import tempfile
 import tomllib
 
 from caches import CachingHaproxy, CachingMaitred, CachingNginx, TrafficServer, Varnish
-from peers import Site
+from peers import Site, output_of
 from process import Broken, Ports, Process, pinned, wait_until_it_answers
 from report import markdown
 from settings import BENCH, CACHE, OTHER_CORE, PROGRAM_CORE, ROOT
@@ -55,7 +55,7 @@ def main():
         verdicts = {program.name: bench.run(program) for program in chosen}
     record = recorded(suite, chosen, missing, verdicts)
     print(markdown(*totals(record)))
-    keep(record, options.out or (CACHE / "cache_tests" if options.programs or missing else BENCH))
+    keep(record, "repository" if options.suite else "npm", options.out or (CACHE / "cache_tests" if options.programs or missing else BENCH))
 
 
 def arguments():
@@ -160,11 +160,9 @@ def recorded(suite, chosen, missing, verdicts):
             entry["verdicts"][name] = test["verdict"]
             if test["detail"]:
                 entry["details"][name] = test["detail"]
-    package = json.loads((suite / "package.json").read_text())
-    source = "npm" if suite.parent.name == "node_modules" else "a checkout of its repository"
     return {
         "date": datetime.date.today().isoformat(),
-        "suite": f"{package['name']} {package['version']} ({source})",
+        "suite": source(suite),
         "labels": {program.name: program.label for program in chosen},
         "versions": {program.name: program.version() for program in chosen},
         "missing": missing,
@@ -172,13 +170,30 @@ def recorded(suite, chosen, missing, verdicts):
     }
 
 
-def keep(record, folder):
+def source(suite):
+    """Which list of tests this is, as the page calls it."""
+    package = json.loads((suite / "package.json").read_text())
+    if suite.parent.name == "node_modules":
+        return f"{package['name']} {package['version']}, from npm"
+    commit = output_of("git", "-C", suite, "log", "-1", "--format=%h of %cs") if (suite / ".git").exists() else "of unknown commit"
+    return f"{package['name']}, its repository ({commit})"
+
+
+def keep(record, list_name, folder):
+    """Puts the run into the results so far, beside that of the other list, and writes both files again."""
     data = folder / "results" / "cache_tests.json"
     data.parent.mkdir(parents=True, exist_ok=True)
-    head = json.dumps({**record, "tests": 0}, indent=1, ensure_ascii=False)
-    lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(test, ensure_ascii=False)}" for name, test in record["tests"].items())
-    data.write_text(head.replace('"tests": 0', f'"tests": {{\n{lines}\n }}') + "\n")
-    (folder / "CACHE_TESTS.md").write_text(page(record))
+    lists = json.loads(data.read_text()) if data.exists() else {}
+    lists[list_name] = record
+    # A line for each test.
+    tests = {name: each.pop("tests") for name, each in lists.items()}
+    text = json.dumps({name: {**each, "tests": f"@{name}"} for name, each in sorted(lists.items())}, indent=1, ensure_ascii=False)
+    for name, each in tests.items():
+        lines = ",\n".join(f"   {json.dumps(key)}: {json.dumps(test, ensure_ascii=False)}" for key, test in each.items())
+        text = text.replace(f'"@{name}"', f"{{\n{lines}\n  }}")
+        lists[name]["tests"] = each
+    data.write_text(text + "\n")
+    (folder / "CACHE_TESTS.md").write_text(page([each for _, each in sorted(lists.items())]))
     print(f"written: {folder / 'CACHE_TESTS.md'}", file=sys.stderr)
 
 
@@ -228,23 +243,31 @@ def unpassed(record):
     return markdown(["test", "kind", "verdict", "what the suite saw", "passed by", "why"], [[cell.replace("|", "\\|") for cell in line] for line in lines])
 
 
-def page(record):
+def page(records):
     """The whole of CACHE_TESTS.md."""
-    versions = [*record["versions"].values(), *(f"left out: {reason}" for reason in record["missing"])]
     return "\n\n".join([
         "# The public HTTP caching suite",
-        f"Written by `python3 bench/cache_tests.py`, which tells how it is run and counted; do not edit. {record['date']}, {record['suite']}, "
-        f"{len(record['tests'])} tests. All verdicts: [cache_tests.json](results/cache_tests.json).",
-        "\n".join(f"- {version}" for version in versions),
-        "Each routes everything to the suite's origin, allows every method and gives no lifetime of its own (caches.py has the configurations). "
+        "Written by `python3 bench/cache_tests.py`, which tells how it is run and counted; do not edit. "
+        "All verdicts: [cache_tests.json](results/cache_tests.json).",
+        "Each program routes everything to the suite's origin, allows every method and gives no lifetime of its own (caches.py has the configurations). "
         "Failed is what the specification forbids; not judged is what could not be set up, was sent twice, or depends on a test that did not pass. "
         "“Check” tells what a cache does, and is neither good nor bad.",
-        markdown(*totals(record)),
-        "## What maitred does not pass",
-        unpassed(record),
-        "## By section, passed",
-        markdown(*sections(record)),
+        *[text for record in records for text in list_of_tests(record)],
     ]) + "\n"
+
+
+def list_of_tests(record):
+    """The texts of one list."""
+    versions = [*record["versions"].values(), *(f"left out: {reason}" for reason in record["missing"])]
+    return [
+        f"## {record['suite']}",
+        f"{len(record['tests'])} tests, {record['date']}; {'; '.join(versions)}.",
+        markdown(*totals(record)),
+        "What maitred does not pass:",
+        unpassed(record),
+        "By section, passed:",
+        markdown(*sections(record)),
+    ]
 
 
 if __name__ == "__main__":

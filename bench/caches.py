@@ -43,8 +43,8 @@ class CachingHaproxy(HaproxyHttp):
         )
 
     def http_defaults(self):
-        # It waits for the end of some answers of the suite for as long as it is allowed to.
-        return f"{super().http_defaults()}\n  timeout server 10s"
+        # A client of the suite that is never answered in full would wait five minutes otherwise.
+        return f"{super().http_defaults()}\n  timeout client 20s\n  timeout server 20s\n  timeout http-keep-alive 20s"
 
     def header_rules(self):
         rules = "  filter cache answers\n  http-request cache-use answers\n  http-response cache-store answers"
