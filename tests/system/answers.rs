@@ -61,6 +61,25 @@ fn errors_may_look_otherwise() {
 }
 
 #[test]
+fn what_changes_answers_sees_what_other_policies_did() {
+    let origin = Origin::start();
+    let gateway = Gateway::start(&format!(
+        "policies: {{ request_id: true, cors: {{ origins: [\"https://shop.example\"] }} }}\n\
+         routes:\n  as_is: {{ match: /as_is, upstream: \"{0}\" }}\n  less: {{ match: /less, upstream: \"{0}\", policies: {{ transform_response: {1} }} }}\n\
+         \x20 own: {{ match: /own, respond: OK, policies: {{ transform_response: {1} }} }}\n",
+        origin.url(),
+        "{ headers: { remove: [X-Request-Id], rename: { Access-Control-Allow-Origin: X-Allowed } } }"
+    ));
+    for (path, is_changed) in [("/as_is", false), ("/less", true), ("/own", true)] {
+        let answer = gateway.curl(path, &["-H", "Origin: https://shop.example"]);
+        assert_eq!(answer.status(), 200, "{path}");
+        assert_eq!(answer.head.has("X-Request-Id"), !is_changed, "{path}");
+        assert_eq!(answer.head.has("Access-Control-Allow-Origin"), !is_changed, "{path}");
+        assert_eq!(answer.head.has("X-Allowed"), is_changed, "{path}");
+    }
+}
+
+#[test]
 fn cors_is_on_every_answer() {
     let origin = Origin::start();
     let gateway = Gateway::start(&format!(

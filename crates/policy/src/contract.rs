@@ -8,6 +8,7 @@ use maitred_config::Span;
 use maitred_http::{Method, RequestHead, ResponseHead};
 use maitred_telemetry::Measured;
 
+use crate::admin::AdminResource;
 use crate::body::{RequestBody, ResponseBody};
 use crate::facts::Facts;
 use crate::fetched::Fetching;
@@ -47,13 +48,19 @@ pub trait Policy: Sized + Send + Sync + 'static {
         None
     }
 
+    /// What operators see of it on the admin listener, and may change there.
+    fn admin(&self) -> Option<Arc<dyn AdminResource>> {
+        None
+    }
+
     /// On the way down. Runs unless something before it answered.
     fn on_request<'a>(&'a self, _cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
         Step::CONTINUE
     }
 
-    /// On the way up: for each policy whose request hook ran, last first; in the phase Render for every answer, and again for one
-    /// that a policy above put in the place of the answer that it has seen.
+    /// On the way up: for each policy whose request hook ran, last first; then, in the phase Render, for every answer. Where a policy
+    /// puts another answer in the place of the one that it is shown, those that have had their turn stay out, but for those that are
+    /// to see [every answer](Needs::every_answer).
     fn on_response<'a>(&'a self, _cx: ResponseCx<'a, Self>) -> Step<'a, Verdict> {
         Step::CONTINUE
     }
@@ -118,7 +125,7 @@ pub struct ResponseCx<'a, P: Policy> {
 pub struct Needs {
     /// It answers CORS preflights: OPTIONS requests are routed by the method that they ask about.
     pub preflights: bool,
-    /// Its response hook runs on every answer, as if it were in the phase Render, also where something before it
+    /// Its response hook runs on every answer, as in the phase Render but in its own place: also where something before it
     /// answered and its request hook never ran, and again where another answer takes the place of the one that it has seen.
     pub every_answer: bool,
     /// The whole body of the request is read before its request hook runs, if it [wants](Policy::wants_body) that. A body above the limit of buffered bodies, or

@@ -12,6 +12,7 @@ mod moved;
 use std::any::Any;
 use std::cell::RefCell;
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -21,6 +22,7 @@ use maitred_config::{
     Issuer, Memory, Named, NoEnvironment, Problems, Read as _, Reader, Style, load, load_tree,
 };
 use maitred_http::{Fields, Known, Method, RequestHead, ResponseHead};
+use maitred_store::StoreShared;
 use maitred_telemetry::Measure;
 
 use crate::body::{BodyFilter, Filters, RequestBody, ResponseBody, WholeBody};
@@ -34,10 +36,10 @@ use crate::fault::Fault;
 use crate::fetched::{FetchError, Fetching, Service};
 use crate::kind::PolicyKind;
 use crate::outbound::CallError;
-use crate::phase::Phase;
-use crate::runtime::Runtime as _;
+use crate::phase::{Phase, rising};
+use crate::runtime::{Beside, Runtime as _};
 use crate::stores::Stores;
-use crate::verdict::{Step, Verdict};
+use crate::verdict::{ReplyBody, Step, Verdict};
 
 pub use begun::Begun;
 pub use called::Called;
@@ -98,6 +100,8 @@ pub struct Outcome {
     pub answered: Answered,
     /// How long it took, by the clock of the test.
     pub took: Duration,
+    /// What the gateway itself answers, until it is read.
+    own: ReplyBody,
 }
 
 /// Who answered a request.
@@ -200,6 +204,11 @@ impl Harness {
         self.runtime.open_calls()
     }
 
+    /// The worker, for what outlives hooks.
+    pub fn beside(&self) -> Rc<dyn Beside> {
+        self.runtime.beside()
+    }
+
     /// The time that it is.
     pub fn now(&self) -> Instant {
         self.runtime.now()
@@ -234,9 +243,22 @@ impl Harness {
         self.runtime.jobs_done()
     }
 
-    /// Moves the clock. What waits for it notices when it is looked at.
+    /// Moves the clock. What waits for it notices when it is looked at; what goes on beside requests does at once.
     pub fn advance(&self, by: Duration) {
         self.runtime.advance(by);
+        self.runtime.go_on();
+    }
+
+    /// The only policy of this one in another gateway, whose stores are these. The clock is the same.
+    pub fn replica<K: PolicyKind>(&self, yaml: &str) -> Self {
+        let (facts, runtime, around) = (self.facts.clone(), self.runtime.clone(), self.around.clone());
+        Self { policies: Vec::new(), facts, around, runtime }.and::<K>(yaml)
+    }
+
+    /// The policy `K` where the default store is this one.
+    pub fn with_store<K: PolicyKind>(store: StoreShared, yaml: &str) -> Self {
+        let stores = Stores::new([(maitred_config::DEFAULT_STORE.into(), store)]);
+        Self::amid::<K>(Around { stores, ..Around::default() }, yaml)
     }
 
     /// The same, with other facts of the requests to come.
@@ -411,34 +433,50 @@ impl Outcome {
             filtered(&mut body.filters, whole).expect("the test's body passes its filters").bytes;
     }
 
-    /// The answer's body as the client gets it.
-    fn finish_answer(&mut self, mut answer: ResponseBody, streamed: Option<WholeBody>) {
-        let own = WholeBody { bytes: self.body.to_vec(), trailers: None };
-        let whole = answer.whole.take().map(|whole| *whole).or(streamed).unwrap_or(own);
-        match filtered(&mut answer.filters, whole) {
-            Ok(whole) => (self.body, self.trailers) = (whole.bytes.into(), whole.trailers),
-            Err(fault) => self.answered = Answered::Fault(fault),
+    /// The answer's body as the client gets it; whether that is all of it.
+    async fn finish_answer(&mut self, mut answer: ResponseBody, streamed: Option<WholeBody>) -> bool {
+        let from_service = matches!(self.answered, Answered::Service).then_some(streamed).flatten();
+        let (own, broken) = gather(std::mem::take(&mut self.own)).await;
+        let whole = answer.whole.take().map(|whole| *whole).or(from_service).unwrap_or(own);
+        let passed = match broken {
+            // The filters are not told of an end.
+            Some(fault) => {
+                self.body = whole.bytes.into();
+                Err(fault)
+            }
+            None => filtered(&mut answer.filters, whole),
+        };
+        match passed {
+            Ok(whole) => {
+                (self.body, self.trailers) = (whole.bytes.into(), whole.trailers);
+                true
+            }
+            Err(fault) => {
+                self.answered = Answered::Fault(fault);
+                false
+            }
         }
     }
 
     async fn go_up(&mut self, run: &mut Run<'_>, request: &RequestHead, body: &mut ResponseBody) {
         let (policies, ran) = (run.policies, run.ran);
-        let (mut risen, mut answered, mut index) = (policies.len(), Vec::new(), policies.len());
-        while index > 0 {
-            index -= 1;
+        let rising = rising(policies.iter().map(|running| running.phase));
+        let (mut turn, mut risen, mut answered) = (0, 0, Vec::new());
+        while let Some(&index) = rising.get(turn) {
             let running = &policies[index];
             let renders = running.phase == Phase::Render || running.policy.needs().every_answer;
-            let had_its_turn = index >= risen;
+            let had_its_turn = turn < risen;
+            turn += 1;
             if (had_its_turn || index >= ran) && !renders || had_its_turn && answered.contains(&index) {
                 continue;
             }
-            risen = risen.min(index);
+            risen = risen.max(turn);
             let slot = run.slot(index);
             let step = running.policy.on_response(&mut self.response, request, &self.facts, body, slot);
             let verdict = finish(step).await;
             if !matches!(verdict, Verdict::Continue) {
                 answered.push(index);
-                index = policies.len();
+                turn = 0;
             }
             self.take(verdict, body);
         }
@@ -451,7 +489,7 @@ impl Outcome {
         match verdict {
             Verdict::Continue => {}
             Verdict::Respond(reply) => {
-                (self.response, self.body) = (reply.head, reply.body);
+                (self.response, self.own) = (reply.head, reply.body);
                 self.answered = Answered::Policy;
             }
             Verdict::Fail(fault) => {
@@ -460,14 +498,33 @@ impl Outcome {
                 for (name, value) in fault.fields() {
                     self.response.fields.append_bytes(name, value);
                 }
-                self.body = Bytes::new();
+                self.own = ReplyBody::default();
                 if let Some((head, body)) = fault.answer() {
-                    (self.response, self.body) = (head.clone(), body.clone());
+                    (self.response, self.own) = (head.clone(), body.clone().into());
                 }
                 self.answered = Answered::Fault(fault);
             }
         }
     }
+}
+
+/// A body as far as it comes, and the fault that broke it off.
+async fn gather(body: ReplyBody) -> (WholeBody, Option<Fault>) {
+    let mut pieces = match body {
+        ReplyBody::Whole(bytes) => return (WholeBody { bytes: bytes.into(), trailers: None }, None),
+        ReplyBody::Pieces(pieces) => pieces,
+    };
+    let (announced, mut whole) = (pieces.length(), WholeBody::default());
+    loop {
+        match std::future::poll_fn(|cx| pieces.poll_next(cx)).await {
+            Some(Ok(piece)) => whole.bytes.extend_from_slice(&piece),
+            Some(Err(fault)) => return (whole, Some(fault)),
+            None => break,
+        }
+    }
+    let is_as_announced = announced.is_none_or(|announced| announced == whole.bytes.len() as u64);
+    assert!(is_as_announced, "{announced:?} bytes were announced, and {} came", whole.bytes.len());
+    (whole, None)
 }
 
 /// A body that has passed filters, in pieces of one byte and then the rest.

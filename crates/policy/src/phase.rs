@@ -1,6 +1,7 @@
 //! The phases of a pipeline: a closed list in a fixed order, so that nobody has to order policies by hand.
 //! Each kind of policy names its own.
 
+use std::cmp::Reverse;
 use std::fmt;
 
 /// When a policy runs. The order of the variants is the order of running; inside a phase, policies run as written.
@@ -41,6 +42,20 @@ impl Phase {
             Self::Record => "record",
         }
     }
+}
+
+/// The order in which response hooks run, for policies of these phases in the order of their request hooks: the numbers of those that
+/// act on what the service said, last first; then of those that render; then of those that observe. A cache thus keeps answers as the
+/// service gave them, and one that it gives is rendered like any other.
+pub fn rising(phases: impl IntoIterator<Item = Phase>) -> Box<[usize]> {
+    let part = |phase| match phase {
+        Phase::Record => 2,
+        Phase::Render => 1,
+        _ => 0,
+    };
+    let mut turns: Vec<_> = phases.into_iter().map(part).enumerate().collect();
+    turns.sort_by_key(|&(number, part)| (part, Reverse(number)));
+    turns.into_iter().map(|(number, _)| number).collect()
 }
 
 impl fmt::Display for Phase {

@@ -1,7 +1,8 @@
 //! The ordered policies of a route, and one run of them: down to the action, up with the response, and to the end.
 //!
-//! Response hooks run for the policies whose request hook ran, last first, and for those that render every answer: again, where
-//! another answer takes the place of the one that they have seen. The end hook runs once for each policy that ran, whatever becomes of the exchange: it hangs on the drop of the run.
+//! Response hooks run for the policies whose request hook ran, last first, then for those of the phase Render, and last for those that
+//! observe: so what stands before Render sees what the service said. Those that render every answer run again, where another answer
+//! takes the place of the one that they have seen. The end hook runs once for each policy that ran, whatever becomes of the exchange: it hangs on the drop of the run.
 
 use std::any::Any;
 use std::future::poll_fn;
@@ -11,7 +12,7 @@ use std::task::{Context, Poll};
 use maitred_http::{RequestHead, ResponseHead};
 use maitred_policy::{
     CompiledPolicy, DynPolicy, Facts, Fault, Outcome, Phase, RequestBody, ResponseBody, Runtime, Slot, Step,
-    Verdict,
+    Verdict, rising,
 };
 use maitred_telemetry::{Metrics, RefusalSeries};
 use smallvec::SmallVec;
@@ -64,6 +65,8 @@ impl std::fmt::Debug for PolicyInstance {
 #[derive(Debug, Default)]
 pub struct Pipeline {
     policies: Vec<Arc<PolicyInstance>>,
+    /// Their numbers, in the order of the way up.
+    rising: Box<[usize]>,
     /// Whether one of them answers CORS preflights.
     pub(crate) answers_preflights: bool,
 }
@@ -73,7 +76,8 @@ impl Pipeline {
     pub fn new(mut policies: Vec<Arc<PolicyInstance>>) -> Self {
         policies.sort_by_key(|instance| instance.phase);
         let answers_preflights = policies.iter().any(|instance| instance.policy.needs().preflights);
-        Self { policies, answers_preflights }
+        let rising = rising(policies.iter().map(|instance| instance.phase));
+        Self { policies, rising, answers_preflights }
     }
 
     /// The policies in the order in which they run.
@@ -99,7 +103,7 @@ pub(crate) struct Run<'a, R: Runtime> {
     states: SmallVec<[Box<dyn Any>; 8]>,
     /// How many request hooks ran.
     ran: usize,
-    /// The first policy whose turn has been on the way up.
+    /// How many of the way up have had their turn.
     risen: usize,
     /// The policies whose answers took the place of others on the way up.
     answered: SmallVec<[usize; 2]>,
@@ -111,8 +115,7 @@ impl<'a, R: Runtime> Run<'a, R> {
     pub(crate) fn new(pipeline: &'a Pipeline, locals: &'a [Box<dyn Any>], runtime: R) -> Self {
         let states = pipeline.policies.iter().map(|instance| instance.policy.new_state()).collect();
         let outcome = Outcome { status: 0, complete: false, duration: std::time::Duration::ZERO };
-        let risen = pipeline.policies.len();
-        Self { pipeline, locals, runtime, states, ran: 0, risen, answered: SmallVec::new(), outcome }
+        Self { pipeline, locals, runtime, states, ran: 0, risen: 0, answered: SmallVec::new(), outcome }
     }
 
     /// Runs the request hooks, from where it stopped the last time, until one answers or fails. While one waits, `gone` is asked whether
@@ -178,15 +181,15 @@ impl<'a, R: Runtime> Run<'a, R> {
         facts: &Facts,
         body: &mut ResponseBody,
     ) -> Verdict {
-        for index in (0..self.pipeline.policies.len()).rev() {
+        for (turn, &index) in self.pipeline.rising.iter().enumerate() {
             let instance = &self.pipeline.policies[index];
-            let had_its_turn = index >= self.risen;
+            let had_its_turn = turn < self.risen;
             if (had_its_turn || index >= self.ran) && !instance.renders
                 || had_its_turn && self.answered.contains(&index)
             {
                 continue;
             }
-            self.risen = self.risen.min(index);
+            self.risen = self.risen.max(turn + 1);
             let local = &*self.locals[instance.number];
             let slot = Slot { state: &mut *self.states[index], local, runtime: &self.runtime };
             let verdict = match instance.policy.on_response(response, request, facts, body, slot) {

@@ -16,6 +16,7 @@ use maitred_telemetry::{
 use tokio::sync::Notify;
 
 use crate::abroad::Errands;
+use crate::beside::WorkerBeside;
 use crate::clock::{Anchor, Clock, micros, unix_micros};
 use crate::jobs::JobsShared;
 use crate::listener::ListenerSettings;
@@ -69,6 +70,8 @@ pub(crate) struct Worker {
     date: RefCell<(u64, [u8; 29])>,
     /// Copies of requests for mirrors that are under way.
     pub(crate) copies: Rc<Cell<usize>>,
+    /// What outlives the hooks of policies reaches it through this.
+    pub(crate) beside: Rc<WorkerBeside>,
     degraded: RefCell<RepeatLimit>,
     undecided: RefCell<RepeatLimit>,
     draining: Cell<bool>,
@@ -101,6 +104,7 @@ impl Worker {
             logs: RefCell::default(),
             date: RefCell::new((0, [0; 29])),
             copies: Rc::default(),
+            beside: Rc::new(WorkerBeside::new(index, clock, began)),
             degraded: RefCell::new(RepeatLimit::new(LINES_PER_SECOND, LINES_KEYS)),
             undecided: RefCell::new(RepeatLimit::new(LINES_PER_SECOND, LINES_KEYS)),
             draining: Cell::new(false),

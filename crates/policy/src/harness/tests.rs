@@ -89,7 +89,7 @@ impl Policy for Trace {
 }
 
 #[test]
-fn hooks_run_down_by_phase_and_up_in_reverse() {
+fn hooks_run_down_by_phase_and_up_in_reverse_before_what_renders() {
     let harness = Harness::of::<Trace>("{ name: r, at: render }")
         .and::<Trace>("a")
         .and::<Trace>("{ name: s, at: screen }")
@@ -99,7 +99,7 @@ fn hooks_run_down_by_phase_and_up_in_reverse() {
     let outcome = exchange.answer(201, &[("X-A", "1")]);
     assert_eq!(outcome.sent_field("down").as_deref(), Some("s | a | b | r"));
     assert_eq!(outcome.sent_target(), "/x?y");
-    assert_eq!(outcome.field("UP").as_deref(), Some("r | b | a | s"));
+    assert_eq!(outcome.field("UP").as_deref(), Some("b | a | s | r"));
     assert_eq!((outcome.response.status, outcome.field("x-a").as_deref()), (201, Some("1")));
     assert_eq!(ENDED.take(), ["s 201", "a 201", "b 201", "r 201"]);
 }
@@ -112,7 +112,7 @@ fn what_answers_ends_the_way_down_and_rendering_still_runs() {
         .and::<Trace>("{ name: r, at: render }");
     let outcome = harness.request("GET /", &[]).answer(200, &[]);
     assert!(outcome.sent.is_none() && matches!(outcome.answered, Answered::Policy));
-    assert_eq!(outcome.field("Up").as_deref(), Some("(r) | (every) | stop"));
+    assert_eq!(outcome.field("Up").as_deref(), Some("(every) | stop | (r)"));
     assert_eq!(outcome.response.status, 299);
     assert_eq!(ENDED.take(), ["stop 299"]);
 }
@@ -123,12 +123,14 @@ fn an_answer_that_takes_the_place_of_another_is_rendered_too() {
         .and::<Trace>("{ name: takes, up: answer }")
         .and::<Trace>("once")
         .and::<Trace>("{ name: every, every: true }")
-        .and::<Trace>("{ name: r, at: render }")
-        .and::<Trace>("{ name: stubborn, at: render, up: answer }");
+        .and::<Trace>("{ name: r, at: render }");
     let outcome = harness.request("GET /", &[]).answer(200, &[]);
     assert_eq!(outcome.response.status, 298);
     // Of the last answer: `once` has had its turn, and who answers does so once.
-    assert_eq!(outcome.field("Up").as_deref(), Some("r | every | s"));
+    assert_eq!(outcome.field("Up").as_deref(), Some("every | s | r"));
+    let harness = harness.and::<Trace>("{ name: stubborn, at: render, up: answer }");
+    let outcome = harness.request("GET /", &[]).answer(200, &[]);
+    assert_eq!(outcome.field("Up").as_deref(), Some("every | r"));
 }
 
 #[test]

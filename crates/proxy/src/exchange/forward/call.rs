@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use maitred_config::scalar::HttpUrl;
 use maitred_http::{BodyLength, RequestHead, ResponseHead};
-use maitred_policy::{CallError, CallLimits, Calling, Fault, Job, Outbound, Runtime, Sleep, WholeBody};
+use maitred_policy::{
+    Beside, CallError, CallLimits, Calling, Fault, Job, Outbound, Runtime, Sleep, WholeBody,
+};
 use maitred_store::{Moment, Seat};
 use maitred_upstream::LocalCluster;
 use tokio::sync::oneshot;
@@ -85,6 +87,10 @@ impl Runtime for Serving<'_> {
 
     fn moment(&self) -> Moment {
         self.worker.moment()
+    }
+
+    fn beside(&self) -> Rc<dyn Beside> {
+        Rc::clone(&self.worker.beside) as Rc<dyn Beside>
     }
 
     fn random(&self) -> u64 {
