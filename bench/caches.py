@@ -25,7 +25,9 @@ class CachingNginx(Nginx):
         return (
             f"  proxy_cache_path {place} levels=1:2 keys_zone=answers:8m max_size={MEMORY}m inactive=600m use_temp_path=off;\n"
             "  proxy_cache answers;\n"
-            "  proxy_cache_revalidate on;"
+            "  proxy_cache_revalidate on;\n"
+            "  sendfile on;\n"
+            "  tcp_nopush on;"
         )
 
 
@@ -130,4 +132,4 @@ class TrafficServer(Program):
 
 class CachingMaitred(Maitred):
     name, label = "maitred", "maitred, cache"
-    defaults = "request_id: false, cache: true, "
+    defaults = f"request_id: false, cache: {{ ttl: false, memory: {MEMORY}MiB }}, "
