@@ -1,4 +1,5 @@
-//! What is done about servers that are away, beside requests: they are found out anew, and asked until they are well.
+//! What is done about servers that are away, beside requests: they are found out anew, and asked until they are well. It runs on the control
+//! runtime.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! The servers of a store, and how one of them is asked: the one that has the key, over the connection of who asks, within the time-out.
+//! Within a cluster a command is sent on to where it is told to go.
 
 use std::sync::Arc;
 use std::time::Duration;

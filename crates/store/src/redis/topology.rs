@@ -1,4 +1,5 @@
-//! Which servers there are, and which of them has a key; and how that is found out, beside requests.
+//! Which servers there are, and which of them has a key; and how that is found out from sentinels or from the cluster, beside requests, which
+//! only read it.
 
 use std::sync::Arc;
 

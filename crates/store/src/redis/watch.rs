@@ -1,4 +1,5 @@
-//! What requests tell of servers: that one is away, that a cluster has changed. Those who mend that, beside requests, wait here.
+//! What requests tell of servers: that one is away, that a cluster has changed. The log has each change once; those who mend it, beside
+//! requests, wait here.
 
 use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering};

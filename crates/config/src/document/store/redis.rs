@@ -1,4 +1,5 @@
-//! A store in Redis or Valkey: where it is, who the gateway is there, and for how long it waits.
+//! A store in Redis or Valkey: where it is, who the gateway is there, and for how long a request waits for it.
+//! What of it contradicts itself is told here; whether a server is there shows when it is asked.
 
 use std::time::Duration;
 

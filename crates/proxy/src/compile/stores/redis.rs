@@ -1,4 +1,5 @@
-//! Stores in Redis: from what is written to what a connection needs.
+//! Stores in Redis: from what is written to what a connection needs. Files are read here, for TLS; no server is asked before a request or a
+//! chore of the store needs it.
 
 use std::sync::Arc;
 
