@@ -18,6 +18,7 @@ pub(super) async fn mend(servers: &ServersShared, prefix: &str) {
     let (mut pause, mut is_told) = (FIRST_PAUSE, false);
     // At first all servers are to be found.
     let mut is_well = find(servers, &mut is_told).await;
+    servers.sought();
     loop {
         if is_well {
             is_told = false;
@@ -37,6 +38,9 @@ async fn find(servers: &ServersShared, is_told: &mut bool) -> bool {
     match servers.finder.find(&before).await {
         Ok(None) => true,
         Ok(Some(topology)) => {
+            if !before.nodes.is_empty() {
+                servers.watch.found(topology.nodes.iter().map(|node| &node.place));
+            }
             servers.topology.store(Arc::new(topology));
             servers.changed.notify_waiters();
             true

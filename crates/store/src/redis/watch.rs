@@ -39,6 +39,12 @@ impl Watch {
         self.wanted.notify_one();
     }
 
+    /// The servers were found to be others than before.
+    pub(super) fn found<'a>(&self, places: impl Iterator<Item = &'a RedisPlace>) {
+        let servers = places.map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        tracing::info!(store = %self.store, servers, "the store has other servers");
+    }
+
     /// It was not found out which servers there are.
     pub(super) fn unknown(&self, why: &dyn Display) {
         tracing::warn!(store = %self.store, "the store's servers cannot be found: {why}");
