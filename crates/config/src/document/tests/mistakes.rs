@@ -135,6 +135,7 @@ mistakes! {
     policies: with("policies: { cors: , 'rate_limit/': 1/s, /x: 1, use: nobody }");
     policy_sets: with("policy_sets: { signed_in: { jwt: true }, b: { use: signed_in }, c: false, d: 5 }");
     policies_of_a_route: route("{ upstream: users, policies: { use: [signed_on] } }");
+    stores_in_memory: with("stores: { default: {}, a: { memory: 1KiB }, b: { memory: { path: state/counters, size: 1023KiB } }, c: { memory: { path: ./state/counters } }, d: { memory: { file: x } }, e: { memory: { path: '' } } }\n");
     telemetry: with("telemetry: { log: { level: warning }, access_log: { to: access.log, format: jsno }, metrics: { path: metrics } }");
     telemetry_metrics_where_another_page_is: with("telemetry: { metrics: /readyz }");
     put_in: problems("maitred: 1\nroutes: { a: { match: '${TOKEN}', upstream: '${TOKEN}/x' } }\nlimits: { head: '${TOKEN}' }");
