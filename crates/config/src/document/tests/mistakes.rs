@@ -79,7 +79,7 @@ mistakes! {
     limits: with("limits: { head: 32, uri: 64KiB, head_timeout: 0s, body_rate: 1KiB, fields: none, streams: 0 }");
     store_places: with("stores: { a: {}, b: { redis: { database: 1 } }, c: { memory: true, redis: 'redis://h' }, d: { redis: { url: 'redis://h', cluster: 'redis://h' } } }");
     store_urls: with("stores: { a: { redis: localhost }, b: { redis: 'http://h' }, c: { redis: { cluster: ['redis://h/1', 'rediss://i'] } }, d: { redis: { cluster: 'redis://h', database: 1, tls: true } } }");
-    store_secrets: with("stores: { a: { redis: 'redis://:hush@h' }, b: { redis: { url: '${X:-redis://u:hush@h}' } }, c: { redis: { url: 'redis://h', password: hush } }, d: { redis: 'redis://:hu/sh@h' } }");
+    store_secrets: with("stores: { a: { redis: 'redis://:hush@h' }, b: { redis: { url: '${X:-redis://u:hush@h}' } }, c: { redis: { url: 'redis://h', password: hush } }, d: { redis: 'redis://:hu/sh@h' }, e: { redis: 'redis://:hush${TOKEN}@h' }, f: { redis: '${EMPTY}redis://:${TOKEN}hush@h' }, g: { redis: 'redis://:hush:${TOKEN}@h' } }");
     store_logins: with("stores: { a: { redis: { url: 'redis://:${TOKEN}@10.0.0.1/1', password: '${TOKEN}', database: 1 } }, b: { redis: { sentinel: { urls: 'redis://:${TOKEN}@h', master: m, username: u } } }, c: { redis: { url: 'redis://h', password: '${TOKEN}', username: u } } }");
     store_numbers: with("stores: { a: { redis: { url: 'redis://h', timeout: 0s, connect_timeout: 0s, prefix: 'a {b}' } } }");
     upstream_empty: with("upstreams: { a: {}, b: { endpoints: [] }, c: { endpoints: [{ weight: 1 }] } }");
