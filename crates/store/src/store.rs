@@ -1,4 +1,5 @@
 //! The contract of stores. Memory answers at once; a server answers within the store's time-out, or is away.
+//! Who asks says which thread it is on, and when.
 
 use std::fmt;
 use std::pin::Pin;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use maitred_config::scalar::value_name;
 use maitred_http::{PathRules, RequestHead};
 use maitred_policy::values::Available;
-use maitred_policy::{Facts, PathParams, RequestId, RouteFacts, TableRef};
+use maitred_policy::{Facts, PathParams, RequestId, RouteFacts, TableRef, ToldLimits};
 use proptest::prelude::*;
 
 use super::*;
@@ -35,6 +35,7 @@ fn facts(received: SystemTime) -> Facts {
         upstream: None,
         sent_at: None,
         body_limit: None,
+        told_limits: ToldLimits::default(),
         is_refresh: false,
     }
 }

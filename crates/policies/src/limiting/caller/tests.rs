@@ -1,0 +1,1 @@
+//! Keys as stores get them.

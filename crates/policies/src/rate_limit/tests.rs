@@ -1,0 +1,1 @@
+//! Who is counted, who is refused, and what is told.
