@@ -124,7 +124,7 @@ pub(crate) async fn serve(
         Exchange { worker, snapshot, listener, route, facts, announced, started, deadline, record };
 
     // Pipeline down.
-    let mut sent = RequestBody::default();
+    let (mut sent, mut answer) = (RequestBody::default(), ResponseBody::default());
     let verdict = match listener.answer(&heads.request) {
         Some(reply) => Verdict::Respond(Box::new(reply)),
         None => go_down(&mut run, &mut exchange, connection, heads, &mut sent).await,
@@ -149,7 +149,6 @@ pub(crate) async fn serve(
     };
 
     // Pipeline up.
-    let mut answer = ResponseBody::default();
     if sent.wants_whole_response {
         body = bodies::read_answer(&mut exchange, connection, heads, body, &mut answer).await;
     }
