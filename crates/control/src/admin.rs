@@ -4,6 +4,7 @@
 //! A reload may move it, open it, close it and change its token: `prepare` binds what is new and can fail, `put` cannot.
 
 mod address;
+mod collections;
 mod connection;
 mod guard;
 mod pages;
@@ -16,12 +17,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use maitred_config::{Document, Toggle, Tree, scalar::ListenAddress};
-use maitred_proxy::{Clock, OverloadShared, Snapshot};
+use maitred_proxy::{Clock, Gateway, OverloadShared};
 use maitred_telemetry::Metrics;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use self::address::BoundAdmin;
+use self::collections::Collections;
 use self::guard::Guard;
 use self::pages::Pages;
 use self::upstreams::Shown;
@@ -41,6 +43,7 @@ pub(crate) struct AdminListener {
     pages: Pages,
     settings: watch::Sender<Arc<AdminSettings>>,
     shown: watch::Sender<Option<Arc<Shown>>>,
+    collections: watch::Sender<Arc<Collections>>,
     open: Option<Open>,
 }
 
@@ -70,8 +73,9 @@ impl AdminListener {
     ) -> Self {
         let (settings, read) = watch::channel(Arc::default());
         let (shown, serving) = watch::channel(None);
-        let pages = Pages { life, metrics, overload, settings: read, serving };
-        Self { pages, settings, shown, open: None }
+        let (collections, kept) = watch::channel(Arc::default());
+        let pages = Pages { life, metrics, overload, settings: read, serving, collections: kept };
+        Self { pages, settings, shown, collections, open: None }
     }
 
     /// Where it listens: `127.0.0.1:9180`, or `unix:/path`; nothing while it is closed.
@@ -104,8 +108,11 @@ impl AdminListener {
     }
 
     /// Shows what serves from now on, and the tree that it was made from.
-    pub(crate) fn show(&self, snapshot: &Arc<Snapshot>, tree: &Tree, clock: Clock) {
-        self.shown.send_replace(Some(Arc::new(Shown::new(snapshot, tree, clock))));
+    pub(crate) fn show(&self, gateway: &Gateway, tree: &Tree, clock: Clock) {
+        let shown = Shown::new(gateway.current(), tree, clock);
+        let collections = Collections::new(gateway.current(), gateway.store_clock());
+        self.shown.send_replace(Some(Arc::new(shown)));
+        self.collections.send_replace(Arc::new(collections));
     }
 
     /// Puts what was prepared in place of what is there. Connections that are open stay, under the new settings.

@@ -135,7 +135,7 @@ impl Operation<'_> {
         // From here on the health pages answer, also while names are being resolved.
         admin.put(prepared, &document);
         let gateway = Gateway::start(options, snapshot).await.map_err(StartError::System)?;
-        admin.show(gateway.current(), &loaded.tree, clock);
+        admin.show(&gateway, &loaded.tree, clock);
         workshop.note_loaded();
         let accounts = Accounts::new(clock, Arc::clone(&workshop.metrics), fastrand::Rng::new(), resolver);
         let overload = OverloadWatch::start(overload);

@@ -215,7 +215,7 @@ impl<'a> Reloader<'a> {
         let admin = self.admin.prepare(&document).map_err(Refusal::System)?;
         self.gateway.apply(snapshot).await.map_err(Refusal::System)?;
         self.admin.put(admin, &document);
-        self.admin.show(self.gateway.current(), &loaded.tree, self.workshop.clock);
+        self.admin.show(&self.gateway, &loaded.tree, self.workshop.clock);
         self.overload.adopt(&document);
         Ok(document)
     }

@@ -8,6 +8,7 @@ use maitred_config::Span;
 use maitred_http::{Method, RequestHead, ResponseHead};
 use maitred_telemetry::Measured;
 
+use crate::admin::AdminResource;
 use crate::body::{RequestBody, ResponseBody};
 use crate::facts::Facts;
 use crate::fetched::Fetching;
@@ -44,6 +45,11 @@ pub trait Policy: Sized + Send + Sync + 'static {
 
     /// What it measures, for the metrics: told with its place and name for as long as it lives.
     fn measured(&self) -> Option<Arc<dyn Measured>> {
+        None
+    }
+
+    /// What operators see of it on the admin listener, and may change there.
+    fn admin(&self) -> Option<Arc<dyn AdminResource>> {
         None
     }
 

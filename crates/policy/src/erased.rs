@@ -7,6 +7,7 @@ use std::sync::Arc;
 use maitred_http::{RequestHead, ResponseHead};
 use maitred_telemetry::Measured;
 
+use crate::admin::AdminResource;
 use crate::body::{RequestBody, ResponseBody};
 use crate::contract::{Needs, Outcome, OwnRequest, Policy, RequestCx, ResponseCx};
 use crate::facts::Facts;
@@ -39,6 +40,7 @@ pub trait DynPolicy: Send + Sync + 'static {
     fn fetched(&self) -> Vec<Fetching>;
     fn own_requests(&self) -> Vec<OwnRequest>;
     fn measured(&self) -> Option<Arc<dyn Measured>>;
+    fn admin(&self) -> Option<Arc<dyn AdminResource>>;
     fn new_state(&self) -> Box<dyn Any>;
     fn new_local(&self) -> Box<dyn Any>;
     fn on_request<'a>(
@@ -89,6 +91,10 @@ impl<P: Policy> DynPolicy for P {
 
     fn measured(&self) -> Option<Arc<dyn Measured>> {
         Policy::measured(self)
+    }
+
+    fn admin(&self) -> Option<Arc<dyn AdminResource>> {
+        Policy::admin(self)
     }
 
     fn new_state(&self) -> Box<dyn Any> {

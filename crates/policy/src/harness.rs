@@ -37,7 +37,7 @@ use crate::outbound::CallError;
 use crate::phase::{Phase, rising};
 use crate::runtime::Runtime as _;
 use crate::stores::Stores;
-use crate::verdict::{Step, Verdict};
+use crate::verdict::{ReplyBody, Step, Verdict};
 
 pub use begun::Begun;
 pub use called::Called;
@@ -98,6 +98,8 @@ pub struct Outcome {
     pub answered: Answered,
     /// How long it took, by the clock of the test.
     pub took: Duration,
+    /// What the gateway itself answers, until it is read.
+    own: ReplyBody,
 }
 
 /// Who answered a request.
@@ -411,13 +413,28 @@ impl Outcome {
             filtered(&mut body.filters, whole).expect("the test's body passes its filters").bytes;
     }
 
-    /// The answer's body as the client gets it.
-    fn finish_answer(&mut self, mut answer: ResponseBody, streamed: Option<WholeBody>) {
-        let own = WholeBody { bytes: self.body.to_vec(), trailers: None };
-        let whole = answer.whole.take().map(|whole| *whole).or(streamed).unwrap_or(own);
-        match filtered(&mut answer.filters, whole) {
-            Ok(whole) => (self.body, self.trailers) = (whole.bytes.into(), whole.trailers),
-            Err(fault) => self.answered = Answered::Fault(fault),
+    /// The answer's body as the client gets it; whether that is all of it.
+    async fn finish_answer(&mut self, mut answer: ResponseBody, streamed: Option<WholeBody>) -> bool {
+        let from_service = matches!(self.answered, Answered::Service).then_some(streamed).flatten();
+        let (own, broken) = gather(std::mem::take(&mut self.own)).await;
+        let whole = answer.whole.take().map(|whole| *whole).or(from_service).unwrap_or(own);
+        let passed = match broken {
+            // The filters are not told of an end.
+            Some(fault) => {
+                self.body = whole.bytes.into();
+                Err(fault)
+            }
+            None => filtered(&mut answer.filters, whole),
+        };
+        match passed {
+            Ok(whole) => {
+                (self.body, self.trailers) = (whole.bytes.into(), whole.trailers);
+                true
+            }
+            Err(fault) => {
+                self.answered = Answered::Fault(fault);
+                false
+            }
         }
     }
 
@@ -452,7 +469,7 @@ impl Outcome {
         match verdict {
             Verdict::Continue => {}
             Verdict::Respond(reply) => {
-                (self.response, self.body) = (reply.head, reply.body);
+                (self.response, self.own) = (reply.head, reply.body);
                 self.answered = Answered::Policy;
             }
             Verdict::Fail(fault) => {
@@ -461,14 +478,33 @@ impl Outcome {
                 for (name, value) in fault.fields() {
                     self.response.fields.append_bytes(name, value);
                 }
-                self.body = Bytes::new();
+                self.own = ReplyBody::default();
                 if let Some((head, body)) = fault.answer() {
-                    (self.response, self.body) = (head.clone(), body.clone());
+                    (self.response, self.own) = (head.clone(), body.clone().into());
                 }
                 self.answered = Answered::Fault(fault);
             }
         }
     }
+}
+
+/// A body as far as it comes, and the fault that broke it off.
+async fn gather(body: ReplyBody) -> (WholeBody, Option<Fault>) {
+    let mut pieces = match body {
+        ReplyBody::Whole(bytes) => return (WholeBody { bytes: bytes.into(), trailers: None }, None),
+        ReplyBody::Pieces(pieces) => pieces,
+    };
+    let (announced, mut whole) = (pieces.length(), WholeBody::default());
+    loop {
+        match std::future::poll_fn(|cx| pieces.poll_next(cx)).await {
+            Some(Ok(piece)) => whole.bytes.extend_from_slice(&piece),
+            Some(Err(fault)) => return (whole, Some(fault)),
+            None => break,
+        }
+    }
+    let is_as_announced = announced.is_none_or(|announced| announced == whole.bytes.len() as u64);
+    assert!(is_as_announced, "{announced:?} bytes were announced, and {} came", whole.bytes.len());
+    (whole, None)
 }
 
 /// A body that has passed filters, in pieces of one byte and then the rest.

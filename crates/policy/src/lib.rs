@@ -4,6 +4,7 @@
 //! configuration, how it is compiled) and [`Policy`] (its hooks). The engine knows both only in their erased form,
 //! [`DynKind`] and [`DynPolicy`], and names none of them.
 
+mod admin;
 mod body;
 mod build;
 mod callers;
@@ -28,6 +29,7 @@ mod stores;
 pub mod values;
 mod verdict;
 
+pub use admin::{AdminReply, AdminRequest, AdminResource, AdminServing};
 pub use body::{BodyFilter, Filters, RequestBody, ResponseBody, WholeBody};
 pub use build::{Build, Kinds, Means, Place, Written};
 pub use catalog::{Catalog, DynKind};
@@ -47,4 +49,4 @@ pub use request_id::RequestId;
 pub use resources::{MakingResources, Resources};
 pub use runtime::{Job, Runtime, Sleep, off_worker};
 pub use stores::Stores;
-pub use verdict::{Reply, Step, Verdict};
+pub use verdict::{Pieces, Reply, ReplyBody, Step, Verdict};

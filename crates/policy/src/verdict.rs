@@ -4,6 +4,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use maitred_http::ResponseHead;
@@ -22,18 +23,79 @@ pub enum Verdict {
 }
 
 /// A response that the gateway makes itself.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Reply {
     /// Its head.
     pub head: ResponseHead,
-    /// Its whole body.
-    pub body: Bytes,
+    /// Its body.
+    pub body: ReplyBody,
+}
+
+/// The body of a reply.
+pub enum ReplyBody {
+    /// All of it.
+    Whole(Bytes),
+    /// One that comes piece by piece.
+    Pieces(Box<dyn Pieces>),
+}
+
+/// A body that is read as the client takes it, on the worker that serves the client. Where nothing comes for as long as a service may be
+/// silent on the route, it is broken off.
+pub trait Pieces {
+    /// Waits for the next piece; none at the end. A fault breaks the answer off, so that the client sees that it is not whole.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Fault>>>;
+
+    /// How many bytes it has, where that is known before the first piece is asked for.
+    fn length(&self) -> Option<u64>;
+}
+
+impl ReplyBody {
+    /// All of it, where it is there.
+    pub fn as_whole(&self) -> Option<&Bytes> {
+        match self {
+            Self::Whole(bytes) => Some(bytes),
+            Self::Pieces(_) => None,
+        }
+    }
+}
+
+impl Default for ReplyBody {
+    fn default() -> Self {
+        Self::Whole(Bytes::new())
+    }
+}
+
+impl From<Bytes> for ReplyBody {
+    fn from(bytes: Bytes) -> Self {
+        Self::Whole(bytes)
+    }
+}
+
+impl From<Vec<u8>> for ReplyBody {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Whole(bytes.into())
+    }
+}
+
+impl From<Box<dyn Pieces>> for ReplyBody {
+    fn from(pieces: Box<dyn Pieces>) -> Self {
+        Self::Pieces(pieces)
+    }
+}
+
+impl fmt::Debug for ReplyBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(bytes) => bytes.fmt(f),
+            Self::Pieces(pieces) => f.debug_tuple("Pieces").field(&pieces.length()).finish(),
+        }
+    }
 }
 
 impl Reply {
     /// An answer without fields and body.
     pub fn new(status: u16) -> Self {
-        Self { head: ResponseHead { status, ..ResponseHead::default() }, body: Bytes::new() }
+        Self { head: ResponseHead { status, ..ResponseHead::default() }, body: ReplyBody::default() }
     }
 }
 

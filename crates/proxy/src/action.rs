@@ -45,6 +45,15 @@ impl Action {
         }
     }
 
+    /// How long a service may be silent in the middle of an answer: as long as any of them may.
+    pub(crate) fn idle(&self) -> Duration {
+        match self {
+            Self::Forward(settings, _) => settings.timeouts.idle,
+            Self::Traffic(traffic) => traffic.idle(),
+            Self::Respond(_) | Self::Redirect(_) | Self::Unmatched => Timeouts::default().idle,
+        }
+    }
+
     /// How long a whole exchange may take before it is known which service gets the request: as long as any of them may; none without
     /// limit.
     pub(crate) fn total(&self) -> Option<Duration> {
@@ -130,7 +139,7 @@ impl Respond {
                 json.into()
             }
         };
-        Reply { head, body }
+        Reply { head, body: body.into() }
     }
 }
 

@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use maitred_store::Moment;
+
 /// A source of time.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
@@ -27,6 +29,26 @@ impl Clock {
     /// The time of day.
     pub fn wall(&self) -> SystemTime {
         (self.wall)()
+    }
+}
+
+/// The time as stores go by it, where none of the workers is: all threads of the process agree on it.
+#[derive(Clone, Copy, Debug)]
+pub struct StoreClock {
+    clock: Clock,
+    began: Instant,
+}
+
+impl StoreClock {
+    /// The time of a gateway that began at this instant.
+    pub fn new(clock: Clock, began: Instant) -> Self {
+        Self { clock, began }
+    }
+
+    /// Now.
+    pub fn moment(&self) -> Moment {
+        let steady = micros(self.clock.now().saturating_duration_since(self.began));
+        Moment { steady, wall: unix_micros(self.clock.wall()) }
     }
 }
 

@@ -1,11 +1,10 @@
 //! The bodies of answers that the gateway makes itself: `application/problem+json` (RFC 9457), or what the document puts
 //! in its place; a status to clients of gRPC.
 
-use bytes::Bytes;
 use maitred_grpc::{Code, GRPC_CONTENT_TYPE, Status, is_grpc};
 use maitred_http::{Known, RequestHead, ResponseHead, reason};
 use maitred_policy::values::{BodyTemplate, ErrorView, View};
-use maitred_policy::{Fault, Reply};
+use maitred_policy::{Fault, Reply, ReplyBody};
 
 /// How errors are told.
 #[derive(Debug, Default)]
@@ -25,7 +24,7 @@ impl ErrorFormat {
             return grpc_reply(fault, grpc_type(view.request).unwrap_or(GRPC_CONTENT_TYPE));
         }
         if let Some((head, body)) = fault.answer() {
-            return Reply { head: head.clone(), body: body.clone() };
+            return Reply { head: head.clone(), body: body.clone().into() };
         }
         let mut head = ResponseHead { status, ..ResponseHead::default() };
         let error = ErrorView { status, title: reason(status), detail: fault.detail() };
@@ -61,7 +60,7 @@ fn grpc_reply(fault: &Fault, content_type: &str) -> Reply {
     for (name, value) in fault.fields() {
         head.fields.append_bytes(name, value);
     }
-    Reply { head, body: Bytes::new() }
+    Reply { head, body: ReplyBody::default() }
 }
 
 /// A problem detail.

@@ -8,6 +8,7 @@ pub(crate) mod choose;
 mod filtered;
 pub(crate) mod forward;
 mod identify;
+mod pieces;
 mod record;
 pub(crate) mod respond;
 mod traffic;
@@ -18,7 +19,7 @@ use std::time::Instant;
 
 use maitred_http::{Method, ResponseHead};
 use maitred_policy::values::View;
-use maitred_policy::{Facts, Fault, Reply, RequestBody, ResponseBody, Verdict};
+use maitred_policy::{Facts, Fault, Pieces, Reply, ReplyBody, RequestBody, ResponseBody, Verdict};
 use maitred_router::Captures;
 use maitred_wire::h1::RequestFraming;
 
@@ -58,6 +59,8 @@ pub(crate) enum Body {
     Own(bytes::Bytes),
     /// A service sent it before.
     Kept(bytes::Bytes),
+    /// A policy has it, piece by piece.
+    Pieces(Box<dyn Pieces>),
     /// A service sends it.
     Stream(Box<Forwarded>),
     /// The service agreed to another protocol.
@@ -241,7 +244,10 @@ impl Body {
     /// Takes a reply as the answer.
     fn of(reply: Reply, response: &mut ResponseHead) -> Self {
         *response = reply.head;
-        Self::Own(reply.body)
+        match reply.body {
+            ReplyBody::Whole(bytes) => Self::Own(bytes),
+            ReplyBody::Pieces(pieces) => Self::Pieces(pieces),
+        }
     }
 }
 

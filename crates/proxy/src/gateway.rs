@@ -22,7 +22,7 @@ use crate::abroad::{Abroad, Errands};
 use crate::accept::{self, Command, Sockets};
 use crate::background::Background;
 use crate::chores::Chores;
-use crate::clock::Clock;
+use crate::clock::{Clock, StoreClock};
 use crate::health::HealthChecks;
 use crate::jobs::JobsShared;
 use crate::overload::OverloadShared;
@@ -128,6 +128,11 @@ impl Gateway {
     /// The snapshot that is served with.
     pub fn current(&self) -> &Arc<Snapshot> {
         &self.current
+    }
+
+    /// The time as stores go by it.
+    pub fn store_clock(&self) -> StoreClock {
+        StoreClock::new(self.options.clock, self.began)
     }
 
     /// The listeners: their names, what their clients speak, and the addresses that they are bound to.

@@ -36,7 +36,7 @@ mod worker;
 
 pub use acme::{Acme, AcmeAccount, AcmeCertificate, ChallengeKind, TokenProof, TokensShared};
 pub use catch_panic::CatchPanic;
-pub use clock::Clock;
+pub use clock::{Clock, StoreClock};
 pub use compile::{Compiler, compile};
 pub use explain::{Caller, Explained, ExplainedPolicy, ExplainedRoute, explain};
 pub use gateway::{Gateway, GatewayOptions};

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use maitred_http::Method;
 use maitred_net::{CertificateSummary, ServerTls};
 use maitred_policy::values::{Value, View};
-use maitred_policy::{Condition, Facts, Origin, Resources};
+use maitred_policy::{AdminResource, Condition, Facts, Origin, Resources};
 use maitred_router::{PathValues, Predicate, Router, Subject};
 use maitred_telemetry::{
     AccessFormat, Destination, LogQueue, RouteSeries, RouteUpstreamSeries, UpstreamSeries,
@@ -177,6 +177,12 @@ impl Snapshot {
             Origin::Upstream(outbound) => Some(outbound.number()),
             Origin::Urls(_) => None,
         }
+    }
+
+    /// What operators see of its policies: where each is written, and its name there.
+    pub fn admin_resources(&self) -> impl Iterator<Item = (&str, &str, Arc<dyn AdminResource>)> {
+        let all = self.policies.iter();
+        all.filter_map(|instance| Some((&*instance.place, &*instance.name, instance.policy.admin()?)))
     }
 
     /// What it wants of certificate authorities.

@@ -1,5 +1,5 @@
 //! What the admin listener answers: health, readiness, metrics, and problem+json for the rest. What it tells of upstreams is in
-//! `upstreams`.
+//! `upstreams`, what policies tell in `collections`.
 //! Who may ask is checked before, in `guard`.
 
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use maitred_telemetry::{EXPOSITION_CONTENT_TYPE, Metrics};
 use tokio::sync::watch;
 
 use super::AdminSettings;
+use super::collections::Collections;
 use super::guard::Refused;
 use super::problem::problem;
 use super::upstreams::{self, NowServing};
@@ -31,6 +32,7 @@ pub(super) struct Pages {
     pub(super) overload: Arc<OverloadShared>,
     pub(super) settings: watch::Receiver<Arc<AdminSettings>>,
     pub(super) serving: NowServing,
+    pub(super) collections: watch::Receiver<Arc<Collections>>,
 }
 
 impl Pages {
@@ -91,10 +93,11 @@ fn told(state: Result<String, &'static str>) -> Response {
     }
 }
 
-/// The pages whose paths the document chooses.
+/// The pages whose paths the document chooses: metrics, and what its policies show.
 async fn page(State(pages): State<Pages>, request: Request) -> Response {
     if pages.settings().metrics_path.as_deref() != Some(request.uri().path()) {
-        return problem(StatusCode::NOT_FOUND, "Page not found");
+        let collections = Arc::clone(&pages.collections.borrow());
+        return collections.page(request).await;
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed");

@@ -156,13 +156,13 @@ fn shown(serving: &NowServing) -> Option<Arc<Shown>> {
     serving.borrow().clone()
 }
 
-fn is_json(fields: &HeaderMap) -> bool {
+pub(super) fn is_json(fields: &HeaderMap) -> bool {
     let kind = fields.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     kind.eq_ignore_ascii_case("application/json")
 }
 
-fn told(value: &Value) -> Response {
+pub(super) fn told(value: &Value) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], value.to_string()).into_response()
 }
 

@@ -17,7 +17,7 @@ use crate::contract;
 use crate::erased::Slot;
 use crate::fault::{Fault, Side};
 use crate::runtime::Runtime as _;
-use crate::verdict::Verdict;
+use crate::verdict::{ReplyBody, Verdict};
 
 /// What the service does with a request.
 type Action = Result<(ResponseHead, WholeBody), Fault>;
@@ -139,6 +139,7 @@ async fn serve(exchange: Exchange<'_>, service: Rc<HeldService>) -> Outcome {
         trailers: None,
         answered: Answered::Service,
         took: Duration::ZERO,
+        own: ReplyBody::default(),
     };
     let mut sent = RequestBody::default();
     outcome.go_down(&mut run, &mut request, &mut sent, body).await;
@@ -166,9 +167,9 @@ async fn serve(exchange: Exchange<'_>, service: Rc<HeldService>) -> Outcome {
         }
     }
     outcome.go_up(&mut run, &request, &mut answer).await;
-    outcome.finish_answer(answer, streamed);
+    let complete = outcome.finish_answer(answer, streamed).await;
     outcome.took = harness.runtime.now() - started;
-    run.end = contract::Outcome { status: outcome.response.status, complete: true, duration: outcome.took };
+    run.end = contract::Outcome { status: outcome.response.status, complete, duration: outcome.took };
     outcome
 }
 

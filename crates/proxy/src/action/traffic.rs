@@ -56,6 +56,12 @@ impl Traffic {
         Some((&variant.name, self.targets.get(number)?))
     }
 
+    /// The longest that one of the services may be silent.
+    pub(super) fn idle(&self) -> Duration {
+        let idle = self.targets.iter().map(|target| target.service.forward.timeouts.idle);
+        idle.max().unwrap_or_default()
+    }
+
     /// The longest limit of a whole exchange that one of the services has; none where one has no limit.
     pub(super) fn total(&self) -> Option<Duration> {
         let mut totals = self.targets.iter().map(|target| target.service.forward.timeouts.total);

@@ -16,7 +16,7 @@ use super::filtered::{Filtered, Filtering};
 use super::forward::Forwarded;
 use super::forward::pump::{Pump, PumpError, PumpState, RateGuard};
 use super::forward::tunnel::Tunnel;
-use super::{After, Body, Exchange, Sent, record};
+use super::{After, Body, Exchange, Sent, pieces, record};
 use crate::clock::unix_micros;
 use crate::connection::{Connection, Refused};
 use crate::error_format::problem;
@@ -37,6 +37,11 @@ pub(crate) async fn send(
 ) -> Sent {
     match body {
         Body::Own(bytes) | Body::Kept(bytes) => send_own(exchange, connection, head, bytes).await,
+        Body::Pieces(pieces) => {
+            let filtering = (!filters.is_empty()).then(|| Box::new(Filtering::new(filters)));
+            // In a box, so that all other exchanges stay small.
+            Box::pin(pieces::send(exchange, connection, head, pieces, filtering)).await
+        }
         Body::Stream(forwarded) => {
             let filtering = (!filters.is_empty()).then(|| Box::new(Filtering::new(filters)));
             send_stream(exchange, connection, head, forwarded, filtering).await
@@ -67,9 +72,14 @@ async fn send_own(
     }
 }
 
+/// The length of a body of this length behind filters.
+pub(super) fn length(length: BodyLength, filtering: Option<&Filtering>) -> BodyLength {
+    if filtering.is_some_and(|filtering| !filtering.keeps_length()) { BodyLength::Unknown } else { length }
+}
+
 /// Adds the `Date` that a server with a clock sends (RFC 9110 section 6.6.1) where the answer has none, be it its own or a
 /// service's; and tells clients of another version that HTTP/3 is spoken here, too (RFC 7838 section 3).
-fn add_fields(exchange: &Exchange<'_>, connection: &Connection, head: &mut ResponseHead) {
+pub(super) fn add_fields(exchange: &Exchange<'_>, connection: &Connection, head: &mut ResponseHead) {
     if let Some(port) = exchange.listener.http3_port()
         && !matches!(connection.client, ServerSide::Http3(_))
     {
@@ -89,7 +99,7 @@ fn add_fields(exchange: &Exchange<'_>, connection: &Connection, head: &mut Respo
 }
 
 /// Writes a whole body, at the rate that a client must keep.
-async fn write_out(
+pub(super) async fn write_out(
     worker: &Worker,
     snapshot: &LocalSnapshot,
     connection: &mut Connection,
@@ -136,7 +146,7 @@ async fn send_stream(
 ) -> Sent {
     let may_keep_alive =
         forwarded.upload.pump.state == PumpState::Done && !connection.is_last(exchange.worker);
-    let length = if filtering.is_some() { BodyLength::Unknown } else { forwarded.length };
+    let length = length(forwarded.length, filtering.as_deref());
     add_fields(exchange, connection, head);
     let keep_alive = connection.client.respond(head, length, may_keep_alive);
     let mut download = Pump::default();
@@ -370,7 +380,7 @@ pub(crate) fn log_fault(exchange: &Exchange<'_>, method: Method, fault: &Fault) 
     }
 }
 
-fn client_gone(exchange: &mut Exchange<'_>, error: &Broken) {
+pub(super) fn client_gone(exchange: &mut Exchange<'_>, error: &Broken) {
     exchange.record.outcome = "client_closed";
     tracing::debug!(request_id = exchange.facts.request_id.as_str(), "the client is gone: {error}");
 }

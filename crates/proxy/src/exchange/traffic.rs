@@ -93,7 +93,7 @@ fn has_failed(service: &Service, answered: &Result<Body, Failed>, status: u16) -
         // It was not asked, or cannot be blamed; the client is not answered either way.
         Err(Failed { fault, result: None }) => fault.side() == Side::Upstream,
         Ok(Body::Stream(_)) => service.fails_with(status),
-        Ok(Body::Own(_) | Body::Kept(_) | Body::Tunnel(_)) => false,
+        Ok(Body::Own(_) | Body::Kept(_) | Body::Pieces(_) | Body::Tunnel(_)) => false,
     }
 }
 

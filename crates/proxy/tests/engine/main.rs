@@ -4,6 +4,7 @@ mod asking;
 mod document;
 mod lag;
 mod panic;
+mod pieces;
 mod sent_at;
 mod split;
 mod srv;
