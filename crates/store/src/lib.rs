@@ -4,6 +4,7 @@
 mod answer;
 mod key;
 mod limit;
+mod limits;
 mod memory;
 mod store;
 

@@ -44,6 +44,15 @@ pub struct Limit {
     pub burst: u64,
 }
 
+impl Limit {
+    /// What counters of one key are told apart by: limits that only differ in what they permit of the same windows share one, so that a quota
+    /// that is raised goes on. Exact windows and buckets begin anew, as what is remembered of them means something only at one `count`.
+    pub(crate) fn counted(&self) -> (Algorithm, Period, u64) {
+        let is_plain = matches!(self.algorithm, Algorithm::FixedWindow | Algorithm::SlidingWindowEstimate);
+        (self.algorithm, self.period, if is_plain { 0 } else { self.count })
+    }
+}
+
 /// When something is asked. Stores on other machines go by their own clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {

@@ -1,22 +1,47 @@
 //! The store in memory: the default, with nothing to install. Bounded in bytes; each part of it is behind a lock of its own, which is held for
 //! as long as a look at a table takes and never while waiting.
+//!
+//! Of the bytes that it may take, a half is for counters, a quarter for entries, an eighth for logs of exact windows, and a sixteenth each
+//! for durable counters and for slots. What is for counters is taken when the first comes; the rest as it is needed.
 
+mod counters;
+mod ears;
+mod entries;
+mod hash;
+mod lasting;
+mod logs;
+mod measures;
+mod shard;
+mod slots;
+mod sweep;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use maitred_telemetry::Measured;
 
-use crate::answer::Answer;
+use self::ears::Ears;
+use self::hash::KeyHasher;
+use self::shard::ShardsShared;
+use crate::answer::{Answer, Away};
 use crate::key::{Key, Scope};
 use crate::limit::{Decision, Limit, Moment, Take};
 use crate::store::{Ear, Hold, Seat, Store};
 
 /// A store in the memory of this process.
-#[derive(Debug)]
 pub struct MemoryStore {
     settings: MemorySettings,
+    hasher: KeyHasher,
+    shards: Arc<ShardsShared>,
+    ears: Ears,
+    /// What the clock on the wall showed when the steady one began. Durable counters go by the sum of both, which goes on in the next
+    /// process and cannot be set back in this one.
+    began: OnceLock<u64>,
 }
 
 /// What a store in memory may take.
@@ -37,7 +62,14 @@ impl Default for MemorySettings {
 impl MemoryStore {
     /// An empty store.
     pub fn new(settings: MemorySettings) -> Self {
-        Self { settings }
+        let shards = Arc::new(ShardsShared::new(settings.size));
+        Self { settings, hasher: KeyHasher::new(), shards, ears: Ears::default(), began: OnceLock::new() }
+    }
+
+    /// The time for durable counters.
+    fn lasting_moment(&self, now: Moment) -> Moment {
+        let began = *self.began.get_or_init(|| now.wall.saturating_sub(now.steady));
+        Moment { steady: began.saturating_add(now.steady), ..now }
     }
 }
 
@@ -46,62 +78,104 @@ impl Store for MemoryStore {
         false
     }
 
-    fn take<'a>(&'a self, _: Seat, _take: Take<'a>) -> Answer<'a, Decision> {
-        todo!()
+    fn take<'a>(&'a self, _: Seat, take: Take<'a>) -> Answer<'a, Decision> {
+        let hash = self.hasher.hash(take.key);
+        if take.key.scope.is_durable {
+            let take = Take { now: self.lasting_moment(take.now), ..take };
+            return Answer::Ready(self.shards.of(hash).lasting.take(&take));
+        }
+        Answer::ready(self.shards.of(hash).take(hash, &take))
     }
 
-    fn reset<'a>(&'a self, _: Seat, _key: Key<'a>, _limits: &'a [Limit]) -> Answer<'a, ()> {
-        todo!()
+    fn reset<'a>(&'a self, _: Seat, key: Key<'a>, limits: &'a [Limit]) -> Answer<'a, ()> {
+        let hash = self.hasher.hash(key);
+        let mut shard = self.shards.of(hash);
+        if key.scope.is_durable {
+            shard.lasting.reset(key, limits);
+        } else {
+            shard.reset(hash, limits);
+        }
+        Answer::ready(())
     }
 
-    fn list<'a>(&'a self, _: Seat, _scope: &'a Scope, _most: usize) -> Answer<'a, Vec<Box<[u8]>>> {
-        todo!()
+    fn list<'a>(&'a self, _: Seat, scope: &'a Scope, most: usize) -> Answer<'a, Vec<Box<[u8]>>> {
+        let mut values = Vec::new();
+        for shard in self.shards.iter() {
+            values.extend(shard.lasting.values(&scope.name, most - values.len()));
+        }
+        Answer::ready(values)
     }
 
-    fn get<'a>(&'a self, _: Seat, _key: Key<'a>, _now: Moment) -> Answer<'a, Option<Bytes>> {
-        todo!()
+    fn get<'a>(&'a self, _: Seat, key: Key<'a>, now: Moment) -> Answer<'a, Option<Bytes>> {
+        let hash = self.hasher.hash(key);
+        Answer::ready(self.shards.entries_of(hash).find(hash, now.steady))
     }
 
-    fn put<'a>(&'a self, _: Seat, _: Key<'a>, _: Bytes, _: Duration, _: Moment) -> Answer<'a, ()> {
-        todo!()
+    fn put<'a>(&'a self, _: Seat, key: Key<'a>, entry: Bytes, ttl: Duration, now: Moment) -> Answer<'a, ()> {
+        let hash = self.hasher.hash(key);
+        let entry = Bytes::copy_from_slice(&entry);
+        let is_put = self.shards.entries_of(hash).put(hash, entry, (now.steady, end(now, ttl)));
+        Answer::Ready(if is_put { Ok(()) } else { Err(Away::Refused) })
     }
 
     fn put_new<'a>(
         &'a self,
         _: Seat,
-        _: Key<'a>,
-        _: Bytes,
-        _: Duration,
-        _: Moment,
+        key: Key<'a>,
+        entry: Bytes,
+        ttl: Duration,
+        now: Moment,
     ) -> Answer<'a, Option<Bytes>> {
-        todo!()
+        let hash = self.hasher.hash(key);
+        let entry = Bytes::copy_from_slice(&entry);
+        let mut entries = self.shards.entries_of(hash);
+        if let Some(there) = entries.find(hash, now.steady) {
+            return Answer::ready(Some(there));
+        }
+        let is_put = entries.put(hash, entry, (now.steady, end(now, ttl)));
+        Answer::Ready(if is_put { Ok(None) } else { Err(Away::Refused) })
     }
 
-    fn remove<'a>(&'a self, _: Seat, _key: Key<'a>) -> Answer<'a, bool> {
-        todo!()
+    fn remove<'a>(&'a self, _: Seat, key: Key<'a>) -> Answer<'a, bool> {
+        let hash = self.hasher.hash(key);
+        Answer::ready(self.shards.entries_of(hash).remove(hash))
     }
 
-    fn hold<'a>(&'a self, _: Seat, _hold: Hold<'a>) -> Answer<'a, bool> {
-        todo!()
+    fn hold<'a>(&'a self, _: Seat, hold: Hold<'a>) -> Answer<'a, bool> {
+        let hash = self.hasher.hash(hold.key);
+        let times = (hold.now.steady, end(hold.now, hold.lease));
+        Answer::Ready(self.shards.of(hash).slots.hold(hash, hold.holder, hold.most, times))
     }
 
-    fn release(&self, _: Seat, _key: Key<'_>, _holder: u128) {
-        todo!()
+    fn release(&self, _: Seat, key: Key<'_>, holder: u128) {
+        let hash = self.hasher.hash(key);
+        self.shards.of(hash).slots.release(hash, holder);
     }
 
-    fn tell(&self, _: Seat, _channel: &'static str, _message: Bytes) {
-        todo!()
+    fn tell(&self, _: Seat, channel: &'static str, message: Bytes) {
+        self.ears.tell(channel, &message);
     }
 
-    fn listen(&self, _channel: &'static str, _ear: Arc<dyn Ear>) {
-        todo!()
+    fn listen(&self, channel: &'static str, ear: Arc<dyn Ear>) {
+        self.ears.add(channel, ear);
     }
 
     fn measured(&self) -> Arc<dyn Measured> {
-        todo!()
+        Arc::clone(&self.shards) as Arc<dyn Measured>
     }
 
     fn chores(self: Arc<Self>) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
         None
     }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// When something ends that begins now.
+fn end(now: Moment, after: Duration) -> u64 {
+    now.steady.saturating_add(u64::try_from(after.as_micros()).unwrap_or(u64::MAX))
 }

@@ -1,0 +1,245 @@
+//! Each algorithm beside a naive one that keeps all that ever happened, at random times, costs and limits.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+use crate::key::{Key, Scope};
+
+/// Counters in a map, for tests.
+#[derive(Debug, Default)]
+struct Mapped {
+    counters: BTreeMap<String, Counter>,
+    logs: BTreeMap<String, Log>,
+}
+
+fn name(limit: &Limit) -> String {
+    format!("{:?}", limit.counted())
+}
+
+impl Counters for Mapped {
+    fn counter(&self, limit: &Limit) -> Counter {
+        self.counters.get(&name(limit)).copied().unwrap_or_default()
+    }
+
+    fn set(&mut self, limit: &Limit, counter: Counter, _: u8) {
+        self.counters.insert(name(limit), counter);
+    }
+
+    fn log(&self, limit: &Limit) -> &Log {
+        self.logs.get(&name(limit)).unwrap_or(&sliding_window::EMPTY)
+    }
+
+    fn enter(&mut self, limit: &Limit, at: u64, cost: u64) {
+        self.logs.entry(name(limit)).or_default().enter(limit, at, cost, usize::MAX);
+    }
+}
+
+/// What happened: when, by the steady clock, and how much was taken.
+#[derive(Clone, Copy, Debug)]
+struct Taken {
+    at: u64,
+    cost: u64,
+}
+
+/// Whether a naive limiter allows this after all that was taken.
+type Naive = fn(&Limit, &[Taken], Taken) -> bool;
+
+/// The wall clock shows this when the steady one begins: 2026-01-31, 23:59:50 UTC.
+const WALL: u64 = 1_769_903_990_000_000;
+
+/// When months begin, by the steady clock: February, March and April.
+const MONTHS: [u64; 3] = [10_000_000, 10_000_000 + 28 * calendar::DAY, 10_000_000 + 59 * calendar::DAY];
+
+fn moment(steady: u64) -> Moment {
+    Moment { steady, wall: WALL + steady }
+}
+
+fn ask(counters: &mut Mapped, limits: &[Limit], cost: u64, is_due: bool, now: u64) -> Decision {
+    let scope = Scope::new("test");
+    let key = Key { scope: &scope, value: b"" };
+    take(counters, &Take { key, limits, cost, is_due, now: moment(now) })
+}
+
+/// By filling a bucket step by step, in parts of a microsecond as exact fractions: `count * period` parts are one.
+fn bucket(capacity: u64, limit: &Limit, taken: &[Taken], next: Taken) -> bool {
+    let period = u128::from(length(limit));
+    let full = i128::from(capacity) * i128::try_from(period).unwrap();
+    let (mut level, mut last) = (full, 0);
+    let fill = |level: i128, since: u64| (level + i128::from(since) * i128::from(limit.count)).min(full);
+    for one in taken {
+        level = fill(level, one.at - last) - i128::from(one.cost) * i128::try_from(period).unwrap();
+        last = one.at;
+    }
+    fill(level, next.at - last) >= i128::from(next.cost) * i128::try_from(period).unwrap()
+}
+
+fn naive(algorithm: Algorithm) -> Naive {
+    match algorithm {
+        Algorithm::TokenBucket => |limit, taken, next| bucket(limit.burst, limit, taken, next),
+        Algorithm::LeakyBucket => |limit, taken, next| bucket(limit.burst + 1, limit, taken, next),
+        Algorithm::SlidingWindow => |limit, taken, next| {
+            let counts = |one: &&Taken| next.at < one.at + length(limit);
+            taken.iter().filter(counts).map(|one| one.cost).sum::<u64>() + next.cost <= limit.count
+        },
+        Algorithm::FixedWindow => |limit, taken, next| {
+            let window = |at: u64| match limit.period {
+                Period::Month => MONTHS.iter().filter(|began| **began <= at).count() as u64,
+                Period::Length(_) => (WALL + at) / length(limit),
+            };
+            taken.iter().filter(|one| window(one.at) == window(next.at)).map(|one| one.cost).sum::<u64>()
+                + next.cost
+                <= limit.count
+        },
+        Algorithm::SlidingWindowEstimate => |limit, taken, next| {
+            let length = length(limit);
+            let window = next.at / length;
+            let sum = |window: Option<u64>| {
+                let of = |one: &&Taken| Some(one.at / length) == window;
+                u128::from(taken.iter().filter(of).map(|one| one.cost).sum::<u64>())
+            };
+            let covered = u128::from(length - next.at % length);
+            let before = sum(window.checked_sub(1)) * covered;
+            (sum(Some(window)) + u128::from(next.cost)) * u128::from(length) + before
+                <= u128::from(limit.count) * u128::from(length)
+        },
+    }
+}
+
+fn algorithm() -> impl Strategy<Value = Algorithm> {
+    use Algorithm::{FixedWindow, LeakyBucket, SlidingWindow, SlidingWindowEstimate, TokenBucket};
+    prop::sample::select(vec![TokenBucket, SlidingWindow, SlidingWindowEstimate, FixedWindow, LeakyBucket])
+}
+
+fn limit() -> impl Strategy<Value = Limit> {
+    let period = prop_oneof![
+        (1u64..50).prop_map(Duration::from_micros),
+        (1u64..5_000_000).prop_map(Duration::from_micros),
+        prop::sample::select(vec![1, 60]).prop_map(Duration::from_secs),
+    ];
+    (algorithm(), 1u64..12, period, 1u64..12, prop::bool::weighted(0.1)).prop_map(
+        |(algorithm, count, period, burst, is_month)| {
+            let is_month = is_month && algorithm == Algorithm::FixedWindow;
+            let period = if is_month { Period::Month } else { Period::Length(period) };
+            Limit { algorithm, count, period, burst }
+        },
+    )
+}
+
+/// Pauses before a request, as parts in 256 of a period, and what it costs.
+fn requests() -> impl Strategy<Value = Vec<(u8, u64, bool)>> {
+    let pause = prop_oneof![3 => Just(0u8), 3 => 0u8..40, 1 => any::<u8>()];
+    vec(
+        (pause, prop_oneof![5 => Just(1u64), 2 => 1u64..6, 1 => Just(0u64)], prop::bool::weighted(0.1)),
+        1..80,
+    )
+}
+
+fn pause(limit: &Limit, part: u8) -> u64 {
+    let of = if limit.period == Period::Month { 10_000_000 } else { length(limit) };
+    // Long periods also see requests that are a few microseconds apart.
+    if part.is_multiple_of(3) { u64::from(part) } else { of.saturating_mul(u64::from(part)) / 200 }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn each_algorithm_allows_what_a_naive_one_allows_and_tells_when_it_will(
+        limit in limit(), requests in requests(),
+    ) {
+        let (mut counters, mut taken, mut now) = (Mapped::default(), Vec::new(), 0);
+        let naive = naive(limit.algorithm);
+        for (part, cost, is_due) in requests {
+            now += pause(&limit, part);
+            let next = Taken { at: now, cost: cost.max(1) };
+            let expected = naive(&limit, &taken, next);
+            let before = format!("{counters:?}");
+            let decision = ask(&mut counters, &[limit], cost, is_due, now);
+            let standing = decision.standings[0];
+            prop_assert_eq!(decision.is_allowed, expected || is_due, "{:?} after {:?}", next, taken);
+            if decision.is_allowed && cost > 0 {
+                taken.push(next);
+                prop_assert_eq!(standing.retry, Some(Duration::ZERO));
+            } else {
+                prop_assert_eq!(&before, &format!("{counters:?}"), "what is not taken leaves no trace");
+            }
+            if !decision.is_allowed {
+                let allowed_at = |at| naive(&limit, &taken, Taken { at, ..next });
+                match standing.retry {
+                    None => prop_assert!(!allowed_at(now + 1_000_000_000), "it would be allowed some day"),
+                    Some(retry) => {
+                        let retry = u64::try_from(retry.as_micros()).unwrap();
+                        prop_assert!(retry > 0 && allowed_at(now + retry) && !allowed_at(now + retry - 1), "{}", retry);
+                    }
+                }
+            }
+            // What is told to remain is there, and no more.
+            let left = |cost| naive(&limit, &taken, Taken { at: now, cost });
+            prop_assert!(standing.remaining == 0 || left(standing.remaining));
+            prop_assert!(!left(standing.remaining + 1));
+            let reset = now + u64::try_from(standing.reset.as_micros()).unwrap();
+            let fresh = ask(&mut counters, &[limit], 0, false, reset).standings[0].remaining;
+            let (whole, later) = (ask(&mut Mapped::default(), &[limit], 0, false, reset), now + 1);
+            prop_assert_eq!(fresh, whole.standings[0].remaining);
+            if reset > later && limit.algorithm != Algorithm::FixedWindow {
+                prop_assert!(ask(&mut counters, &[limit], 0, false, reset - 1).standings[0].remaining < fresh);
+            }
+        }
+    }
+
+    #[test]
+    fn several_limits_are_taken_from_together_or_not_at_all(
+        limits in vec(limit(), 1..4), requests in requests(),
+    ) {
+        let mut unlike: Vec<Limit> = Vec::new();
+        for limit in limits {
+            if unlike.iter().all(|other| other.counted() != limit.counted()) {
+                unlike.push(limit);
+            }
+        }
+        let limits = unlike;
+        let (mut together, mut taken, mut now) = (Mapped::default(), Vec::new(), 0);
+        for (part, cost, _) in requests {
+            now += pause(&limits[0], part);
+            let next = Taken { at: now, cost: cost.max(1) };
+            let expected: Vec<bool> =
+                limits.iter().map(|limit| naive(limit.algorithm)(limit, &taken, next)).collect();
+            let decision = ask(&mut together, &limits, cost, false, now);
+            prop_assert_eq!(decision.is_allowed, expected.iter().all(|is_allowed| *is_allowed));
+            let said: Vec<bool> =
+                decision.standings.iter().map(|standing| standing.retry == Some(Duration::ZERO)).collect();
+            prop_assert_eq!(said, expected);
+            if decision.is_allowed && cost > 0 {
+                taken.push(next);
+            }
+        }
+    }
+
+    #[test]
+    fn a_leaky_bucket_lets_go_at_an_even_pace(
+        count in 1u64..9, period in 1u64..3_000_000, burst in 1u64..9, pauses in vec(any::<u8>(), 1..60),
+    ) {
+        let period_of = Period::Length(Duration::from_micros(period));
+        let limit = Limit { algorithm: Algorithm::LeakyBucket, count, period: period_of, burst };
+        let (mut counters, mut now, mut turns) = (Mapped::default(), 0, Vec::new());
+        for part in pauses {
+            now += pause(&limit, part);
+            let decision = ask(&mut counters, &[limit], 1, false, now);
+            let waiting = turns.iter().filter(|turn| **turn > now).count() as u64;
+            if decision.is_allowed {
+                let turn = now + u64::try_from(decision.delay.as_micros()).unwrap();
+                // A turn is told in whole microseconds, and never too early: each may be up to one late.
+                let paced = turns.last().is_none_or(|last| (turn - last + 1) * count >= period);
+                prop_assert!(paced, "{} after {:?}", turn, turns);
+                prop_assert!(turn == now || waiting < burst);
+                turns.push(turn);
+            } else {
+                prop_assert!(waiting >= burst, "{} wait", waiting);
+            }
+        }
+    }
+}

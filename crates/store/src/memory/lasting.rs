@@ -1,0 +1,180 @@
+//! What must outlive the process: counters of durable scopes, by the names of their keys. They never give way to others: where there
+//! is no room, new keys are refused until some are fresh again.
+
+use std::collections::BTreeMap;
+
+use super::sweep::Sweep;
+use crate::answer::{Away, Said};
+use crate::key::Key;
+use crate::limit::{Decision, Limit, Take};
+use crate::limits::sliding_window::EMPTY;
+use crate::limits::{self, Counter, Counters, Log};
+
+/// What a record takes beside its value and what it counts, in bytes, with its place in a tree.
+const ROW: u64 = 160;
+/// How many entries an exact window has at most.
+const LOG_ENTRIES: usize = 4096;
+/// The same where there is no more room.
+const CROWDED_ENTRIES: usize = 16;
+
+/// The durable counters of a shard.
+#[derive(Debug)]
+pub(super) struct LastingTable {
+    scopes: BTreeMap<Box<str>, BTreeMap<Box<[u8]>, Record>>,
+    bytes: u64,
+    most_bytes: u64,
+    sweep: Sweep,
+    refused: u64,
+}
+
+/// What is counted for a key, under each limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Record {
+    pub(super) tallies: Vec<Tally>,
+    /// How many entries an exact window may have.
+    most_entries: usize,
+}
+
+/// What is counted under a limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) limit: Limit,
+    pub(super) counter: Counter,
+    pub(super) log: Log,
+}
+
+impl LastingTable {
+    /// Nothing, and room for so many bytes.
+    pub(super) fn new(most_bytes: u64) -> Self {
+        let (scopes, sweep) = (BTreeMap::new(), Sweep::default());
+        Self { scopes, bytes: 0, most_bytes, sweep, refused: 0 }
+    }
+
+    /// Takes from limits.
+    pub(super) fn take(&mut self, asked: &Take<'_>) -> Said<Decision> {
+        let Key { scope, value } = asked.key;
+        let has_room = self.bytes < self.most_bytes;
+        let known = self.scopes.get_mut(&scope.name).and_then(|records| records.get_mut(value));
+        if let Some(record) = known {
+            let before = record.bytes(value);
+            record.most_entries = if has_room { LOG_ENTRIES } else { CROWDED_ENTRIES };
+            let decision = limits::take(record, asked);
+            self.bytes = self.bytes + record.bytes(value) - before;
+            return Ok(decision);
+        }
+        let mut record = Record { most_entries: LOG_ENTRIES, ..Record::default() };
+        let decision = limits::take(&mut record, asked);
+        if !record.tallies.is_empty() {
+            self.make_room(record.bytes(value), asked)?;
+            self.insert(scope.name.clone(), value.into(), record);
+        }
+        Ok(decision)
+    }
+
+    /// Puts a record in its place, which is free.
+    pub(super) fn insert(&mut self, scope: Box<str>, value: Box<[u8]>, record: Record) {
+        self.bytes += record.bytes(&value);
+        self.scopes.entry(scope).or_default().insert(value, record);
+    }
+
+    /// Forgets what was taken from these limits.
+    pub(super) fn reset(&mut self, key: Key<'_>, limits: &[Limit]) {
+        let Some(records) = self.scopes.get_mut(&key.scope.name) else { return };
+        let Some(record) = records.get_mut(key.value) else { return };
+        self.bytes -= record.bytes(key.value);
+        record.tallies.retain(|tally| limits.iter().all(|limit| limit.counted() != tally.limit.counted()));
+        if record.tallies.is_empty() {
+            records.remove(key.value);
+        } else {
+            self.bytes += record.bytes(key.value);
+        }
+    }
+
+    /// Values of a scope, at most so many.
+    pub(super) fn values(&self, scope: &str, most: usize) -> impl Iterator<Item = Box<[u8]>> {
+        self.scopes.get(scope).into_iter().flat_map(|records| records.keys()).take(most).cloned()
+    }
+
+    /// How many records there are.
+    pub(super) fn held(&self) -> u64 {
+        self.scopes.values().map(|records| records.len() as u64).sum()
+    }
+
+    /// What they take.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// How often there was no room for a key.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    fn make_room(&mut self, bytes: u64, asked: &Take<'_>) -> Said<()> {
+        if self.bytes + bytes > self.most_bytes && self.sweep.is_due(asked.now.steady) {
+            for records in self.scopes.values_mut() {
+                records.retain(|value, record| {
+                    let is_fresh = record.tallies.iter().all(|tally| tally.is_fresh(asked));
+                    self.bytes -= if is_fresh { record.bytes(value) } else { 0 };
+                    !is_fresh
+                });
+            }
+            self.scopes.retain(|_, records| !records.is_empty());
+        }
+        if self.bytes + bytes <= self.most_bytes {
+            return Ok(());
+        }
+        self.refused += 1;
+        Err(Away::Refused)
+    }
+}
+
+impl Tally {
+    fn is_fresh(&self, asked: &Take<'_>) -> bool {
+        let until = self.counter.until.max(self.log.until(&self.limit));
+        until <= limits::time(&self.limit, asked.now)
+    }
+}
+
+impl Record {
+    fn bytes(&self, value: &[u8]) -> u64 {
+        let logs: usize = self.tallies.iter().map(|tally| tally.log.bytes()).sum();
+        let tallies = self.tallies.capacity() * size_of::<Tally>();
+        ROW + (value.len() + tallies + logs) as u64
+    }
+
+    fn find(&self, limit: &Limit) -> Option<&Tally> {
+        self.tallies.iter().find(|tally| tally.limit.counted() == limit.counted())
+    }
+
+    fn find_or_add(&mut self, limit: &Limit) -> &mut Tally {
+        let found = self.tallies.iter().position(|tally| tally.limit.counted() == limit.counted());
+        let place = found.unwrap_or_else(|| {
+            self.tallies.reserve_exact(1);
+            self.tallies.push(Tally { limit: *limit, counter: Counter::default(), log: Log::default() });
+            self.tallies.len() - 1
+        });
+        &mut self.tallies[place]
+    }
+}
+
+impl Counters for Record {
+    fn counter(&self, limit: &Limit) -> Counter {
+        self.find(limit).map_or_else(Counter::default, |tally| tally.counter)
+    }
+
+    fn set(&mut self, limit: &Limit, counter: Counter, _: u8) {
+        let tally = self.find_or_add(limit);
+        (tally.limit, tally.counter) = (*limit, counter);
+    }
+
+    fn log(&self, limit: &Limit) -> &Log {
+        self.find(limit).map_or(&EMPTY, |tally| &tally.log)
+    }
+
+    fn enter(&mut self, limit: &Limit, at: u64, cost: u64) {
+        let most = self.most_entries;
+        let tally = self.find_or_add(limit);
+        tally.log.enter(limit, at, cost, most);
+    }
+}

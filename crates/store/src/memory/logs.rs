@@ -1,0 +1,109 @@
+//! Logs of exact windows, which differ in size: bounded in bytes all together. Where they take more, of eight that lie beside each
+//! other the one gives way of which the least share of its limit is taken, and one that no longer counts before all others: the same rule as
+//! for counters, with the same bound on what an attacker can displace.
+
+use std::collections::HashMap;
+
+use super::hash::KeyHash;
+use crate::limit::Limit;
+use crate::limits::sliding_window::{self, EMPTY};
+use crate::limits::{Log, share};
+
+/// What a log takes beside its entries, in bytes, with its places in both tables, which may have grown for twice as many.
+pub(super) const ROW: u64 = 256;
+/// How many are looked at for the one that gives way.
+const CANDIDATES: usize = 8;
+
+/// The logs of a shard.
+#[derive(Debug)]
+pub(super) struct LogTable {
+    rows: Vec<Row>,
+    places: HashMap<KeyHash, usize>,
+    /// Where the next one to give way is looked for.
+    hand: usize,
+    bytes: u64,
+    most_bytes: u64,
+    evicted: u64,
+}
+
+#[derive(Debug)]
+struct Row {
+    hash: KeyHash,
+    log: Log,
+    until: u64,
+    share: u8,
+}
+
+impl LogTable {
+    /// No logs, and room for so many bytes.
+    pub(super) fn new(most_bytes: u64) -> Self {
+        Self { rows: Vec::new(), places: HashMap::new(), hand: 0, bytes: 0, most_bytes, evicted: 0 }
+    }
+
+    /// The log there.
+    pub(super) fn find(&self, hash: KeyHash) -> &Log {
+        self.places.get(&hash).map_or(&EMPTY, |place| &self.rows[*place].log)
+    }
+
+    /// Enters what was taken.
+    pub(super) fn enter(&mut self, hash: KeyHash, limit: &Limit, at: u64, cost: u64) {
+        let most = self.most_entries();
+        let place = *self.places.entry(hash).or_insert_with(|| {
+            self.rows.push(Row { hash, log: Log::default(), until: 0, share: 0 });
+            self.bytes += ROW;
+            self.rows.len() - 1
+        });
+        let row = &mut self.rows[place];
+        let before = row.log.bytes() as u64;
+        row.log.enter(limit, at, cost, most);
+        self.bytes = self.bytes + row.log.bytes() as u64 - before;
+        row.until = row.log.until(limit);
+        row.share = share(sliding_window::left(&row.log, limit, at).remaining, limit);
+        while self.bytes > self.most_bytes && self.evict(at, hash) {}
+    }
+
+    /// Forgets the log there.
+    pub(super) fn forget(&mut self, hash: KeyHash) {
+        let Some(place) = self.places.remove(&hash) else { return };
+        let row = self.rows.swap_remove(place);
+        self.bytes -= ROW + row.log.bytes() as u64;
+        if let Some(moved) = self.rows.get(place) {
+            self.places.insert(moved.hash, place);
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn held(&self) -> u64 {
+        self.rows.len() as u64
+    }
+
+    /// What they take.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Logs that gave way while they counted.
+    pub(super) fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// How many entries a log may have: a quarter of all room, so that none displaces all others.
+    fn most_entries(&self) -> usize {
+        let most = self.most_bytes / 4 / size_of::<sliding_window::Entry>() as u64;
+        usize::try_from(most).unwrap_or(usize::MAX).max(8)
+    }
+
+    /// Forgets one log that is not this one, if there is any.
+    fn evict(&mut self, now: u64, but: KeyHash) -> bool {
+        let count = self.rows.len();
+        let candidates = (0..count.min(CANDIDATES + 1)).map(|step| (self.hand + step) % count);
+        let lasts = |row: &Row| if row.until <= now { (0, 0) } else { (u64::from(row.share), row.until) };
+        let others = candidates.map(|place| &self.rows[place]).filter(|row| row.hash != but);
+        let Some(chosen) = others.min_by_key(|row| lasts(row)) else { return false };
+        self.evicted += u64::from(chosen.until > now);
+        let hash = chosen.hash;
+        self.forget(hash);
+        self.hand = (self.hand + CANDIDATES) % self.rows.len().max(1);
+        true
+    }
+}
