@@ -56,6 +56,8 @@ pub struct Facts {
     pub sent_at: Option<Instant>,
     /// Bytes that the request body may have; above it the answer is 413. Policies only lower it.
     pub body_limit: Option<u64>,
+    /// Whether no client waits for the answer: a policy has had the request [asked anew](crate::Runtime::refresh).
+    pub is_refresh: bool,
 }
 
 impl Facts {

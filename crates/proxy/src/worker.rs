@@ -21,6 +21,7 @@ use crate::jobs::JobsShared;
 use crate::listener::ListenerSettings;
 use crate::local::{Heads, LocalSnapshot};
 use crate::overload::{Lag, OverloadShared};
+use crate::refreshes::Refreshes;
 use crate::snapshot::Snapshot;
 
 /// Heads kept for the next exchanges.
@@ -47,6 +48,8 @@ pub(crate) struct Means {
     pub(crate) errands: Errands,
     /// What takes long.
     pub(crate) jobs: Arc<JobsShared>,
+    /// Counts refreshes for which there was no room.
+    pub(crate) refreshes_dropped: Arc<SharedCounter>,
 }
 
 pub(crate) struct Worker {
@@ -67,6 +70,7 @@ pub(crate) struct Worker {
     random: RefCell<fastrand::Rng>,
     logs: RefCell<HashMap<Arc<str>, AccessLog>>,
     date: RefCell<(u64, [u8; 29])>,
+    pub(crate) refreshes: Refreshes,
     /// Copies of requests for mirrors that are under way.
     pub(crate) copies: Rc<Cell<usize>>,
     degraded: RefCell<RepeatLimit>,
@@ -80,7 +84,7 @@ pub(crate) struct Worker {
 impl Worker {
     /// Worker `index` of `count`, serving with `first`.
     pub(crate) fn new((index, count): (usize, usize), means: Means, first: Arc<Snapshot>) -> Self {
-        let Means { clock, began, panics, overload, errands, jobs } = means;
+        let Means { clock, began, panics, overload, errands, jobs, refreshes_dropped } = means;
         let mut random = fastrand::Rng::new();
         let snapshot = Rc::new(LocalSnapshot::new(first, (index, count), random.u32(..), None));
         Self {
@@ -100,6 +104,7 @@ impl Worker {
             random: RefCell::new(random),
             logs: RefCell::default(),
             date: RefCell::new((0, [0; 29])),
+            refreshes: Refreshes::new(refreshes_dropped),
             copies: Rc::default(),
             degraded: RefCell::new(RepeatLimit::new(LINES_PER_SECOND, LINES_KEYS)),
             undecided: RefCell::new(RepeatLimit::new(LINES_PER_SECOND, LINES_KEYS)),

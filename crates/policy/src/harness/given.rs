@@ -49,5 +49,6 @@ pub fn facts() -> Facts {
         upstream: None,
         sent_at: None,
         body_limit: None,
+        is_refresh: false,
     }
 }

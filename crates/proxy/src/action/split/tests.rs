@@ -35,6 +35,7 @@ fn facts(received: SystemTime) -> Facts {
         upstream: None,
         sent_at: None,
         body_limit: None,
+        is_refresh: false,
     }
 }
 
