@@ -1,6 +1,6 @@
 //! Dates in fields (RFC 9110 section 5.6.7), and times as this crate knows them.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 /// A time by two clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

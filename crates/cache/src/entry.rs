@@ -1,5 +1,7 @@
 //! One kept answer, and whether a request may have it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use bytes::Bytes;
 use maitred_http::{Fields, Known, ResponseHead};
 
@@ -10,8 +12,11 @@ use crate::freshness::{Freshness, Rules};
 use crate::storing::{Asker, stored_head, tags};
 use crate::vary::Selection;
 
+/// While a service does not answer, it is asked once in so many microseconds for a new edition of each answer.
+const REFRESH_EVERY: u64 = 5_000_000;
+
 /// An answer that is kept. Nothing of it changes: what is newer takes its place.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Entry {
     /// Its head, without what belonged to the connection.
     pub head: ResponseHead,
@@ -26,6 +31,8 @@ pub struct Entry {
     pub(crate) tags: Box<[Box<[u8]>]>,
     stale_while_revalidate: u64,
     stale_if_error: u64,
+    /// Until when nobody else need have it asked for anew, in microseconds by the steady clock.
+    claimed: AtomicU64,
 }
 
 /// When a request was sent, and when the head of its answer came.
@@ -71,6 +78,7 @@ impl Entry {
             tags: tags(head),
             stale_while_revalidate: while_revalidating,
             stale_if_error: if_error,
+            claimed: AtomicU64::new(0),
             control,
         }
     }
@@ -98,6 +106,14 @@ impl Entry {
             return Use::Stale;
         }
         Use::Ask
+    }
+
+    /// Whether the one who asks is to have it asked for anew: one in a few seconds is, until there is a newer one.
+    pub fn claim_refresh(&self, now: Moment) -> bool {
+        let claimed = self.claimed.load(Ordering::Relaxed);
+        let until = now.steady.saturating_add(REFRESH_EVERY);
+        claimed <= now.steady
+            && self.claimed.compare_exchange(claimed, until, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Whether it may answer in place of an error (RFC 5861 section 4).
@@ -149,6 +165,7 @@ impl Entry {
             tags: if newer.is_empty() { self.tags.clone() } else { newer },
             stale_while_revalidate: while_revalidating,
             stale_if_error: if_error,
+            claimed: AtomicU64::new(0),
             control,
         }
     }

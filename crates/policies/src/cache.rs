@@ -16,8 +16,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use maitred_cache::Rules;
+use maitred_config::{Problem, Spanned};
 use maitred_policy::values::Available;
 use maitred_policy::{Build, Condition, Phase, PolicyKind};
+use maitred_store::Seat;
 
 mod config;
 mod counts;
@@ -27,6 +29,8 @@ mod kept;
 mod keys;
 mod lookup;
 mod policy;
+mod purge;
+mod replicas;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -34,6 +38,8 @@ mod told;
 
 use config::{CacheConfig, Control};
 use keys::Keying;
+use purge::Purge;
+use replicas::Replicas;
 use shared::CacheShared;
 
 /// See the top of this file.
@@ -48,6 +54,7 @@ pub(crate) struct Cache {
     when: Option<Condition>,
     bypass: Option<Condition>,
     shared: Arc<CacheShared>,
+    replicas: Option<Arc<Replicas>>,
 }
 
 impl PolicyKind for Cache {
@@ -82,6 +89,7 @@ impl PolicyKind for Cache {
                 Arc::clone(&previous.shared)
             },
         );
+        let replicas = Self::replicas(config.store.as_ref(), &shared, build, previous);
         Some(Self {
             rules,
             keying: keying?,
@@ -92,6 +100,37 @@ impl PolicyKind for Cache {
             when: when?,
             bypass: bypass?,
             shared,
+            replicas: replicas?,
         })
+    }
+}
+
+impl Cache {
+    /// The replicas that share the store of this name, where one is named. They are told what is removed here, and the other way round.
+    #[expect(clippy::option_option, reason = "whether it went well, and whether there are any")]
+    fn replicas(
+        name: Option<&Spanned<String>>,
+        shared: &Arc<CacheShared>,
+        build: &mut Build<'_>,
+        previous: Option<&Self>,
+    ) -> Option<Option<Arc<Replicas>>> {
+        let Some(name) = name else { return Some(None) };
+        let store = build.store(Some(name))?;
+        if !store.is_shared() {
+            let problem = Problem::error("no other replica shares this store, so that it does nothing here");
+            build.report(problem.at(name.span).help("leave `store` out, or name one that is a server"));
+            return None;
+        }
+        let known = previous.and_then(|previous| previous.replicas.as_ref());
+        let known = known.filter(|known| Arc::ptr_eq(&known.store, &store)).map(Arc::clone);
+        Some(Some(known.unwrap_or_else(|| Arc::new(Replicas::new(store, &build.scope("cache"), shared)))))
+    }
+
+    /// Removes what is kept under a key, here and at the other replicas.
+    fn invalidate(&self, seat: Seat, key: &[u8]) {
+        self.shared.invalidate(key);
+        if let Some(replicas) = &self.replicas {
+            replicas.tell(seat, &Purge::Key(key.into()));
+        }
     }
 }

@@ -149,14 +149,14 @@ impl Cache {
     /// names (RFC 9111 section 4.4).
     pub(super) fn changed(&self, key: &[u8], response: &mut ResponseHead, runtime: &dyn Runtime) {
         if matches!(response.status, 200..400) {
-            self.shared.invalidate(key);
+            self.invalidate(runtime.seat(), key);
             let named = [FieldName::parse("Location"), FieldName::parse("Content-Location")];
             for name in named.iter().flatten() {
                 let reference = response.fields.first(name);
                 let other =
                     reference.and_then(|reference| key_of_reference(reference, key, &self.keying.query));
                 if let Some(other) = other {
-                    self.shared.invalidate(&other);
+                    self.invalidate(runtime.seat(), &other);
                 }
             }
         }

@@ -90,7 +90,8 @@ impl Cache {
             }
             return Step::CONTINUE;
         }
-        let control = self.control(request);
+        // Nobody who could ask for anything waits for a refresh.
+        let control = if facts.is_refresh { RequestControl::default() } else { self.control(request) };
         if let Some(why) = self.passes_by(request, facts, &control) {
             *state = State::Passes(why);
             return Step::CONTINUE;
@@ -104,6 +105,12 @@ impl Cache {
         if let Some(entry) = &found {
             if let Some(verdict) = self.answer(entry, request, &control, runtime, false) {
                 return Step::Ready(verdict);
+            }
+            if entry.judge(&control, now) == Use::WhileRevalidating
+                && self.refresh(entry, request, facts, runtime)
+            {
+                let told = Told { ttl: Some(entry.freshness.ttl(now)), ..Told::default() };
+                return Step::Ready(self.reply(entry, request, runtime, Outcome::Stale, told));
             }
             why = if entry.freshness.is_fresh(now) { Forward::Request } else { Forward::Stale };
         } else if self.shared.answers.has(key) {
@@ -146,6 +153,24 @@ impl Cache {
         };
         let ttl = Some(entry.freshness.ttl(now));
         Some(self.reply(entry, request, runtime, outcome, Told { ttl, collapsed, ..Told::default() }))
+    }
+
+    /// Has this one asked for anew, unless that was done a moment ago: whether it may answer meanwhile (RFC 5861 section 3).
+    fn refresh(&self, entry: &Entry, request: &RequestHead, facts: &Facts, runtime: &dyn Runtime) -> bool {
+        if facts.is_refresh {
+            return false;
+        }
+        if !entry.claim_refresh(moment(runtime)) {
+            return true;
+        }
+        let mut anew = request.clone();
+        anew.method = Method::Get;
+        for condition in [Known::Range, Known::IfRange, Known::IfNoneMatch, Known::IfModifiedSince] {
+            anew.fields.remove_known(condition);
+        }
+        // What the client asks of caches is its own business.
+        anew.fields.remove_known(Known::CacheControl);
+        runtime.refresh(anew, facts.clone())
     }
 
     /// The answer made of this.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use maitred_cache::write_key;
 use maitred_http::{Method, RequestHead};
-use maitred_policy::{Facts, Policy, RequestCx, ResponseCx, Step, Verdict};
+use maitred_policy::{AdminResource, Facts, Policy, RequestCx, ResponseCx, Step, Verdict};
 use maitred_telemetry::Measured;
 
 use super::Cache;
 use super::lookup::Asked;
+use super::purge::Purging;
 use super::told::Forward;
 
 /// What is remembered of a request.
@@ -48,6 +49,11 @@ impl Policy for Cache {
 
     fn measured(&self) -> Option<Arc<dyn Measured>> {
         Some(Arc::clone(&self.shared) as Arc<dyn Measured>)
+    }
+
+    fn admin(&self) -> Option<Arc<dyn AdminResource>> {
+        let (shared, replicas) = (Arc::clone(&self.shared), self.replicas.clone());
+        Some(Arc::new(Purging { shared, replicas, query: self.keying.query.clone() }))
     }
 
     fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
