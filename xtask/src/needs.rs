@@ -19,7 +19,7 @@ struct Need {
     why: &'static str,
 }
 
-const NEEDS: [Need; 11] = [
+const NEEDS: [Need; 12] = [
     Need { program: "cc", package: "gcc", purpose: Purpose::Tests, why: "compiles the allocator" },
     Need {
         program: "curl",
@@ -32,6 +32,12 @@ const NEEDS: [Need; 11] = [
         package: "nghttp2-client",
         purpose: Purpose::Tests,
         why: "is a client of HTTP/2 with many streams",
+    },
+    Need {
+        program: "redis-server",
+        package: "redis-server",
+        purpose: Purpose::Tests,
+        why: "is what stores are kept in",
     },
     Need {
         program: "python3",

@@ -30,6 +30,7 @@ mod overload;
 mod plain;
 mod plan;
 mod policies;
+mod rate_limit;
 mod route;
 mod store;
 mod telemetry;
@@ -54,6 +55,7 @@ pub use matching::Match;
 pub use overload::{MemoryBound, Overload};
 pub use plan::Plan;
 pub use policies::{NoPolicies, PolicyEntry, PolicyMap, PolicyShapes};
+pub use rate_limit::{LimitAlgorithm, RateLimit};
 pub use route::{
     DegradeCache, DegradeRespond, DegradeStep, Mirror, PathPrefix, Ramp, Route, RouteTimeouts, Split,
     StickyCookie, StripPrefix, UpstreamRef, Variant, Weight,

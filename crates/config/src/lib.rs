@@ -23,13 +23,13 @@ pub use document::{
     CheckHost, CheckPath, CircuitBreaker, ClaimPaths, ClientAuth, Condition, Consumer, ConsumerCertificate,
     CookieName, DEFAULT_STORE, DegradeCache, DegradeRespond, DegradeStep, Document, EffectivePolicy,
     Endpoint, ErrorBodies, ExpectedStatus, GrpcHealth, HealthCheck, HostSent, IpList, Issuer, IssuerTls,
-    JsonTemplate, Keepalive, KeysFrom, Layer, Limits, Listener, ListenerProxyProtocol, ListenerRedirect,
-    ListenerTls, Loaded, Log, LogLevel, LogTarget, Match, MemoryBound, MemoryStore, Metrics, Mirror,
-    NoPolicies, OutlierDetection, Overload, PathHandling, PathPrefix, Place, Plan, PolicyEntry, PolicyMap,
-    PolicyShapes, Protocol, ProxyProtocolVersion, Ramp, Redirect, RedirectStatus, RedirectTarget, Respond,
-    Retries, Route, RouteRetries, RouteTimeouts, Split, Sticky, StickyCookie, Store, StripPrefix, Telemetry,
-    TextMatch, TlsVersion, TokenAlgorithm, TokenSubject, TryEnd, Upstream, UpstreamProtocol, UpstreamRef,
-    UpstreamTimeouts, UpstreamTls, Variant, Version, Weight, load,
+    JsonTemplate, Keepalive, KeysFrom, Layer, LimitAlgorithm, Limits, Listener, ListenerProxyProtocol,
+    ListenerRedirect, ListenerTls, Loaded, Log, LogLevel, LogTarget, Match, MemoryBound, MemoryStore,
+    Metrics, Mirror, NoPolicies, OutlierDetection, Overload, PathHandling, PathPrefix, Place, Plan,
+    PolicyEntry, PolicyMap, PolicyShapes, Protocol, ProxyProtocolVersion, Ramp, RateLimit, Redirect,
+    RedirectStatus, RedirectTarget, Respond, Retries, Route, RouteRetries, RouteTimeouts, Split, Sticky,
+    StickyCookie, Store, StripPrefix, Telemetry, TextMatch, TlsVersion, TokenAlgorithm, TokenSubject, TryEnd,
+    Upstream, UpstreamProtocol, UpstreamRef, UpstreamTimeouts, UpstreamTls, Variant, Version, Weight, load,
 };
 pub use expand::{expand, long_form};
 pub use files::{

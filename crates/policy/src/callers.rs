@@ -3,7 +3,7 @@
 
 mod credentials;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -101,7 +101,7 @@ pub struct Consumers {
     /// By the SHA-256 of a key. Looking one up tells nothing of how near a guess came: nobody can aim at a hash.
     by_key: HashMap<[u8; 32], Arc<Consumer>>,
     by_subject: HashMap<Box<str>, Vec<OfSubject>>,
-    plans: HashSet<Box<str>>,
+    plans: Named<config::Plan>,
     default_plan: Option<Box<str>>,
     /// What they show beside keys, in the order in which they are written.
     credentials: Vec<Credentials>,
@@ -119,8 +119,7 @@ impl Consumers {
     /// Those that are written, with plans of these.
     pub fn with_plans(written: &Named<config::Consumer>, plans: &Named<config::Plan>) -> Self {
         let default_plan = plans.iter().find(|plan| plan.value.default).map(|plan| plan.name.clone());
-        let plans = plans.names().map(Into::into).collect();
-        let mut consumers = Self { plans, default_plan, ..Self::default() };
+        let mut consumers = Self { plans: plans.clone(), default_plan, ..Self::default() };
         for entry in written {
             let groups = entry.value.groups.iter().map(|group| group.value.as_str());
             let plan = match (&entry.value.plan, &consumers.default_plan) {
@@ -149,8 +148,18 @@ impl Consumers {
 
     /// The plan of this name, if there is one; else the default, if there is one.
     pub fn plan(&self, named: Option<&str>) -> Option<&str> {
-        let known = named.and_then(|named| self.plans.get(named));
+        let known = named.and_then(|named| self.plans.entry(named)).map(|plan| &plan.name);
         known.or(self.default_plan.as_ref()).map(|plan| &**plan)
+    }
+
+    /// All plans, as they are written.
+    pub fn plans(&self) -> &Named<config::Plan> {
+        &self.plans
+    }
+
+    /// The plan of those who have no other.
+    pub fn default_plan(&self) -> Option<&str> {
+        self.default_plan.as_deref()
     }
 
     /// All of them, with what they show beside keys, in the order in which they are written.

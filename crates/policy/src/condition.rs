@@ -19,6 +19,7 @@ mod evaluate;
 mod functions;
 mod kinds;
 mod names;
+mod number;
 mod operands;
 mod parse;
 mod syntax;
@@ -26,8 +27,10 @@ mod syntax;
 mod tests;
 
 pub use functions::FUNCTIONS;
+pub use number::Number;
 
 use constants::Constant;
+use kinds::Wanted;
 
 /// A condition, compiled.
 pub struct Condition {
@@ -60,7 +63,11 @@ pub struct Missing(pub String);
 impl Condition {
     /// Compiles the text of a condition for a step of the request.
     pub fn compile(text: &str, available: Available) -> Result<Self, ScalarProblem> {
-        let checked = parse::parse(text, available)?;
+        Self::compile_as(text, available, Wanted::Truth)
+    }
+
+    fn compile_as(text: &str, available: Available, wanted: Wanted) -> Result<Self, ScalarProblem> {
+        let checked = parse::parse(text, available, wanted)?;
         Ok(Self {
             text: text.into(),
             expression: checked.expression,
@@ -72,6 +79,11 @@ impl Condition {
     /// The condition as it is written.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// Whether it goes by who asks, which is known only once somebody was identified.
+    pub fn needs_identity(&self) -> bool {
+        self.values.iter().any(|used| used.value.is_of_identity())
     }
 
     /// Whether it holds, for `when`: not if it touches a missing value.
@@ -91,7 +103,7 @@ impl Condition {
 
     /// Whether it holds, and why that cannot be said.
     pub fn evaluate(&self, view: &View<'_>) -> Result<bool, Undecided> {
-        evaluate::evaluate(self, view)
+        evaluate::truth(self, view)
     }
 }
 

@@ -1,11 +1,12 @@
 //! What is known of a request beside its head: who sent it, how it came, which route it takes.
 //! The engine fills it in as the exchange goes on; policies read it.
 
+use std::cmp::Reverse;
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use maitred_http::{Method, RequestHead, Scheme, Target};
 
@@ -58,6 +59,8 @@ pub struct Facts {
     pub body_limit: Option<u64>,
     /// Whether no client waits for the answer: a policy has had the request [asked anew](crate::Runtime::refresh).
     pub is_refresh: bool,
+    /// Of the limits that have counted the request, those that are told in the answer.
+    pub told_limits: ToldLimits,
 }
 
 impl Facts {
@@ -106,6 +109,28 @@ impl Facts {
     pub fn limit_body(&mut self, limit: u64) {
         self.body_limit = Some(self.body_limit.map_or(limit, |old| old.min(limit)));
     }
+}
+
+/// The limits that are told in an answer: of each kind the one that was closest to refusing, so that there are never two sets of fields.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ToldLimits {
+    /// Of those over short times.
+    pub rate: Option<Closeness>,
+    /// Of those over long times.
+    pub quota: Option<Closeness>,
+}
+
+/// How close a limit was to refusing a request: the less, the closer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Closeness {
+    /// Whether it let the request through.
+    pub is_allowed: bool,
+    /// How much it would still allow.
+    pub remaining: u64,
+    /// In how long it is whole again.
+    pub reset: Reverse<Duration>,
+    /// What tells it from others, for as long as the request lasts.
+    pub whose: usize,
 }
 
 /// What a client asked for.

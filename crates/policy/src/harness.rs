@@ -9,6 +9,7 @@ mod called;
 mod course;
 mod given;
 mod moved;
+mod replica;
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -240,9 +241,10 @@ impl Harness {
         self.runtime.jobs_done()
     }
 
-    /// Moves the clock. What waits for it notices when it is looked at.
+    /// Moves the clock. What waits for it notices when it is looked at; what goes on beside requests does at once.
     pub fn advance(&self, by: Duration) {
         self.runtime.advance(by);
+        self.runtime.go_on();
     }
 
     /// The same, with other facts of the requests to come.

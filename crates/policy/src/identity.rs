@@ -12,6 +12,22 @@ pub const MISSING_CREDENTIALS: &str = "missing_credentials";
 /// The fields in which services are told who asks.
 pub const TOLD: [&str; 3] = ["X-Consumer", "X-Consumer-Groups", "X-User-ID"];
 
+/// Fields of a request that tell who asks. What is kept of answers is kept apart by them.
+pub const CREDENTIALS: [&[u8]; 12] = [
+    b"Authorization",
+    b"Cookie",
+    b"Proxy-Authorization",
+    b"X-API-Key",
+    b"Api-Key",
+    b"X-Auth-Token",
+    b"X-Access-Token",
+    b"X-Session-ID",
+    b"X-User-ID",
+    b"X-Tenant-ID",
+    b"X-Consumer",
+    b"X-Consumer-Groups",
+];
+
 /// Whether a service may take one name of a field for the other: names do not distinguish case, and what follows CGI (RFC 3875 section 4.1.18)
 /// or WSGI makes `_` of `-`, some of everything that is no letter and no digit.
 pub fn is_read_as(name: &[u8], told: &[u8]) -> bool {

@@ -21,6 +21,7 @@ pub mod identity;
 mod ip_lists;
 mod kind;
 mod outbound;
+mod packed;
 mod phase;
 mod request_id;
 mod resources;
@@ -33,10 +34,12 @@ pub use admin::{AdminReply, AdminRequest, AdminResource, AdminServing};
 pub use body::{BodyFilter, Filters, RequestBody, ResponseBody, WholeBody};
 pub use build::{Build, Kinds, Means, Place, Written};
 pub use catalog::{Catalog, DynKind};
-pub use condition::Condition;
+pub use condition::{Condition, Number};
 pub use contract::{Needs, Outcome, OwnRequest, Policy, RequestCx, ResponseCx};
 pub use erased::{CompiledPolicy, DynPolicy, Slot};
-pub use facts::{Asked, CertificateFacts, Facts, PathNames, PathParams, RouteFacts, TableRef};
+pub use facts::{
+    Asked, CertificateFacts, Closeness, Facts, PathNames, PathParams, RouteFacts, TableRef, ToldLimits,
+};
 pub use fault::{Fault, Retry, Side};
 pub use fetched::{
     Asking, Fetch, FetchError, FetchedShared, Fetching, Made, Making, Origin, Renew, Service, follow,
@@ -44,9 +47,10 @@ pub use fetched::{
 pub use ip_lists::{IpLists, Networks};
 pub use kind::PolicyKind;
 pub use outbound::{AnyUpstream, CallError, CallLimits, Calling, Outbound, Upstreams};
+pub use packed::{pack_head, unpack};
 pub use phase::{Phase, rising};
 pub use request_id::RequestId;
 pub use resources::{MakingResources, Resources};
-pub use runtime::{Job, Runtime, Sleep, off_worker};
+pub use runtime::{Aside, Beside, Job, Runtime, Sleep, off_worker};
 pub use stores::Stores;
 pub use verdict::{Pieces, Reply, ReplyBody, Step, Verdict};

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::time::Instant;
 
 use maitred_config::scalar::HttpUrl;
@@ -19,6 +20,22 @@ pub type Sleep = Pin<Box<dyn Future<Output = ()>>>;
 
 /// Work for another thread.
 pub type Job = Box<dyn FnOnce() + Send>;
+
+/// What nobody waits for: it goes on beside requests, on the worker's thread.
+pub type Aside = Pin<Box<dyn Future<Output = ()>>>;
+
+/// What a worker is to what outlives a hook: a filter of a body, something that hangs on the end of an exchange.
+pub trait Beside: fmt::Debug {
+    /// Who asks stores.
+    fn seat(&self) -> Seat;
+
+    /// The time as stores go by it.
+    fn moment(&self) -> Moment;
+
+    /// Has this done, and waits for nothing. It goes as far as it can at once, so that what a store in memory is asked is done on return. False where so much
+    /// goes on already that the rest of it was given up.
+    fn detach(&self, aside: Aside) -> bool;
+}
 
 /// The worker, as far as policies know it.
 pub trait Runtime: fmt::Debug {
@@ -43,6 +60,9 @@ pub trait Runtime: fmt::Debug {
     /// itself. One that will be asked ends as others do, with the end hook of the policies that ran, also where it fails; only what has
     /// not begun when the gateway ends is dropped without.
     fn refresh(&self, request: RequestHead, facts: Facts) -> bool;
+
+    /// The worker, for what outlives the hook.
+    fn beside(&self) -> Rc<dyn Beside>;
 
     /// A random number, each as likely as any other. Not for secrets.
     fn random(&self) -> u64;

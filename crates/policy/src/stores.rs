@@ -1,4 +1,5 @@
 //! The stores that a document has, by name. Policies ask for one while they are compiled, and keep it.
+//! They are opened and closed by the engine.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! What stores do beside requests: a task on the control runtime for each, for as long as a snapshot has the store.
+//! What that is, the store knows.
 
 use std::sync::Arc;
 

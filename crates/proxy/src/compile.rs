@@ -24,7 +24,6 @@ use maitred_policy::{Catalog, IpLists, MakingResources, Means};
 use maitred_telemetry::{AccessFormat, AccessShape, Metrics};
 use maitred_wire::{Http2Limits, Limits};
 
-pub(crate) use self::stores::OpenStores;
 use self::upstreams::AskedUpstreams;
 use crate::kept::KeptShared;
 use crate::snapshot::{AccessTarget, Snapshot};

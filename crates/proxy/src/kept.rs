@@ -1,8 +1,11 @@
-//! Good answers, kept for when a service fails. One store for the process, bounded, and kept over reloads.
+//! Good answers, kept for when a service fails. In memory for the process, bounded, and kept over reloads; where replicas share a store, there
+//! as well (`shared`).
 //!
 //! It is no cache of HTTP: nothing is answered from it while the service answers. An answer is found again only by a request of the same
 //! route to the same service that asks for the same and shows the same credentials, and that is alike in all that `Vary` names. Keys are
 //! SHA-256 of all that, so that no credential is held.
+
+pub(crate) mod shared;
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +14,7 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
 use maitred_http::{FieldName, Fields, Known, RequestHead, ResponseHead, Scheme, list_items};
-use maitred_policy::identity::Claims;
+use maitred_policy::identity::{CREDENTIALS, Claims};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
@@ -23,22 +26,6 @@ pub(crate) const LARGEST: usize = 1 << 20;
 const SHARDS: usize = 8;
 /// About as many answers as there may be, at 8 KiB each.
 const ABOUT: usize = 8192;
-
-/// Fields of a request that tell who asks. Answers are kept apart by them.
-const CREDENTIALS: [&[u8]; 12] = [
-    b"Authorization",
-    b"Cookie",
-    b"Proxy-Authorization",
-    b"X-API-Key",
-    b"Api-Key",
-    b"X-Auth-Token",
-    b"X-Access-Token",
-    b"X-Session-ID",
-    b"X-User-ID",
-    b"X-Tenant-ID",
-    b"X-Consumer",
-    b"X-Consumer-Groups",
-];
 
 /// Claims that say something of the token, and nothing of who shows it (RFC 7519 section 4.1).
 const OF_THE_TOKEN: [&str; 4] = ["exp", "iat", "jti", "nbf"];
@@ -90,6 +77,8 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
     /// When it was whole.
     at: Instant,
+    /// When an answer to this was last put into the store that replicas share.
+    shared_at: Option<Instant>,
 }
 
 #[derive(Clone)]
@@ -258,16 +247,31 @@ fn varies_by(response: &ResponseHead) -> Option<Vec<FieldName>> {
 }
 
 impl KeptShared {
-    /// Keeps a good answer that was whole at `now`.
-    pub(crate) fn keep(&self, place: KeptPlace, head: ResponseHead, body: Bytes, now: Instant) {
+    /// Keeps a good answer that was whole at `at`.
+    pub(crate) fn keep(
+        &self,
+        place: KeptPlace,
+        (head, body): (ResponseHead, Bytes),
+        at: Instant,
+        shared_at: Option<Instant>,
+    ) {
         let KeptPlace { key, varied } = place;
-        let answer = Arc::new(Entry::Answer(Answer { head, body, at: now }));
+        let answer = Arc::new(Entry::Answer(Answer { head, body, at, shared_at }));
         match varied {
             None => self.cache.insert(key, answer),
             Some((varied, names)) => {
                 self.cache.insert(varied, answer);
                 self.cache.insert(key, Arc::new(Entry::Varies(names)));
             }
+        }
+    }
+
+    /// When an answer at this place was last put into the store that replicas share.
+    pub(crate) fn shared_at(&self, place: &KeptPlace) -> Option<Instant> {
+        let key = place.varied.as_ref().map_or(place.key, |(varied, _)| *varied);
+        match &*self.cache.peek(&key)? {
+            Entry::Answer(answer) => answer.shared_at,
+            Entry::Varies(_) => None,
         }
     }
 
@@ -288,12 +292,16 @@ impl KeptShared {
         if age >= ttl {
             return None;
         }
-        let mut head = answer.head.clone();
-        let before = head.fields.known_str(Known::Age).and_then(|age| age.trim().parse::<u64>().ok());
-        let age = age.as_secs().saturating_add(before.unwrap_or_default());
-        head.fields.set_known(Known::Age, age.to_string().as_bytes());
-        Some((head, answer.body.clone()))
+        Some((aged(answer.head.clone(), age), answer.body.clone()))
     }
+}
+
+/// The head of an answer that was kept for so long.
+pub(crate) fn aged(mut head: ResponseHead, kept: Duration) -> ResponseHead {
+    let before = head.fields.known_str(Known::Age).and_then(|age| age.trim().parse::<u64>().ok());
+    let age = kept.as_secs().saturating_add(before.unwrap_or_default());
+    head.fields.set_known(Known::Age, age.to_string().as_bytes());
+    head
 }
 
 #[cfg(test)]

@@ -18,11 +18,11 @@ use maitred_wire::Limits;
 
 use crate::acme::Acme;
 use crate::action::Action;
-use crate::compile::OpenStores;
 use crate::error_format::ErrorFormat;
 use crate::kept::KeptShared;
 use crate::listener::ListenerSettings;
 use crate::pipeline::{Pipeline, PolicyInstance};
+use crate::stores::OpenStores;
 use crate::tls::TlsKept;
 
 /// What a document compiles to.

@@ -16,6 +16,7 @@ use maitred_telemetry::{
 use tokio::sync::Notify;
 
 use crate::abroad::Errands;
+use crate::beside::WorkerBeside;
 use crate::clock::{Anchor, Clock, micros, unix_micros};
 use crate::jobs::JobsShared;
 use crate::listener::ListenerSettings;
@@ -73,6 +74,8 @@ pub(crate) struct Worker {
     pub(crate) refreshes: Refreshes,
     /// Copies of requests for mirrors that are under way.
     pub(crate) copies: Rc<Cell<usize>>,
+    /// What outlives the hooks of policies reaches it through this.
+    pub(crate) beside: Rc<WorkerBeside>,
     degraded: RefCell<RepeatLimit>,
     undecided: RefCell<RepeatLimit>,
     draining: Cell<bool>,
@@ -106,6 +109,7 @@ impl Worker {
             date: RefCell::new((0, [0; 29])),
             refreshes: Refreshes::new(refreshes_dropped),
             copies: Rc::default(),
+            beside: Rc::new(WorkerBeside::new(index, clock, began)),
             degraded: RefCell::new(RepeatLimit::new(LINES_PER_SECOND, LINES_KEYS)),
             undecided: RefCell::new(RepeatLimit::new(LINES_PER_SECOND, LINES_KEYS)),
             draining: Cell::new(false),

@@ -1,4 +1,5 @@
 //! What a store says: at once where it is memory, later where it is a server; or that it is away.
+//! Nobody waits longer than the time-out of the store.
 
 use std::fmt;
 use std::future::Future;

@@ -1,4 +1,5 @@
 //! What counters and entries are found by: the place that they belong to, and a value there.
+//! How it is written in a server is the business of the store.
 
 /// What keys belong to: one policy where it is written, or one feature. Stores keep scopes apart.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,10 +6,12 @@ mod key;
 mod limit;
 mod limits;
 mod memory;
+mod redis;
 mod store;
 
 pub use answer::{Answer, Away, Said};
 pub use key::{Key, Scope};
 pub use limit::{Algorithm, Decision, Limit, Moment, Period, Standing, Take};
 pub use memory::{MemorySettings, MemoryStore};
+pub use redis::{RedisLogin, RedisPlace, RedisServers, RedisSettings, RedisStore};
 pub use store::{Ear, Hold, Seat, Store, StoreShared};

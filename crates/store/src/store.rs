@@ -1,4 +1,5 @@
 //! The contract of stores. Memory answers at once; a server answers within the store's time-out, or is away.
+//! Who asks says which thread it is on, and when.
 
 use std::fmt;
 use std::pin::Pin;
@@ -43,6 +44,11 @@ pub struct Hold<'a> {
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Whether replicas of the gateway share it.
     fn is_shared(&self) -> bool;
+
+    /// Whether what is counted in durable scopes is forgotten when the process ends.
+    fn forgets_at_restart(&self) -> bool {
+        false
+    }
 
     /// Takes from limits, in one step that nobody else's comes between.
     fn take<'a>(&'a self, seat: Seat, take: Take<'a>) -> Answer<'a, Decision>;

@@ -11,7 +11,7 @@ use maitred_config::scalar::{ScalarProblem, quote};
 use super::UsedValue;
 use super::constants::{Constant, Network, Pattern};
 use super::functions;
-use super::kinds::Kind;
+use super::kinds::{Kind, Wanted};
 use super::names::{Chain, extent, place};
 use super::operands::operator;
 use crate::values::{Available, Value};
@@ -28,16 +28,22 @@ pub(super) fn check(
     mut expression: IdedExpr,
     source: &SourceInfo,
     available: Available,
+    wanted: Wanted,
 ) -> Result<Checked, ScalarProblem> {
     let mut checker =
         Checker { source, available, values: Vec::new(), constants: Vec::new(), locals: Vec::new() };
     let kind = checker.kind(&mut expression)?;
-    if !kind.may_be(Kind::Bool) {
-        let problem = ScalarProblem::whole(
-            format!("a condition is true or false, this is {}", kind.noun()),
-            &source.source,
-        );
-        return Err(problem.help("compare it with something: `… == …`"));
+    let refused = |message: String| ScalarProblem::whole(message, &source.source);
+    match wanted {
+        Wanted::Truth if !kind.may_be(Kind::Bool) => {
+            let problem = refused(format!("a condition is true or false, this is {}", kind.noun()));
+            return Err(problem.help("compare it with something: `… == …`"));
+        }
+        Wanted::Number if !kind.is_number() && kind != Kind::Any => {
+            let problem = refused(format!("a number is wanted here, this is {}", kind.noun()));
+            return Err(problem.help("write `… ? 5 : 1`, or make a number of a text: `int(…)`"));
+        }
+        Wanted::Truth | Wanted::Number => {}
     }
     Ok(Checked { expression, values: checker.values, constants: checker.constants })
 }

@@ -33,7 +33,35 @@ struct Names<'a> {
     constants: &'a [Constant],
 }
 
-pub(super) fn evaluate(condition: &Condition, view: &View<'_>) -> Result<bool, Undecided> {
+/// Whether a condition holds.
+pub(super) fn truth(condition: &Condition, view: &View<'_>) -> Result<bool, Undecided> {
+    evaluate(condition, view, |value| value.downcast_ref::<CelBool>().map(|holds| *holds.inner()))
+}
+
+/// The number that an expression is, without its fraction; none is below zero.
+pub(super) fn number(condition: &Condition, view: &View<'_>) -> Result<u64, Undecided> {
+    evaluate(condition, view, |value| {
+        let whole = value.downcast_ref::<CelInt>().map(|whole| u64::try_from(*whole.inner()).unwrap_or(0));
+        let unsigned = || value.downcast_ref::<CelUInt>().map(|unsigned| *unsigned.inner());
+        let fraction = || value.downcast_ref::<CelDouble>().map(|fraction| whole_part(*fraction.inner()));
+        whole.or_else(unsigned).or_else(fraction)
+    })
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` stops at the ends, and makes zero of what is no number"
+)]
+fn whole_part(fraction: f64) -> u64 {
+    fraction as u64
+}
+
+fn evaluate<T>(
+    condition: &Condition,
+    view: &View<'_>,
+    read: impl FnOnce(&dyn Val) -> Option<T>,
+) -> Result<T, Undecided> {
     let mut buffer = Vec::new();
     let told: SmallVec<[Told<'_>; 8]> =
         condition.values.iter().map(|used| tell(&used.value, view, &mut buffer)).collect();
@@ -42,10 +70,9 @@ pub(super) fn evaluate(condition: &Condition, view: &View<'_>) -> Result<bool, U
     let mut context = Context::with_env(functions::of_this_thread());
     context.set_variable_resolver(&names);
     match cel::Value::resolve_val(&condition.expression, &context) {
-        Ok(value) => match value.downcast_ref::<CelBool>() {
-            Some(holds) => Ok(*holds.inner()),
-            None => Err(Undecided::Failed(format!("it is {}", value.get_type().name()))),
-        },
+        Ok(value) => {
+            read(&*value).ok_or_else(|| Undecided::Failed(format!("it is {}", value.get_type().name())))
+        }
         Err(error) => Err(undecided(condition, &error)),
     }
 }

@@ -25,6 +25,15 @@ pub(super) enum Kind {
     Any,
 }
 
+/// What an expression as a whole is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// True or false: a condition.
+    Truth,
+    /// A number.
+    Number,
+}
+
 impl Kind {
     /// The kind with its article, for messages.
     pub(super) fn noun(self) -> &'static str {

@@ -8,6 +8,7 @@ use cel::parser::Parser;
 use maitred_config::scalar::ScalarProblem;
 
 use super::check::{Checked, check};
+use super::kinds::Wanted;
 use super::syntax;
 use crate::values::Available;
 
@@ -21,7 +22,7 @@ const DEPTH: usize = 32;
 const STACK: usize = 32 << 20;
 
 /// Parses, checks and rewrites a condition.
-pub(super) fn parse(text: &str, available: Available) -> Result<Checked, ScalarProblem> {
+pub(super) fn parse(text: &str, available: Available, wanted: Wanted) -> Result<Checked, ScalarProblem> {
     if text.trim().is_empty() {
         return Err(ScalarProblem::whole("a condition is missing here", text)
             .help("write it like `header[\"X-A\"] == \"b\"`"));
@@ -37,20 +38,20 @@ pub(super) fn parse(text: &str, available: Available) -> Result<Checked, ScalarP
         let parser = thread::Builder::new()
             .name("condition".to_owned())
             .stack_size(STACK)
-            .spawn_scoped(scope, || parse_here(text, available))
+            .spawn_scoped(scope, || parse_here(text, available, wanted))
             .ok()?;
         parser.join().ok()
     });
     result.unwrap_or_else(|| Err(ScalarProblem::whole("the condition could not be parsed", text)))
 }
 
-fn parse_here(text: &str, available: Available) -> Result<Checked, ScalarProblem> {
+fn parse_here(text: &str, available: Available, wanted: Wanted) -> Result<Checked, ScalarProblem> {
     match Parser::new().parse_with_source_info(text) {
         Ok((expression, source)) => {
             if depth(&expression) > DEPTH {
                 return Err(syntax::too_deep(text));
             }
-            check(expression, &source, available)
+            check(expression, &source, available, wanted)
         }
         Err(errors) => Err(errors.errors.first().map_or_else(
             || ScalarProblem::whole("this is no condition", text),

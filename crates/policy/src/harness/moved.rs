@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use maitred_config::scalar::HttpUrl;
@@ -17,7 +17,7 @@ use crate::body::WholeBody;
 use crate::facts::Facts;
 use crate::fault::Fault;
 use crate::outbound::{CallError, CallLimits, Calling, Outbound};
-use crate::runtime::{Job, Runtime, Sleep};
+use crate::runtime::{Aside, Beside, Job, Runtime, Sleep};
 
 /// 2026-01-01, 00:00 UTC, in microseconds since 1970.
 const BEGAN: u64 = 1_767_225_600_000_000;
@@ -51,6 +51,17 @@ struct Moved {
     calls: RefCell<Vec<Called>>,
     open_calls: Cell<usize>,
     jobs: RefCell<Jobs>,
+    asides: RefCell<Asides>,
+}
+
+/// What goes on beside requests.
+#[derive(Default)]
+struct Asides(Vec<Aside>);
+
+impl fmt::Debug for Asides {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} go on", self.0.len())
+    }
 }
 
 impl fmt::Debug for Moved {
@@ -81,7 +92,7 @@ impl Default for MovedRuntime {
         let began = Instant::now();
         let now = Cell::new(began);
         let (alarms, answer, calls) = (RefCell::default(), RefCell::default(), RefCell::default());
-        let (open_calls, jobs) = (Cell::default(), RefCell::default());
+        let (open_calls, jobs, asides) = (Cell::default(), RefCell::default(), RefCell::default());
         let (refreshes, refuses_refreshes) = (RefCell::default(), Cell::default());
         let moved = Moved {
             refreshes,
@@ -94,6 +105,7 @@ impl Default for MovedRuntime {
             calls,
             open_calls,
             jobs,
+            asides,
         };
         Self(Rc::new(moved), Cell::default())
     }
@@ -168,6 +180,14 @@ impl MovedRuntime {
         job();
     }
 
+    /// Lets what goes on beside requests go on, as far as it can.
+    pub(super) fn go_on(&self) {
+        let before = std::mem::take(&mut self.0.asides.borrow_mut().0);
+        for aside in before {
+            self.detach(aside);
+        }
+    }
+
     /// Moves the clock to the next instant that somebody waits for, if there is one.
     pub(super) fn skip(&self) -> bool {
         let now = self.0.now.get();
@@ -195,13 +215,15 @@ impl Runtime for MovedRuntime {
     }
 
     fn seat(&self) -> Seat {
-        Seat::Worker(0)
+        Beside::seat(self)
     }
 
     fn moment(&self) -> Moment {
-        let steady = self.0.now.get().saturating_duration_since(self.0.began).as_micros();
-        let steady = u64::try_from(steady).expect("a test takes less than an age");
-        Moment { steady, wall: BEGAN + steady }
+        Beside::moment(self)
+    }
+
+    fn beside(&self) -> Rc<dyn Beside> {
+        Rc::new(self.clone())
     }
 
     fn refresh(&self, request: RequestHead, mut facts: Facts) -> bool {
@@ -251,6 +273,25 @@ impl Runtime for MovedRuntime {
         let target = url.target();
         request.target.parse(target.as_bytes(), PathRules::Raw).expect("the target of a URL is one");
         Box::pin(self.ask(Called { to: url.origin().to_string(), request, body, limits }))
+    }
+}
+
+impl Beside for MovedRuntime {
+    fn seat(&self) -> Seat {
+        Seat::Worker(0)
+    }
+
+    fn moment(&self) -> Moment {
+        let steady = self.0.now.get().saturating_duration_since(self.0.began).as_micros();
+        let steady = u64::try_from(steady).expect("a test takes less than an age");
+        Moment { steady, wall: BEGAN + steady }
+    }
+
+    fn detach(&self, mut aside: Aside) -> bool {
+        if aside.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            self.0.asides.borrow_mut().0.push(aside);
+        }
+        true
     }
 }
 

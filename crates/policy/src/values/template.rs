@@ -61,6 +61,14 @@ impl Template {
         }
     }
 
+    /// The values in it.
+    pub fn values(&self) -> impl Iterator<Item = &Value> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Value { value, .. } => Some(value),
+            Piece::Text(_) => None,
+        })
+    }
+
     /// Appends the text for the value of a field. No control byte ever comes through, whatever values bring.
     pub fn render(&self, view: &View<'_>, out: &mut Vec<u8>) -> Rendered {
         let start = out.len();

@@ -114,6 +114,11 @@ impl Value {
         })
     }
 
+    /// Whether it is known only once somebody was identified.
+    pub fn is_of_identity(&self) -> bool {
+        matches!(self, Self::ConsumerName | Self::ConsumerPlan | Self::ConsumerGroups | Self::Claim(_))
+    }
+
     /// What kind of value it is.
     pub fn kind(&self) -> Kind {
         match self {

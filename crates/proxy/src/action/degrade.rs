@@ -10,6 +10,7 @@ use maitred_telemetry::{DegradedBy, DegradedSeries};
 
 use super::{Respond, Service};
 use crate::kept::KeptShared;
+use crate::kept::shared::KeptStore;
 
 /// What stands in for a service that fails.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(crate) struct Degrade {
     pub(crate) steps: Box<[DegradeStep]>,
     /// Where good answers are kept, where one of the steps needs them.
     pub(crate) kept: Option<Arc<KeptShared>>,
+    /// Where all replicas keep them, where they share a store.
+    pub(crate) shared: Option<Arc<KeptStore>>,
     pub(crate) counts: Arc<DegradedSeries>,
 }
 

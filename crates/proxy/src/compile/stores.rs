@@ -1,4 +1,5 @@
 //! Stores: each is opened once, and goes on over reloads for as long as it is configured in the same way.
+//! Opening one does no I/O: connections come when they are needed.
 
 use std::sync::Arc;
 
@@ -7,27 +8,7 @@ use maitred_policy::Stores;
 use maitred_store::{MemorySettings, MemoryStore, StoreShared};
 
 use super::Compiler;
-
-/// The stores of a snapshot, with what they were opened by.
-#[derive(Debug)]
-pub(crate) struct OpenStores {
-    written: Vec<(Box<str>, Store)>,
-    open: Stores,
-}
-
-impl OpenStores {
-    /// The stores.
-    pub(crate) fn open(&self) -> &Stores {
-        &self.open
-    }
-
-    /// The store of this name, if it was opened by the same words.
-    fn same(&self, name: &str, store: &Store) -> Option<StoreShared> {
-        let is_same = self.written.iter().any(|(known, written)| **known == *name && written == store);
-        let (_, open) = self.open.iter().find(|(known, _)| is_same && *known == name)?;
-        Some(Arc::clone(open))
-    }
-}
+use crate::stores::OpenStores;
 
 /// Opens the stores of a document, or takes them over from the last snapshot.
 pub(super) fn compile(compiler: &Compiler<'_>) -> OpenStores {

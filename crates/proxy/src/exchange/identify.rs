@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use maitred_http::{Fields, Known, RequestHead, Scheme, list_items};
-use maitred_policy::{Facts, PathParams, RequestId, TableRef};
+use maitred_policy::{Facts, PathParams, RequestId, TableRef, ToldLimits};
 
 use crate::clock::unix_micros;
 use crate::connection::Connection;
@@ -50,6 +50,7 @@ pub(crate) fn facts(
         sent_at: None,
         body_limit: None,
         is_refresh: false,
+        told_limits: ToldLimits::default(),
     }
 }
 

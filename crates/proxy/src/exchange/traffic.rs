@@ -1,21 +1,25 @@
 //! The action of a route with more than one service: deals the request to a variant, has it copied to a mirror, forwards it, and where
 //! that fails answers with what stands in for the service.
 
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use maitred_http::{Known, RequestHead, ResponseHead};
 use maitred_policy::values::View;
-use maitred_policy::{Fault, RequestBody, Side};
+use maitred_policy::{Beside, Fault, RequestBody, Side};
 use maitred_router::Captures;
+use maitred_store::Seat;
 use maitred_telemetry::DegradedBy;
 
-use super::forward::keeping::Keeping;
+use super::forward::keeping::{Keeping, Shelf};
 use super::forward::mirror::Copying;
 use super::forward::{self, Failed, Upload};
 use super::{Body, Exchange};
 use crate::action::{Degrade, DegradeStep, Mirror, Service, Target, Traffic, can_be_kept, takes};
 use crate::connection::Connection;
-use crate::kept::{KeptFor, KeptKey};
+use crate::kept::shared::Found;
+use crate::kept::{KeptFor, KeptKey, aged};
 use crate::local::Heads;
 
 /// Forwards a request that its policies let through.
@@ -121,7 +125,12 @@ fn keep(
     let is_for_one = exchange.facts.certificate.is_some() || exchange.facts.is_identified();
     let request_body = forwarded.upload.length(exchange.announced.length);
     let key = || key(exchange, target, &heads.request);
-    forwarded.keeping = Keeping::begin(kept, key, heads, (request_body, &**forwarded), is_for_one);
+    let shelf = || {
+        let beside = || Rc::clone(&exchange.worker.beside) as Rc<dyn Beside>;
+        let shared = degrade.shared.as_ref().map(|store| (Arc::clone(store), beside()));
+        Shelf { kept: Arc::clone(kept), shared }
+    };
+    forwarded.keeping = Keeping::begin(shelf, key, heads, (request_body, &**forwarded), is_for_one);
 }
 
 /// A service that failed, and what stands in for it.
@@ -149,7 +158,7 @@ impl StandingIn<'_> {
             // What stands in is not what the service was asked for, unless this is another service's answer.
             exchange.facts.sent_at = None;
             let stood_in = match step {
-                DegradeStep::Cache(ttl) => self.find_kept(exchange, heads, *ttl),
+                DegradeStep::Cache(ttl) => self.find_kept(exchange, heads, *ttl).await,
                 DegradeStep::Upstream(service) => self.ask(exchange, service, connection, heads).await?,
                 DegradeStep::Respond(respond, methods) if takes(methods, heads.request.method) => {
                     let reply = respond.reply(&heads.request, &exchange.facts);
@@ -174,7 +183,8 @@ impl StandingIn<'_> {
         }
     }
 
-    fn find_kept(&self, exchange: &Exchange<'_>, heads: &mut Heads, ttl: Duration) -> Option<Body> {
+    /// An answer from before: from memory, or else from where replicas keep theirs.
+    async fn find_kept(&self, exchange: &Exchange<'_>, heads: &mut Heads, ttl: Duration) -> Option<Body> {
         let kept = self.degrade.kept.as_ref()?;
         let asks_with_more =
             self.upgrade.is_some() || !self.upload.length(exchange.announced.length).is_empty();
@@ -182,8 +192,19 @@ impl StandingIn<'_> {
             return None;
         }
         let key = key(exchange, self.target, &heads.request);
-        let (head, body) = kept.find(key, &heads.request, ttl, exchange.worker.clock.now())?;
-        heads.response = head;
+        let now = exchange.worker.clock.now();
+        if let Some((head, body)) = kept.find(key, &heads.request, ttl, now) {
+            heads.response = head;
+            return Some(Body::Kept(body));
+        }
+        let asked = (Seat::Worker(exchange.worker.index), exchange.worker.moment());
+        let found = self.degrade.shared.as_ref()?.find(asked, key, &heads.request, ttl).await?;
+        let Found { head, body, age, place } = found;
+        heads.response = aged(head.clone(), age);
+        // The next one need not ask for it. It is not put back where it came from.
+        if let Some(at) = now.checked_sub(age) {
+            kept.keep(place, (head, body.clone()), at, Some(now));
+        }
         Some(Body::Kept(body))
     }
 

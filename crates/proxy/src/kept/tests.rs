@@ -62,7 +62,7 @@ fn keep(
 ) {
     let head = response(200, fields);
     let place = KeptPlace::new(KeptKey::new(whose(), request), request, &head).unwrap();
-    kept.keep(place, head, body.into(), now);
+    kept.keep(place, (head, body.into()), now, None);
 }
 
 #[test]

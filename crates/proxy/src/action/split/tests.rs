@@ -6,7 +6,7 @@ use std::rc::Rc;
 use maitred_config::scalar::value_name;
 use maitred_http::{PathRules, RequestHead};
 use maitred_policy::values::Available;
-use maitred_policy::{Facts, PathParams, RequestId, RouteFacts, TableRef};
+use maitred_policy::{Facts, PathParams, RequestId, RouteFacts, TableRef, ToldLimits};
 use proptest::prelude::*;
 
 use super::*;
@@ -36,6 +36,7 @@ fn facts(received: SystemTime) -> Facts {
         sent_at: None,
         body_limit: None,
         is_refresh: false,
+        told_limits: ToldLimits::default(),
     }
 }
 

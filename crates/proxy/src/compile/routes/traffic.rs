@@ -2,6 +2,7 @@
 //! That their upstreams exist was checked when the document was read.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use maitred_config::scalar::ValueName;
 use maitred_config::{
@@ -10,6 +11,7 @@ use maitred_config::{
 };
 use maitred_http::Method;
 use maitred_policy::values::{Available, Value};
+use maitred_store::Scope;
 use maitred_upstream::ResultSet;
 
 use super::super::results::results;
@@ -18,6 +20,7 @@ use crate::action::{
     Action, Degrade, DegradeStep, Mirror, Ramp, Service, Share, Split, Sticky, Target, Traffic, Variant,
     fixed_shares,
 };
+use crate::kept::shared::KeptStore;
 
 impl One<'_> {
     /// What a route does that has more than one service.
@@ -150,9 +153,18 @@ impl One<'_> {
     fn degrade(&mut self, written: &[Spanned<WrittenStep>]) -> Option<Degrade> {
         let steps: Vec<_> = written.iter().map(|step| self.step(step)).collect();
         let steps = steps.into_iter().collect::<Option<_>>()?;
-        let kept = self.around.kept.filter(|_| written.iter().any(|step| step.cache.is_some()));
+        // The longest is how long they are kept where replicas share them.
+        let ttl = written.iter().filter_map(|step| step.cache.as_ref()).map(|cache| cache.ttl).max();
+        let kept = self.around.kept.filter(|_| ttl.is_some()).cloned();
+        let shared = ttl.and_then(|ttl| self.kept_store(ttl));
         let counts = self.compiler.metrics.degraded(&self.entry.name);
-        Some(Degrade { steps, kept: kept.cloned(), counts })
+        Some(Degrade { steps, kept, shared, counts })
+    }
+
+    /// Where replicas keep good answers, if they share the default store.
+    fn kept_store(&self, ttl: Duration) -> Option<Arc<KeptStore>> {
+        let store = self.compiler.means.stores.find(None).ok().filter(|store| store.is_shared())?;
+        Some(Arc::new(KeptStore { store: Arc::clone(store), scope: Scope::new("degrade"), ttl }))
     }
 
     fn step(&mut self, written: &WrittenStep) -> Option<DegradeStep> {

@@ -8,7 +8,7 @@ use std::time::Instant;
 use maitred_config::scalar::HttpUrl;
 use maitred_http::{BodyLength, RequestHead, ResponseHead};
 use maitred_policy::{
-    CallError, CallLimits, Calling, Facts, Fault, Job, Outbound, Runtime, Sleep, WholeBody,
+    Beside, CallError, CallLimits, Calling, Facts, Fault, Job, Outbound, Runtime, Sleep, WholeBody,
 };
 use maitred_router::Captures;
 use maitred_store::{Moment, Seat};
@@ -105,6 +105,10 @@ impl Runtime for Serving<'_> {
         (facts.upstream, facts.sent_at) = (None, None);
         let again = Again { facts, captures: self.captures.clone(), first: self.turn.get() };
         self.worker.refreshes.add(Refresh { snapshot: Rc::clone(self.snapshot), request, again })
+    }
+
+    fn beside(&self) -> Rc<dyn Beside> {
+        Rc::clone(&self.worker.beside) as Rc<dyn Beside>
     }
 
     fn random(&self) -> u64 {

@@ -1,20 +1,35 @@
 //! Keeps a good answer for when the service fails: it is copied while it passes to the client, as the service sent it and before policies
 //! change it, and kept once it is whole.
 
+use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use maitred_http::{BodyLength, Fields, Known, Method, ResponseHead};
+use maitred_policy::Beside;
 use maitred_wire::BodySource;
 
 use super::tee::{BodyCopy, Tee};
 use super::{Forwarded, is_stream};
+use crate::kept::shared::KeptStore;
 use crate::kept::{KeptKey, KeptPlace, KeptShared, LARGEST, may_keep};
 use crate::local::Heads;
 
+/// An answer to the same is put into the store that replicas share no more often: a service that is asked much would have it written much.
+const PACE: Duration = Duration::from_secs(10);
+
+/// Where answers are kept.
+#[derive(Clone)]
+pub(crate) struct Shelf {
+    /// In this process.
+    pub(crate) kept: Arc<KeptShared>,
+    /// In a store that replicas share, and what is put there reaches it through.
+    pub(crate) shared: Option<(Arc<KeptStore>, Rc<dyn Beside>)>,
+}
+
 /// An answer that is to be kept.
 pub(crate) struct Keeping {
-    kept: Arc<KeptShared>,
+    shelf: Shelf,
     place: KeptPlace,
     head: ResponseHead,
     pub(super) copy: BodyCopy,
@@ -23,7 +38,7 @@ pub(crate) struct Keeping {
 impl Keeping {
     /// Begins to keep the answer whose head was read, if it may be. Requests with a body ask for something that no key tells.
     pub(crate) fn begin(
-        kept: &Arc<KeptShared>,
+        shelf: impl FnOnce() -> Shelf,
         key: impl FnOnce() -> KeptKey,
         heads: &Heads,
         (request_body, forwarded): (BodyLength, &Forwarded),
@@ -44,8 +59,8 @@ impl Keeping {
         for of_the_message in [Known::Connection, Known::KeepAlive, Known::ProxyConnection, Known::Upgrade] {
             head.fields.remove_known(of_the_message);
         }
-        let (kept, copy) = (Arc::clone(kept), BodyCopy::new(LARGEST));
-        Some(Box::new(Self { kept, place, head, copy }))
+        let (shelf, copy) = (shelf(), BodyCopy::new(LARGEST));
+        Some(Box::new(Self { shelf, place, head, copy }))
     }
 
     /// The body of the answer, which is copied as it is read.
@@ -60,9 +75,17 @@ impl Keeping {
 
     /// The answer has ended well at `now`: it is kept, if all of it was copied. What came with trailers would come without them.
     pub(crate) fn end(self, now: Instant) {
-        let Self { kept, place, head, copy } = self;
-        if copy.is_whole() && copy.trailers.is_none() {
-            kept.keep(place, head, copy.bytes.into(), now);
+        let Self { shelf: Shelf { kept, shared }, place, head, copy } = self;
+        if !copy.is_whole() || copy.trailers.is_some() {
+            return;
         }
+        let mut shared_at = shared.is_some().then(|| kept.shared_at(&place)).flatten();
+        if let Some((store, beside)) = shared
+            && shared_at.is_none_or(|at| now.saturating_duration_since(at) >= PACE)
+        {
+            store.put(&*beside, &place, &head, &copy.bytes);
+            shared_at = Some(now);
+        }
+        kept.keep(place, (head, copy.bytes.into()), now, shared_at);
     }
 }

@@ -1,0 +1,51 @@
+//! What `rate_limit` and `quota` have in common: who is counted, by which limits, where the counts are kept, and what clients are told.
+//! Both compile to a [`Limiter`]; how long requests are counted is all that tells them apart.
+
+use std::sync::Arc;
+
+use maitred_policy::Condition;
+use maitred_policy::values::View;
+
+pub(crate) mod caller;
+pub(crate) mod compile;
+pub(crate) mod cost;
+pub(crate) mod counter;
+mod counts;
+pub(crate) mod limit;
+mod policy;
+mod quotas;
+#[cfg(test)]
+pub(crate) mod testing;
+pub(crate) mod tiers;
+mod told;
+
+use caller::Callers;
+use cost::Cost;
+use counts::CountsShared;
+use quotas::Quotas;
+use tiers::Tiers;
+pub(crate) use told::{Class, HeaderStyle};
+
+/// A policy that counts requests and refuses those that are too many.
+#[derive(Debug)]
+pub(crate) struct Limiter {
+    /// Which requests count; all without it.
+    when: Option<Condition>,
+    callers: Callers,
+    tiers: Tiers,
+    cost: Cost,
+    /// How clients are told; not at all without it.
+    headers: Option<HeaderStyle>,
+    /// Whether all stores answer at once.
+    is_at_hand: bool,
+    counts: Arc<CountsShared>,
+    /// What operators see, where there are quotas.
+    quotas: Option<Arc<Quotas>>,
+}
+
+impl Limiter {
+    /// Whether this request counts.
+    fn counts(&self, view: &View<'_>) -> bool {
+        self.when.as_ref().is_none_or(|when| when.holds_when(view))
+    }
+}

@@ -1,0 +1,109 @@
+//! From what users write to a limiter: what `rate_limit` and `quota` have in common.
+
+use std::sync::Arc;
+
+use maitred_config::{Problem, Spanned, Toggle, config_words};
+use maitred_policy::values::Available;
+use maitred_policy::{Build, Condition, Phase};
+
+use super::caller::{self, ByConfig, Callers};
+use super::cost::{Cost, CostConfig};
+use super::counter::{Keeper, OnStoreFailure};
+use super::counts::CountsShared;
+use super::limit;
+use super::quotas::Quotas;
+use super::tiers::Tiers;
+use super::{Class, HeaderStyle, Limiter};
+
+config_words! {
+    /// For what there is one count.
+    pub enum CountScope {
+        /// For the place where the policy is written: all routes that inherit it count together.
+        Place = "place",
+        /// For each route.
+        Route = "route",
+    }
+}
+
+/// What both policies say.
+pub(crate) struct Rules<'c> {
+    pub(crate) class: Class,
+    pub(crate) by: &'c [Spanned<ByConfig>],
+    pub(crate) scope: CountScope,
+    pub(crate) ipv6_prefix: u8,
+    pub(crate) when: Option<&'c Spanned<String>>,
+    pub(crate) cost: &'c Spanned<CostConfig>,
+    pub(crate) store: Option<&'c Spanned<String>>,
+    pub(crate) on_store_failure: OnStoreFailure,
+    pub(crate) headers: &'c Toggle<HeaderStyle>,
+}
+
+impl Rules<'_> {
+    /// Before anybody is identified, where nothing goes by that: so wrong credentials count, too.
+    pub(crate) fn phase(&self) -> Phase {
+        let of_condition = |when: &Spanned<String>| {
+            Condition::compile(&when.value, Available::Request).is_ok_and(|when| when.needs_identity())
+        };
+        let needs_identity = caller::needs_identity(self.by)
+            || self.when.is_some_and(of_condition)
+            || Cost::needs_identity(&self.cost.value);
+        if needs_identity { Phase::Admit } else { Phase::Screen }
+    }
+
+    /// Where counts are kept.
+    pub(crate) fn keeper(&self, build: &mut Build<'_>) -> Option<Keeper> {
+        Keeper::compile(self.store, self.on_store_failure, build)
+    }
+
+    /// The limiter. All problems are reported, whether the limits are good or not.
+    pub(crate) fn compile(
+        self,
+        tiers: Option<Tiers>,
+        build: &mut Build<'_>,
+        previous: Option<&Limiter>,
+    ) -> Option<Limiter> {
+        if self.ipv6_prefix == 0 || self.ipv6_prefix > 128 {
+            let problem = Problem::error("an IPv6 address has 128 bits").at(build.span());
+            build.report(problem.help("write `ipv6_prefix: 64`, the network of one customer"));
+            return None;
+        }
+        let callers = Callers::compile(self.by, self.scope == CountScope::Route, self.ipv6_prefix, build);
+        let when = match self.when {
+            Some(when) => build.condition(when, Available::Request).map(Some),
+            None => Some(None),
+        };
+        let cost = Cost::compile(&self.cost.value, build);
+        let (tiers, cost) = (tiers?, cost?);
+        if let Cost::Fixed(cost) = cost {
+            refuse_what_never_passes(cost, &tiers, self.cost, build)?;
+        }
+        let is_at_hand = tiers.counters().all(|counter| counter.is_at_hand());
+        let counts = previous.map(|previous| &previous.counts);
+        Some(Limiter {
+            when: when?,
+            callers: callers?,
+            quotas: Quotas::of(&tiers).map(Arc::new),
+            tiers,
+            cost,
+            headers: self.headers.on().copied(),
+            is_at_hand,
+            counts: counts.map_or_else(|| Arc::new(CountsShared::new(self.class)), Arc::clone),
+        })
+    }
+}
+
+/// A cost that no limit ever has.
+fn refuse_what_never_passes(
+    cost: u64,
+    tiers: &Tiers,
+    written: &Spanned<CostConfig>,
+    build: &mut Build<'_>,
+) -> Option<()> {
+    let limits = tiers.counters().flat_map(|counter| &counter.limits);
+    let Some(least) = limits.map(limit::capacity).min().filter(|least| cost > *least) else {
+        return Some(());
+    };
+    let problem = Problem::error(format!("a limit has {least} at most, so that nothing would pass"));
+    build.report(problem.at(written.span).help("raise `burst` or the limit, or lower `cost`"));
+    None
+}

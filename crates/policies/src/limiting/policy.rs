@@ -1,0 +1,198 @@
+//! The hooks of limiters: a request is counted on its way down, and its answer tells how the limits stand.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use maitred_http::RequestHead;
+use maitred_policy::values::View;
+use maitred_policy::{
+    AdminResource, Facts, Fault, Needs, Policy, RequestCx, ResponseCx, Runtime, Step, ToldLimits, Verdict,
+};
+use maitred_store::{Moment, Seat};
+use maitred_telemetry::Measured;
+use smallvec::SmallVec;
+
+use super::counter::{Asked, Counted};
+use super::tiers::{self, Group};
+use super::told::Told;
+use super::{Limiter, limit};
+
+/// What a limiter remembers of a request.
+#[derive(Default)]
+pub(crate) struct Passed {
+    /// How its limits stand, a class each.
+    told: SmallVec<[Told; 2]>,
+    /// What its answer may say that it costs, beside what was taken.
+    due: Option<Due>,
+}
+
+/// A request of which the cost is known only when it is answered.
+struct Due {
+    group: Group,
+    key: Vec<u8>,
+}
+
+impl Due {
+    /// Takes what the request cost beyond what it was counted for at first.
+    async fn take(self, cost: u64, seat: Seat, now: Moment) {
+        for counter in &*self.group {
+            // Nobody waits for what comes of it; that the store is away is logged there.
+            let _ = counter.count(seat, Asked { key: &self.key, cost, is_due: true, now }).await;
+        }
+    }
+}
+
+/// A request that is being counted.
+struct Counting<'a> {
+    limiter: &'a Limiter,
+    group: &'a Group,
+    key: Vec<u8>,
+    cost: u64,
+    told_limits: &'a mut ToldLimits,
+    passed: &'a mut Passed,
+    runtime: &'a dyn Runtime,
+}
+
+impl Counting<'_> {
+    /// Counts it, until a limit refuses: how long it is to wait, if it passes.
+    async fn count(&mut self) -> Result<Duration, Fault> {
+        let mut delay = Duration::ZERO;
+        let counts = self.limiter.counts.at(self.runtime.seat());
+        let now = self.runtime.moment();
+        for counter in &**self.group {
+            let most = counter.limits.iter().map(limit::capacity).min().unwrap_or(u64::MAX);
+            // One that costs more than there can ever be takes all there is: else it could never pass.
+            let asked = Asked { key: &self.key, cost: self.cost.min(most), is_due: false, now };
+            let (counted, is_in_store) = counter.count(self.runtime.seat(), asked).await;
+            if !is_in_store {
+                counts.failures.inc();
+            }
+            let decision = match counted {
+                Counted::Decided(decision) => decision,
+                Counted::Unknown => continue,
+                Counted::Denied => return Err(Fault::shed("limit_store")),
+            };
+            let whose = std::ptr::from_ref(self.limiter).addr();
+            if let Some(told) = Told::new(counter.class, &counter.limits, &decision, now, whose) {
+                told.note(self.told_limits);
+                self.passed.told.push(told);
+            }
+            if !decision.is_allowed {
+                counts.refused.inc();
+                return Err(counter.class.refuse(&decision));
+            }
+            delay = delay.max(decision.delay);
+        }
+        counts.allowed.inc();
+        if self.limiter.cost.is_by_answer() {
+            let key = std::mem::take(&mut self.key);
+            self.passed.due = Some(Due { group: Group::clone(self.group), key });
+        }
+        Ok(delay)
+    }
+
+    /// The same, and waits for its turn.
+    async fn pass(mut self) -> Verdict {
+        match self.count().await {
+            Ok(delay) => {
+                if !delay.is_zero() {
+                    self.runtime.sleep_until(self.runtime.now() + delay).await;
+                }
+                Verdict::Continue
+            }
+            Err(fault) => Verdict::Fail(fault),
+        }
+    }
+}
+
+const AT_HAND: &str = "stores that are not shared answer at once";
+
+/// What is ready when it is first looked at.
+fn at_once<T>(ready: impl Future<Output = T>) -> Option<T> {
+    match pin!(ready).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}
+
+impl Policy for Limiter {
+    type State = Passed;
+    type Local = ();
+
+    /// Its fields stand on every answer.
+    fn needs(&self) -> Needs {
+        Needs { every_answer: self.headers.is_some(), ..Needs::default() }
+    }
+
+    fn measured(&self) -> Option<Arc<dyn Measured>> {
+        Some(Arc::clone(&self.counts) as Arc<dyn Measured>)
+    }
+
+    fn admin(&self) -> Option<Arc<dyn AdminResource>> {
+        self.quotas.as_ref().map(|quotas| Arc::clone(quotas) as Arc<dyn AdminResource>)
+    }
+
+    fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
+        let RequestCx { request, facts, state, runtime, .. } = cx;
+        let view = View::of_request(request, facts);
+        if !self.counts(&view) {
+            return Step::CONTINUE;
+        }
+        let (group, _) = self.tiers.of(&view);
+        let mut key = Vec::with_capacity(64);
+        self.callers.write(&view, &mut key);
+        let cost = self.cost.of_request(&view);
+        let told_limits = &mut facts.told_limits;
+        let mut counting = Counting { limiter: self, group, key, cost, told_limits, passed: state, runtime };
+        if !self.is_at_hand {
+            return Step::Later(Box::pin(counting.pass()));
+        }
+        match at_once(counting.count()).expect(AT_HAND) {
+            Ok(Duration::ZERO) => Step::CONTINUE,
+            Ok(delay) => {
+                let turn = runtime.sleep_until(runtime.now() + delay);
+                Step::Later(Box::pin(async move {
+                    turn.await;
+                    Verdict::Continue
+                }))
+            }
+            Err(fault) => Step::fail(fault),
+        }
+    }
+
+    fn on_response<'a>(&'a self, cx: ResponseCx<'a, Self>) -> Step<'a, Verdict> {
+        // Once: another answer may take the place of this one.
+        if let Some(due) = cx.state.due.take()
+            && let Some(cost @ 1..) =
+                self.cost.of_answer(&cx.response.fields).map(|cost| cost.saturating_sub(1))
+        {
+            let taking = due.take(cost, cx.runtime.seat(), cx.runtime.moment());
+            // Where so much goes on already that it is given up, the request has cost what it was counted for at first.
+            let _ = cx.runtime.beside().detach(Box::pin(taking));
+        }
+        if let Some(style) = self.headers {
+            for told in &cx.state.told {
+                told.write(style, cx.facts.told_limits, &mut cx.response.fields);
+            }
+        }
+        Step::CONTINUE
+    }
+
+    fn explain(&self, request: &RequestHead, facts: &Facts) -> String {
+        let view = View::of_request(request, facts);
+        if !self.counts(&view) {
+            return "does not count it".to_owned();
+        }
+        let (group, tier) = self.tiers.of(&view);
+        let tier = tier.map(|tier| format!(" of `{tier}`")).unwrap_or_default();
+        if group.is_empty() {
+            return format!("does not count it: the limits{tier} are off");
+        }
+        let mut key = Vec::new();
+        self.callers.write(&view, &mut key);
+        let key = String::from_utf8_lossy(&key);
+        format!("counts it for `{key}` by the limits{tier}: {}", tiers::describe(group))
+    }
+}

@@ -1,0 +1,76 @@
+//! What is done about servers that are away, beside requests: they are found out anew, and asked until they are well.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::node::NodeShared;
+use super::servers::ServersShared;
+
+/// Between two tries: this long at first, and twice as long each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Mends what requests tell of, for ever.
+pub(super) async fn mend(servers: &ServersShared, prefix: &str) {
+    let (mut pause, mut is_told) = (FIRST_PAUSE, false);
+    // At first all servers are to be found.
+    let mut is_well = find(servers, &mut is_told).await;
+    loop {
+        if is_well {
+            is_told = false;
+            servers.watch.wanted.notified().await;
+            pause = FIRST_PAUSE;
+        }
+        is_well = find(servers, &mut is_told).await & probe(servers, prefix).await;
+        // Also after it went well, so that a server that comes and goes is not asked all the time.
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Finds out which servers there are. Whether that went well; where it did not, the log has it once.
+async fn find(servers: &ServersShared, is_told: &mut bool) -> bool {
+    let before = servers.topology.load_full();
+    match servers.finder.find(&before).await {
+        Ok(None) => true,
+        Ok(Some(topology)) => {
+            servers.topology.store(Arc::new(topology));
+            servers.changed.notify_waiters();
+            true
+        }
+        Err(error) => {
+            if !std::mem::replace(is_told, true) {
+                servers.watch.unknown(&error);
+            }
+            false
+        }
+    }
+}
+
+/// Asks all servers that are away. Whether all of them are well now.
+async fn probe(servers: &ServersShared, prefix: &str) -> bool {
+    // It changes nothing, but only a server that lets write answers it.
+    let mut command = redis::cmd("PEXPIRE");
+    command.arg(format!("{prefix}probe")).arg(1);
+    let mut probes = JoinSet::new();
+    for node in servers.topology.load().nodes.iter().filter(|node| node.is_open()) {
+        let (node, link, command) = (Arc::clone(node), Arc::clone(&servers.finder.link), command.clone());
+        probes.spawn(async move {
+            let said = link.ask_once(&node.place, &command).await;
+            // What belongs to another server of a cluster is refused by one that is well.
+            let is_well = said.map_or_else(|error| error.redirect_node().is_some(), |_| true);
+            if is_well {
+                node.close();
+            }
+            is_well
+        });
+    }
+    probes.join_all().await.into_iter().all(|is_well| is_well)
+}
+
+/// A server that can be asked, if there is one.
+pub(super) fn any(servers: &ServersShared) -> Option<Arc<NodeShared>> {
+    servers.topology.load().nodes.iter().find(|node| !node.is_open()).cloned()
+}

@@ -1,0 +1,155 @@
+//! Which servers there are, and which of them has a key; and how that is found out, beside requests.
+
+use std::sync::Arc;
+
+use redis::{Cmd, RedisError, RedisResult, Value};
+
+use super::cluster::{self, NOBODY, Slots};
+use super::link::Link;
+use super::node::NodeShared;
+use super::settings::{RedisPlace, RedisServers};
+use super::watch::Watch;
+
+/// Which servers there are. It is replaced as a whole; servers that stay keep their connections.
+#[derive(Debug, Default)]
+pub(super) struct Topology {
+    /// The masters.
+    pub(super) nodes: Vec<Arc<NodeShared>>,
+    /// For each slot of a cluster the number of its node. Without it one node has everything.
+    slots: Option<Box<[u16]>>,
+}
+
+impl Topology {
+    /// The server of a key, where one is known.
+    pub(super) fn node(&self, key: &[u8]) -> Option<&Arc<NodeShared>> {
+        let number = self.slots.as_ref().map_or(0, |slots| slots[cluster::slot(key)]);
+        self.nodes.get(usize::from(number)).filter(|_| number != NOBODY)
+    }
+
+    /// The server at this place.
+    pub(super) fn at(&self, place: &RedisPlace) -> Option<&Arc<NodeShared>> {
+        self.nodes.iter().find(|node| node.place == *place)
+    }
+
+    fn of(&self, (places, slots): (Vec<RedisPlace>, Option<Box<[u16]>>), finder: &Finder) -> Self {
+        let node = |place| {
+            let known = self.at(&place).cloned();
+            known.unwrap_or_else(|| Arc::new(NodeShared::new(place, &finder.link, &finder.watch)))
+        };
+        Self { nodes: places.into_iter().map(node).collect(), slots }
+    }
+}
+
+/// Finds out which servers there are.
+#[derive(Debug)]
+pub(super) struct Finder {
+    servers: RedisServers,
+    /// How connections to servers come about.
+    pub(super) link: Arc<Link>,
+    /// The same to sentinels.
+    to_sentinels: Option<Link>,
+    watch: Arc<Watch>,
+}
+
+impl Finder {
+    pub(super) fn new(servers: &RedisServers, link: &Arc<Link>, watch: &Arc<Watch>) -> Self {
+        let to_sentinels = match servers {
+            RedisServers::Sentinel { login, .. } => Some(link.with_login(login)),
+            RedisServers::Single(_) | RedisServers::Cluster(_) => None,
+        };
+        let (link, watch) = (Arc::clone(link), Arc::clone(watch));
+        Self { servers: servers.clone(), link, to_sentinels, watch }
+    }
+
+    /// What is known without asking: the one server, or nothing.
+    pub(super) fn begin(&self) -> Topology {
+        match &self.servers {
+            RedisServers::Single(place) => Topology::default().of((vec![place.clone()], None), self),
+            RedisServers::Cluster(_) | RedisServers::Sentinel { .. } => Topology::default(),
+        }
+    }
+
+    /// Asks which servers there are; none where it is as before.
+    pub(super) async fn find(&self, before: &Topology) -> RedisResult<Option<Topology>> {
+        let found = match &self.servers {
+            RedisServers::Single(_) => return Ok(None),
+            RedisServers::Cluster(seeds) => {
+                let (places, slots) = self.cluster(seeds, before).await?;
+                (places, Some(slots))
+            }
+            RedisServers::Sentinel { sentinels, master, .. } => {
+                (vec![self.master(sentinels, master).await?], None)
+            }
+        };
+        let is_same = before.nodes.iter().map(|node| &node.place).eq(&found.0) && before.slots == found.1;
+        Ok((!is_same).then(|| before.of(found, self)))
+    }
+
+    async fn cluster(&self, seeds: &[RedisPlace], before: &Topology) -> RedisResult<Slots> {
+        let mut command = redis::cmd("CLUSTER");
+        command.arg("SLOTS");
+        let well = before.nodes.iter().filter(|node| !node.is_open()).map(|node| &node.place);
+        let mut last = nobody();
+        for place in well.chain(seeds) {
+            match self.link.ask_once(place, &command).await {
+                Ok(said) => return cluster::slots(&said, place),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    /// Asks one sentinel after the other for the master, and the master whether it knows.
+    async fn master(&self, sentinels: &[RedisPlace], name: &str) -> RedisResult<RedisPlace> {
+        let mut command = redis::cmd("SENTINEL");
+        command.arg("get-master-addr-by-name").arg(name);
+        let link = self.to_sentinels.as_ref().unwrap_or(&self.link);
+        let mut last = nobody();
+        for sentinel in sentinels {
+            let found = match link.ask_once(sentinel, &command).await {
+                Ok(said) => master_in(&said),
+                Err(error) => Err(error),
+            };
+            match found {
+                Ok(place) => match self.is_master(&place).await {
+                    Ok(()) => return Ok(place),
+                    Err(error) => last = error,
+                },
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    /// A sentinel may name one that is no master any more, or not yet.
+    async fn is_master(&self, place: &RedisPlace) -> RedisResult<()> {
+        let Value::Array(role) = self.link.ask_once(place, &Cmd::new().arg("ROLE").to_owned()).await? else {
+            return Err(cluster::strange("the answer to ROLE is not as it should be"));
+        };
+        match role.first() {
+            Some(Value::BulkString(role)) if role == b"master" => Ok(()),
+            _ => Err(cluster::strange("the server that the sentinel names is not a master")),
+        }
+    }
+}
+
+fn master_in(said: &Value) -> RedisResult<RedisPlace> {
+    let text = |value: &Value| match value {
+        Value::BulkString(bytes) => String::from_utf8(bytes.clone()).ok(),
+        _ => None,
+    };
+    let place = match said {
+        Value::Nil => return Err(cluster::strange("the sentinel does not know this master")),
+        Value::Array(parts) => match &**parts {
+            [host, port] => text(host).zip(text(port).and_then(|port| port.parse().ok())),
+            _ => None,
+        },
+        _ => None,
+    };
+    let place = place.map(|(host, port): (String, u16)| RedisPlace::Tcp(host.into(), port));
+    place.ok_or_else(|| cluster::strange("the sentinel's answer is not as it should be"))
+}
+
+fn nobody() -> RedisError {
+    cluster::strange("there is nobody to ask")
+}
