@@ -14,11 +14,12 @@ fn guide() -> String {
 }
 
 /// Pages beside the guide, and how many examples each has at least.
-const PAGES: [(&str, usize); 4] = [
+const PAGES: [(&str, usize); 5] = [
     (include_str!("../../../docs/resilience.md"), 4),
     (include_str!("../../../docs/traffic.md"), 4),
     (include_str!("../../../docs/access.md"), 2),
     (include_str!("../../../docs/edges.md"), 4),
+    (include_str!("../../../docs/limits.md"), 3),
 ];
 
 /// The hash of a key, in a file that an example names.
