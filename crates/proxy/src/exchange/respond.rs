@@ -1,6 +1,8 @@
 //! Sends an answer to the client, and turns what went wrong into one. The only place where a fault becomes bytes.
 //! Step 9 in the life of a request.
 
+mod pieces;
+
 use std::io::Write as _;
 use std::task::{Context, Poll};
 
@@ -16,7 +18,7 @@ use super::filtered::{Filtered, Filtering};
 use super::forward::Forwarded;
 use super::forward::pump::{Pump, PumpError, PumpState, RateGuard};
 use super::forward::tunnel::Tunnel;
-use super::{After, Body, Exchange, Sent, pieces, record};
+use super::{After, Body, Exchange, Sent, record};
 use crate::clock::unix_micros;
 use crate::connection::{Connection, Refused};
 use crate::error_format::problem;
@@ -73,13 +75,13 @@ async fn send_own(
 }
 
 /// The length of a body of this length behind filters.
-pub(super) fn length(length: BodyLength, filtering: Option<&Filtering>) -> BodyLength {
+fn length(length: BodyLength, filtering: Option<&Filtering>) -> BodyLength {
     if filtering.is_some_and(|filtering| !filtering.keeps_length()) { BodyLength::Unknown } else { length }
 }
 
 /// Adds the `Date` that a server with a clock sends (RFC 9110 section 6.6.1) where the answer has none, be it its own or a
 /// service's; and tells clients of another version that HTTP/3 is spoken here, too (RFC 7838 section 3).
-pub(super) fn add_fields(exchange: &Exchange<'_>, connection: &Connection, head: &mut ResponseHead) {
+fn add_fields(exchange: &Exchange<'_>, connection: &Connection, head: &mut ResponseHead) {
     if let Some(port) = exchange.listener.http3_port()
         && !matches!(connection.client, ServerSide::Http3(_))
     {
@@ -99,7 +101,7 @@ pub(super) fn add_fields(exchange: &Exchange<'_>, connection: &Connection, head:
 }
 
 /// Writes a whole body, at the rate that a client must keep.
-pub(super) async fn write_out(
+async fn write_out(
     worker: &Worker,
     snapshot: &LocalSnapshot,
     connection: &mut Connection,
@@ -380,7 +382,7 @@ pub(crate) fn log_fault(exchange: &Exchange<'_>, method: Method, fault: &Fault) 
     }
 }
 
-pub(super) fn client_gone(exchange: &mut Exchange<'_>, error: &Broken) {
+fn client_gone(exchange: &mut Exchange<'_>, error: &Broken) {
     exchange.record.outcome = "client_closed";
     tracing::debug!(request_id = exchange.facts.request_id.as_str(), "the client is gone: {error}");
 }

@@ -5,6 +5,7 @@ mod document;
 mod lag;
 mod panic;
 mod pieces;
+mod refresh;
 mod sent_at;
 mod split;
 mod srv;
