@@ -20,6 +20,7 @@ const PAGES: [(&str, usize); 5] = [
     (include_str!("../../../docs/access.md"), 2),
     (include_str!("../../../docs/edges.md"), 4),
     (include_str!("../../../docs/stores.md"), 4),
+    (include_str!("../../../docs/limits.md"), 3),
 ];
 
 /// The hash of a key, in a file that an example names.

@@ -1,4 +1,5 @@
 //! The hooks of limiters: a request is counted on its way down, and its answer tells how the limits stand.
+//! What a request costs beyond that by its answer is taken beside it.
 
 use std::pin::pin;
 use std::sync::Arc;
