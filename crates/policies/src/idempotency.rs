@@ -14,8 +14,8 @@
 //! or of who asks and not of the request; and where no service was asked. An answer with 2xx to 4xx that is larger than `max_body`,
 //! has trailers, or breaks off, cannot be given again; doing the work again would be worse: its key answers 409 for as long as `ttl` (`idempotency_answer_lost`).
 //!
-//! A client that goes before the head of its answer leaves its key taken for `lock_ttl`, since the service may be at work; so does a gateway that dies. This should be longer
-//! than a request may take: after it another try reaches the service.
+//! Who loses a connection of HTTP/1.1 finds the answer by asking again: the request goes on without him. One that is reset (HTTP/2, HTTP/3) leaves its key taken for
+//! `lock_ttl`, since the service may be at work; so does a gateway that dies. This should be longer than a request may take: after it another try reaches the service.
 //!
 //! Answers are kept in the store: in memory for one gateway, in a shared one for all replicas. Where the store is away, requests with a key get 503, since
 //! what the key asks for cannot be promised; `on_store_failure: allow` passes them on. The body of such a request is read whole first (`limits.buffered_body`).

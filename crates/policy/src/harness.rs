@@ -9,11 +9,11 @@ mod called;
 mod course;
 mod given;
 mod moved;
+mod replica;
 
 use std::any::Any;
 use std::cell::RefCell;
 use std::pin::pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -23,7 +23,6 @@ use maitred_config::{
     Issuer, Memory, Named, NoEnvironment, Problems, Read as _, Reader, Style, load, load_tree,
 };
 use maitred_http::{Fields, Method, RequestHead, ResponseHead};
-use maitred_store::StoreShared;
 use maitred_telemetry::Measure;
 
 use crate::body::WholeBody;
@@ -38,7 +37,7 @@ use crate::fetched::{FetchError, Fetching, Service};
 use crate::kind::PolicyKind;
 use crate::outbound::CallError;
 use crate::phase::Phase;
-use crate::runtime::{Beside, Runtime as _};
+use crate::runtime::Runtime as _;
 use crate::stores::Stores;
 use crate::verdict::ReplyBody;
 
@@ -208,11 +207,6 @@ impl Harness {
         self.runtime.open_calls()
     }
 
-    /// The worker, for what outlives hooks.
-    pub fn beside(&self) -> Rc<dyn Beside> {
-        self.runtime.beside()
-    }
-
     /// The time that it is.
     pub fn now(&self) -> Instant {
         self.runtime.now()
@@ -251,18 +245,6 @@ impl Harness {
     pub fn advance(&self, by: Duration) {
         self.runtime.advance(by);
         self.runtime.go_on();
-    }
-
-    /// The only policy of this one in another gateway, whose stores are these. The clock is the same.
-    pub fn replica<K: PolicyKind>(&self, yaml: &str) -> Self {
-        let (facts, runtime, around) = (self.facts.clone(), self.runtime.clone(), self.around.clone());
-        Self { policies: Vec::new(), facts, around, runtime }.and::<K>(yaml)
-    }
-
-    /// The policy `K` where the default store is this one.
-    pub fn with_store<K: PolicyKind>(store: StoreShared, yaml: &str) -> Self {
-        let stores = Stores::new([(maitred_config::DEFAULT_STORE.into(), store)]);
-        Self::amid::<K>(Around { stores, ..Around::default() }, yaml)
     }
 
     /// The same, with other facts of the requests to come.

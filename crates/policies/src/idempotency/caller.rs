@@ -1,4 +1,5 @@
-//! What tells requests apart: whose key it is, and which request was sent under it. Both are SHA-256, so that a store holds neither keys nor credentials.
+//! What tells requests apart: whose key it is, and which request was sent under it.
+//! Both are SHA-256, so that a store holds neither keys nor credentials.
 
 use aws_lc_rs::digest::{Context, SHA256};
 use maitred_http::RequestHead;

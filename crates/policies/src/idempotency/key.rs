@@ -1,4 +1,5 @@
 //! The key as a request carries it: a string of Structured Fields (RFC 9651 section 3.3.3), or, as most clients write it, bare.
+//! Both are the same key.
 
 use maitred_http::{FieldName, Fields};
 use sfv::{BareItem, Item, Parser};

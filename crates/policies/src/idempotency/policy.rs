@@ -1,4 +1,5 @@
 //! The hooks: a key is taken on the way down, and what becomes of it is settled on the way up.
+//! What happens while the answer passes is in `capture.rs`.
 
 use std::sync::Arc;
 
@@ -113,13 +114,14 @@ impl Policy for Idempotency {
     }
 
     fn on_response<'a>(&'a self, cx: ResponseCx<'a, Self>) -> Step<'a, Verdict> {
-        if let Some(taken) = cx.state.take() {
-            if cx.facts.sent_at.is_some() && is_final(cx.response.status) {
-                self.keep(taken, cx.request, cx.response, cx.body);
-            } else {
-                taken.release();
-            }
+        let Some(taken) = cx.state.take() else { return Step::CONTINUE };
+        let status = cx.response.status;
+        if cx.facts.sent_at.is_some() && is_final(status) {
+            self.keep(taken, cx.request, cx.response, cx.body);
+        } else if !(cx.facts.upstream.is_some() && matches!(status, 400 | 499)) {
+            taken.release();
         }
+        // Else the client has gone while the service was at work, and may be still: the key stays taken.
         Step::CONTINUE
     }
 

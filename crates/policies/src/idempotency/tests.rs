@@ -120,6 +120,15 @@ fn who_goes_leaves_the_key_taken_for_a_while() {
     is_new(&placed(order(&harness, "pizza"), "eight"));
 }
 
+#[test]
+fn who_resets_the_stream_leaves_the_key_taken_too() {
+    let harness = harness("true").with_facts(|facts| facts.upstream = Some("shop".into()));
+    order(&harness, "x").fail(Fault::client(400, "client_closed", "Bad request"));
+    is_refused(&order(&harness, "x").answer(200, &[]), 409, "idempotency_in_flight");
+    harness.advance(Duration::from_mins(1));
+    is_new(&order(&harness, "x").answer(200, &[]));
+}
+
 fn outlive(harness: &Harness) -> (Begun<'_>, Begun<'_>) {
     let first = order(harness, "pizza").begin();
     harness.advance(Duration::from_mins(1));

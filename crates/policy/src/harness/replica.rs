@@ -1,0 +1,31 @@
+//! Gateways that share a store, and what goes on there beside requests.
+//! The clock is the same for all of them.
+
+use std::rc::Rc;
+
+use maitred_config::DEFAULT_STORE;
+use maitred_store::StoreShared;
+
+use super::{Around, Harness};
+use crate::kind::PolicyKind;
+use crate::runtime::{Beside, Runtime as _};
+use crate::stores::Stores;
+
+impl Harness {
+    /// The only policy of this one in another gateway, whose stores are these. The clock is the same.
+    pub fn replica<K: PolicyKind>(&self, yaml: &str) -> Self {
+        let (facts, runtime, around) = (self.facts.clone(), self.runtime.clone(), self.around.clone());
+        Self { policies: Vec::new(), facts, around, runtime }.and::<K>(yaml)
+    }
+
+    /// The policy `K` where the default store is this one.
+    pub fn with_store<K: PolicyKind>(store: StoreShared, yaml: &str) -> Self {
+        let stores = Stores::new([(DEFAULT_STORE.into(), store)]);
+        Self::amid::<K>(Around { stores, ..Around::default() }, yaml)
+    }
+
+    /// The worker, for what outlives hooks.
+    pub fn beside(&self) -> Rc<dyn Beside> {
+        self.runtime.beside()
+    }
+}
