@@ -103,8 +103,13 @@ frontend front
   default_backend back
 backend back
   server origin 127.0.0.1:{site.origin}
+{self.sections()}
 """)
         return ["haproxy", "-db", "-f", config]
+
+    def sections(self):
+        """Further sections of the file."""
+        return ""
 
     def http_defaults(self):
         return ""
@@ -192,6 +197,7 @@ http {{
   proxy_request_buffering off;
   proxy_max_temp_file_size 0;
   add_header X-Bench 1;
+{self.further(folder)}
   upstream origin {{
     server 127.0.0.1:{site.origin};
     keepalive 512;
@@ -205,6 +211,10 @@ http {{
 }}
 """)
         return ["nginx", "-e", folder / "nginx-error.log", "-c", config, "-g", "daemon off;"]
+
+    def further(self, folder):
+        """Further lines for everything that is served."""
+        return ""
 
     def listens(self, site):
         lines = [

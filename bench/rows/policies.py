@@ -1,14 +1,14 @@
 """Everything that usual services ask of a gateway, beside a proxy that does none of it."""
 
 import credentials
+from limiters import RATE
 from peers import MaitredClosed
-from settings import CONNECTIONS
-from turns import measured, take_turns
+from turns import fields_turn, take_turns
 from verdict import ratio_claim
 
 TITLE = "With the usual policies"
 ABOUT = (
-    "maitred with request ids, CORS, tokens (HS256, known), metrics and a JSON access log to a file, beside HAProxy that does none of it. "
+    "maitred with request ids, CORS, tokens (HS256, known), a limit in memory for each of those who show them, metrics and a JSON access log to a file, beside HAProxy that does none of it. "
     "Each request has an `Origin` and the token."
 )
 COLUMNS = [("cpu_us", "CPU µs a request", 2), ("user_us", "of it user", 2), ("rps", "requests/s", 0)]
@@ -24,19 +24,7 @@ def run(bench):
     fields = bench.folder / "fields-policies"
     fields.write_text(f"Authorization: Bearer {token}\tOrigin: {ORIGIN}")
     with bench.origin() as origin:
-
-        def turn(program):
-            with bench.serving(program, origin) as process:
-                options = {"connections": CONNECTIONS, "path": "/", "fields": fields, "expect_length": 128}
-                if bench.settings.warmup:
-                    bench.loadgen.load(process.port, bench.settings.warmup, **options)
-                counted, used, others = measured(
-                    process, origin, lambda: bench.loadgen.load(process.port, bench.settings.seconds, **options)
-                )
-                each = 1e6 / counted["latency_us"]["count"]
-                return {"cpu_us": used.total * each, "user_us": used.user * each, "rps": counted["rps"], "others": others}
-
-        runs = take_turns(bench, "policies", programs, turn)
+        runs = take_turns(bench, "policies", programs, lambda program: fields_turn(bench, program, origin, fields))
     text = "CPU a request ÷ plain HAProxy"
     claims = [ratio_claim(runs, "cpu_us", "maitred-policies", "haproxy", text, 1.00)]
     return runs, {program.name: program.label for program in programs}, claims
@@ -52,6 +40,6 @@ class Everything(MaitredClosed):
             f'issuers: {{ bench: {{ issuer: "{credentials.ISSUER}", audience: {credentials.AUDIENCE}, '
             f'secret: "${{file:{folder}/secret}}" }} }}'
         )
-        policies = f'jwt: true, cors: {{ origins: "{ORIGIN}", credentials: true }}'
+        policies = f'jwt: true, cors: {{ origins: "{ORIGIN}", credentials: true }}, rate_limit: {RATE}/s'
         super().__init__(binary, "maitred-policies", "maitred, all of it", policies, [issuer])
         self.access_log = f"{{ to: {folder}/access.log, format: json }}"

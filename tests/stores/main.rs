@@ -4,5 +4,11 @@
 #![allow(clippy::unwrap_used, reason = "in a test an error is a failure")]
 #![allow(clippy::disallowed_types, reason = "threads of a test share what they saw")]
 
+mod channels;
+mod cluster;
+mod exact;
+mod login;
+mod sentinel;
 mod single;
 mod stage;
+mod tls;

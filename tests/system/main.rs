@@ -48,6 +48,7 @@ mod overload;
 mod proxies;
 mod proxy_protocol;
 mod proxying;
+mod rate_limit;
 mod refusals;
 mod reload;
 mod reload_state;

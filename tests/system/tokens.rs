@@ -7,7 +7,7 @@ use maitred_tests::{Answer, Echo, Gateway, Origin, skipped};
 use maitred_token::KeySet;
 use serde_json::{Value, json};
 
-mod issuer;
+pub(crate) mod issuer;
 mod published;
 
 use issuer::{Issuer, encode, mac, unsigned};
@@ -76,7 +76,7 @@ impl Setup {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the gateway goes by the clock of the machine")]
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 

@@ -1,6 +1,6 @@
 //! `origin`: the service behind every proxy, fast enough not to be what is measured.
 //!
-//! `/bytes/N` answers N bytes, `/slow/MS` 128 bytes after that many milliseconds, `/echo` the head of
+//! `/bytes/N` answers N bytes, `/kept/N` the same for caches to keep, `/slow/MS` 128 bytes after that many milliseconds, `/echo` the head of
 //! the request, every other path 128 bytes. Request bodies with a length are read and dropped.
 
 use std::cmp::Reverse;
@@ -52,6 +52,8 @@ struct Origin {
     small: Vec<u8>,
     small_made: Instant,
     generation: u64,
+    /// Answers made for caches to keep.
+    kept: u64,
     /// How many bytes of an answer may wait in the kernel, with thousands of slow readers; none: its own choice.
     unsent: Option<u32>,
 }
@@ -73,6 +75,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         small: small_answer(),
         small_made: Instant::now(),
         generation: 0,
+        kept: 0,
         unsent: args.optional("unsent")?,
     };
     println!(r#"{{"listen":"{address}"}}"#);
@@ -170,6 +173,10 @@ impl Origin {
         } else if let Some(bytes) = number("/bytes/") {
             connection.output.extend(answer_head(bytes));
             connection.filler = bytes;
+        } else if let Some(bytes) = number("/kept/") {
+            self.kept += 1;
+            connection.output.extend(kept_head(bytes, self.kept));
+            connection.filler = bytes;
         } else if path == Some("/echo") {
             connection.output.extend(answer_head(head.len()));
             connection.output.extend(head);
@@ -265,6 +272,14 @@ fn answer_head(length: usize) -> Vec<u8> {
     let date = httpdate::fmt_http_date(SystemTime::now());
     format!("HTTP/1.1 200 OK\r\nServer: origin\r\nDate: {date}\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\r\n")
         .into_bytes()
+}
+
+/// Of an answer that caches may keep for a day, and which tells how many of these were made.
+fn kept_head(length: usize, number: u64) -> Vec<u8> {
+    let mut head = answer_head(length);
+    head.truncate(head.len() - 2);
+    head.extend(format!("Cache-Control: public, max-age=86400\r\nETag: \"{number}\"\r\n\r\n").bytes());
+    head
 }
 
 fn small_answer() -> Vec<u8> {

@@ -14,6 +14,8 @@ mod counts;
 pub(crate) mod limit;
 mod policy;
 mod quotas;
+#[cfg(test)]
+pub(crate) mod testing;
 pub(crate) mod tiers;
 mod told;
 

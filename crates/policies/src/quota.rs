@@ -101,6 +101,9 @@ impl PolicyKind for QuotaPolicy {
 
     fn compile(config: QuotaConfig, build: &mut Build<'_>, previous: Option<&Limiter>) -> Option<Limiter> {
         let keeper = config.rules().keeper(build);
+        if let Some(keeper) = &keeper {
+            keeper.warn_of_forgetting(build);
+        }
         let scope = Scope::durable(build.scope("quota").name);
         let limits = config.limit.iter().map(|limit| limit::windows(limit.value)).collect();
         let tiers =

@@ -179,6 +179,9 @@ fn plans(keeper: &Keeper, build: &mut Build<'_>) -> Option<Tiers> {
         }
         return None;
     };
+    if plans.iter().any(|plan| !plan.value.quota.is_empty()) {
+        keeper.warn_of_forgetting(build);
+    }
     let named = plans.iter().map(|plan| (plan.name.clone(), group(plan, keeper)));
     let named: HashMap<_, _> = named.collect();
     Some(Tiers::Several { tier: Tier::PLAN, named, default: default.into() })

@@ -78,6 +78,10 @@ impl Store for MemoryStore {
         false
     }
 
+    fn forgets_at_restart(&self) -> bool {
+        self.settings.path.is_none()
+    }
+
     fn take<'a>(&'a self, _: Seat, take: Take<'a>) -> Answer<'a, Decision> {
         let hash = self.hasher.hash(take.key);
         if take.key.scope.is_durable {

@@ -45,6 +45,11 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Whether replicas of the gateway share it.
     fn is_shared(&self) -> bool;
 
+    /// Whether what is counted in durable scopes is forgotten when the process ends.
+    fn forgets_at_restart(&self) -> bool {
+        false
+    }
+
     /// Takes from limits, in one step that nobody else's comes between.
     fn take<'a>(&'a self, seat: Seat, take: Take<'a>) -> Answer<'a, Decision>;
 

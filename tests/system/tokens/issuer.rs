@@ -10,7 +10,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 /// The keys of an issuer.
-pub(super) struct Issuer {
+pub(crate) struct Issuer {
     rsa: RsaKeyPair,
     p256: EcdsaKeyPair,
     p521: EcdsaKeyPair,
@@ -33,7 +33,7 @@ pub(super) fn mac(secret: &[u8], signed: &str) -> Vec<u8> {
 }
 
 impl Issuer {
-    pub(super) fn new(secret: &str) -> Self {
+    pub(crate) fn new(secret: &str) -> Self {
         Self {
             rsa: RsaKeyPair::generate(KeySize::Rsa2048).unwrap(),
             p256: EcdsaKeyPair::generate(&signature::ECDSA_P256_SHA256_FIXED_SIGNING).unwrap(),
@@ -82,7 +82,7 @@ impl Issuer {
     }
 
     /// A token with this header, whose `alg` is that of the signature.
-    pub(super) fn token(&self, header: &Value, payload: &str) -> String {
+    pub(crate) fn token(&self, header: &Value, payload: &str) -> String {
         let signed = unsigned(header, payload);
         let signature = self.sign(header["alg"].as_str().unwrap(), &signed);
         format!("{signed}.{}", encode(signature))

@@ -4,9 +4,12 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use maitred_config::{Memory, NoEnvironment, Node, Problems, Shape, Style, Texts, load};
+use maitred_config::{
+    Document, Memory, NamedEntry, NoEnvironment, Node, Problems, Shape, Store, Style, Texts, load,
+};
 use maitred_policy::identity::Consumers;
-use maitred_policy::{AnyUpstream, DynKind, IpLists, Means};
+use maitred_policy::{AnyUpstream, DynKind, IpLists, Means, Stores};
+use maitred_store::{MemorySettings, MemoryStore, StoreShared};
 
 use super::*;
 use crate::reference;
@@ -62,12 +65,13 @@ fn every_example_loads_and_uses_its_policy() {
         let loaded = load("example.yaml", &files, &NoEnvironment);
         let mut problems = loaded.problems.clone();
         let document = loaded.document.as_ref().expect("an example is a document");
-        let consumers = Arc::new(Consumers::new(&document.consumers));
+        let consumers = Arc::new(Consumers::with_plans(&document.consumers, &document.plans));
         let ip_lists = IpLists::compile(&document.ip_lists, &files, &mut problems);
         let asks_certificates = document.asks_certificates();
         let (consumers, issuers) = (&consumers, &document.issuers);
         let (ip_lists, upstreams) = (&ip_lists, &AnyUpstream);
-        let means = Means { consumers, issuers, ip_lists, upstreams, asks_certificates, ..means };
+        let stores = &stores_of(document);
+        let means = Means { consumers, issuers, ip_lists, upstreams, asks_certificates, stores, ..means };
         let routes = document.routes.iter().map(Some).chain([None]);
         let policies: Vec<_> =
             routes.flat_map(|route| document.effective_policies(route, &catalog)).collect();
@@ -79,6 +83,17 @@ fn every_example_loads_and_uses_its_policy() {
         }
         assert!(problems.is_empty(), "{}:\n{}", kind.name(), problems.render(loaded.texts(), Style::Plain));
     });
+}
+
+/// The stores of an example, which are in memory.
+fn stores_of(document: &Document) -> Stores {
+    let open = |store: &NamedEntry<Store>| {
+        let memory = store.value.memory.clone().unwrap_or_default();
+        let path = memory.path.map(|path| path.as_path().to_owned());
+        let store_of = MemoryStore::new(MemorySettings { size: memory.size.0, path });
+        (store.name.clone(), Arc::new(store_of) as StoreShared)
+    };
+    Stores::new(document.stores.iter().map(open))
 }
 
 #[test]

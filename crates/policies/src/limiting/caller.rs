@@ -62,13 +62,14 @@ impl By {
         Ok(match written {
             ByConfig::Caller => Self::Caller,
             ByConfig::Value(ValueName::ClientIp) => Self::Address,
-            ByConfig::Value(name @ (ValueName::RequestId | ValueName::Now)) => {
-                return Err(format!("`{name}` is another for each request, so that none would be refused"));
-            }
             ByConfig::Value(name) => {
-                Self::Value(name.to_string().into(), Value::compile(name, Available::Request)?)
+                Self::Value(name.to_string().into(), never_alone(Value::compile(name, Available::Request)?)?)
             }
-            ByConfig::Template(template) => Self::Text(Template::compile(template, Available::Request)?),
+            ByConfig::Template(template) => {
+                let text = Template::compile(template, Available::Request)?;
+                text.values().cloned().try_for_each(|value| never_alone(value).map(|_| ()))?;
+                Self::Text(text)
+            }
         })
     }
 
@@ -80,6 +81,16 @@ impl By {
             Self::Text(text) => text.values().any(Value::is_of_identity),
         }
     }
+}
+
+/// Refuses what is another for each request.
+fn never_alone(value: Value) -> Result<Value, String> {
+    let name = match value {
+        Value::RequestId => "request.id",
+        Value::Now => "now",
+        _ => return Ok(value),
+    };
+    Err(format!("`{name}` is another for each request, so that none would be refused"))
 }
 
 /// Whether what is written here is known only once somebody was identified. What cannot be compiled is not.

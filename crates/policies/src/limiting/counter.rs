@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use maitred_config::{Spanned, config_words};
+use maitred_config::{Problem, Spanned, config_words};
 use maitred_policy::Build;
 use maitred_store::{
     Answer, Away, Decision, Key, Limit, MemorySettings, MemoryStore, Moment, Said, Scope, Seat, Store,
@@ -87,6 +87,18 @@ impl Keeper {
             OnStoreFailure::Deny => WhenAway::Deny,
         };
         Some(Self { store, when_away })
+    }
+}
+
+impl Keeper {
+    /// Warns of quotas that begin anew when the process does.
+    pub(crate) fn warn_of_forgetting(&self, build: &mut Build<'_>) {
+        if self.store.forgets_at_restart() {
+            let problem =
+                Problem::warning("the store forgets quotas when the gateway ends, and they begin anew");
+            let help = "write `stores: { default: { memory: { path: FILE } } }`, or a store on a server";
+            build.report(problem.at(build.span()).help(help));
+        }
     }
 }
 

@@ -125,6 +125,7 @@ mistakes! {
     issuers: with("issuers:\n  a: { issuer: a }\n  b: { issuer: a, jwks: keys.json, secret: '${TOKEN}' }\n  c: { issuer: c, secret: hush }\n  d: { issuer: d, secret: '${EMPTY:-}' }\n  e: { issuer: e, public_key: e.pem, algorithms: [HS256, none], tls: ca.pem }\n  f: { jwks: f.json }\n");
     issuers_in_the_clear: with("issuers: { a: 'http://login.example/a', b: { issuer: b, jwks: 'http://keys.example/b' }, c: { issuer: c, discovery: 'http://d.example' }, d: 'http://127.0.0.1:8080/d', e: 'http://[::1]/e', f: 'http://localhost/f', g: 'https://login.example' }");
     plans: with("plans: { a: { default: true }, b: { default: true }, c: { rate_limit: 1/s } }\nissuers: { x: { issuer: x, jwks: x.json }, y: { issuer: y, jwks: y.json } }\nconsumers:\n  ann: { plan: d, subject: [u-1, { issuer: z, subject: u-2 }] }\n  bob: { subject: { issuer: x, subject: u-1 } }\n");
+    plan_limits: with("plans:\n  a: { rate_limit: { limit: 1/s, burst: 2, algorithm: fixed_window } }\n  b: { rate_limit: [] }\n  c: { quota: 5, rate_limit: { limit: 1/month, algorithm: token_bucket } }\n  d: { quota: 1/400d, rate_limit: [1/100us, plan] }\n");
     no_routes: problems("maitred: 1\n");
     policies: with("policies: { cors: , 'rate_limit/': 1/s, /x: 1, use: nobody }");
     policy_sets: with("policy_sets: { signed_in: { jwt: true }, b: { use: signed_in }, c: false, d: 5 }");

@@ -1,0 +1,47 @@
+//! The master that sentinels name, also when it becomes another.
+
+use maitred_store::{Algorithm, RedisLogin, RedisPlace, RedisServers};
+use maitred_tests::{RedisSentinels, eventually};
+
+use crate::stage::{Stage, per_day, place, settings};
+
+fn stage(all: &RedisSentinels, also: Option<RedisPlace>) -> Stage {
+    let sentinels = also.into_iter().chain(all.sentinels.iter().map(place)).collect();
+    Stage::of(&settings(RedisServers::Sentinel {
+        sentinels,
+        master: "shop".into(),
+        login: RedisLogin::default(),
+    }))
+}
+
+#[test]
+fn a_master_that_dies_is_followed_by_the_next() {
+    let mut all = RedisSentinels::default();
+    // The first that is asked does not even exist.
+    let stage = stage(&all, Some(RedisPlace::Tcp("127.0.0.1".into(), 1)));
+    let limit = per_day(Algorithm::SlidingWindow, 2);
+    let first = eventually("the master is found", || stage.take("k", limit).ok());
+    assert!(first.is_allowed);
+    eventually("the replica has it", || (all.servers[1].ask(&["DBSIZE"]) != "0").then_some(()));
+    all.servers[0].kill();
+    let next = eventually("the next master is asked", || stage.take("k", limit).ok());
+    assert!(next.is_allowed);
+    assert_eq!(next.standings[0].remaining, 0, "what was counted was not lost");
+    assert_eq!(all.master(), Some(1));
+    assert!(!stage.take("k", limit).unwrap().is_allowed);
+}
+
+#[test]
+fn a_master_that_is_told_to_step_down_is_left() {
+    let all = RedisSentinels::default();
+    let stage = stage(&all, None);
+    eventually("the master is found", || stage.is_well().then_some(()));
+    assert_eq!(all.sentinels[0].ask(&["SENTINEL", "FAILOVER", "shop"]), "OK");
+    eventually("there is another", || (all.master() == Some(1)).then_some(()));
+    let written =
+        || all.servers[1].ask(&["EXISTS", "maitred:limit:test:{after}:token_bucket:9/86400000000us"]) == "1";
+    eventually("the new one is written to", || {
+        let _ = stage.take("after", per_day(Algorithm::TokenBucket, 9));
+        written().then_some(())
+    });
+}
