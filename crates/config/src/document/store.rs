@@ -1,6 +1,10 @@
 //! Stores: where is kept what requests share: counters of limits, entries of caches, sessions.
 //! What is kept there under which key is the business of those who keep it.
 
+mod redis;
+
+pub use redis::{RedisSentinel, RedisStore};
+
 use crate::config_map;
 use crate::problem::Problem;
 use crate::read::{ByteSize, Fields, FilePath, Reader};
@@ -14,6 +18,8 @@ config_map! {
     pub struct Store {
         /// In the memory of this process: each replica of the gateway has its own.
         memory: Option<MemoryStore>,
+        /// In Redis or Valkey, which replicas share: its URL, or where and how.
+        redis: Option<RedisStore>,
     }
 }
 
@@ -36,9 +42,17 @@ impl Default for MemoryStore {
 
 impl Store {
     fn check(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
-        if self.memory.is_none() && !fields.has_unknown() {
-            let problem = Problem::error("this store is nowhere").at(fields.place());
-            reader.problem(problem.help("write `memory: 64MiB`"));
+        if self.memory.is_none() && self.redis.is_none() && !fields.has_unknown() {
+            // One that was refused is a problem already.
+            if !fields.has("memory") && !fields.has("redis") {
+                let problem = Problem::error("this store is nowhere").at(fields.place());
+                reader.problem(problem.help("write `memory: 64MiB`, or `redis: \"redis://HOST:6379\"`"));
+            }
+        }
+        if self.memory.is_some() && self.redis.is_some() {
+            let problem =
+                Problem::error("a store is in one place").label(fields.key_span("redis"), "and here");
+            reader.problem(problem.label(fields.key_span("memory"), "it is here").help("leave one out"));
         }
     }
 }

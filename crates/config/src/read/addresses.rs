@@ -3,10 +3,15 @@
 
 use super::{Read, Reader, Shape, TextShape};
 use crate::node::Node;
-use crate::scalar::{EndpointTarget, EndpointUrl, ListenAddress, endpoint_url, listen_address};
+use crate::scalar::{
+    EndpointTarget, EndpointUrl, ListenAddress, RedisTarget, RedisUrl, endpoint_url, listen_address,
+    redis_url,
+};
 
 static ENDPOINT: TextShape =
     TextShape { name: "endpoint URL", example: "http://service:8080", pattern: None };
+static REDIS: TextShape =
+    TextShape { name: "URL of Redis", example: "redis://127.0.0.1:6379", pattern: None };
 static LISTEN: TextShape = TextShape { name: "listen address", example: "0.0.0.0:8080", pattern: None };
 
 impl Read for EndpointUrl {
@@ -34,6 +39,25 @@ impl Read for ListenAddress {
             Self::Unix(path) => Self::Unix(resolved(&path, node, reader)),
             tcp @ Self::Tcp(_) => tcp,
         })
+    }
+}
+
+impl Read for RedisUrl {
+    fn shape() -> Shape {
+        // What comes in by `${…}` may have a password in it.
+        Shape::OneOf(vec![Shape::Secret, Shape::Text(&REDIS)])
+    }
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        // Before anything is shown: what stands before an `@` may be a password.
+        if node.as_text().is_some_and(|text| text.contains('@')) {
+            reader.hide(node);
+        }
+        let mut url = reader.scalar(node, &REDIS, redis_url::parse)?;
+        if let RedisTarget::Unix(path) = &mut url.target {
+            *path = resolved(path, node, reader);
+        }
+        (url.password.is_none() || reader.refuse_plain_secret(node)).then_some(url)
     }
 }
 
