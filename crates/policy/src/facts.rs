@@ -59,6 +59,8 @@ pub struct Facts {
     pub body_limit: Option<u64>,
     /// Of the limits that have counted the request, those that are told in the answer.
     pub told_limits: ToldLimits,
+    /// Whether no client waits for the answer: a policy has had the request [asked anew](crate::Runtime::refresh).
+    pub is_refresh: bool,
 }
 
 impl Facts {

@@ -1,4 +1,5 @@
 //! What clients are told of limits: in fields of every answer, and in those of a refusal.
+//! Of all policies that count a request, one tells for each kind of limit.
 
 use std::cmp::Reverse;
 use std::fmt::Display;

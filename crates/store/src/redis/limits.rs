@@ -1,4 +1,5 @@
-//! Limits as the script on the server takes them: what it is told, and what it says.
+//! Limits as the script on the server takes them: what it is told, and what it says. The algorithms are in `scripts/take.lua`, which tests
+//! compare with those of `crates/store/src/limits/`.
 
 use std::time::Duration;
 
@@ -52,7 +53,7 @@ pub(super) fn call(name: &str, take: &Take<'_>, now: Option<u64>) -> Cmd {
             (Algorithm::TokenBucket | Algorithm::LeakyBucket, period) => {
                 // 60 in a minute are 1 in a second: the smaller the numbers, the larger the limits that are exact.
                 let period = period.unwrap_or(LONGEST_MONTH);
-                let shared = common_divisor(limit.count, period);
+                let shared = greatest_divisor(limit.count, period);
                 command.arg(limit.count / shared).arg(period / shared)
             }
             (_, period) => command.arg(limit.count).arg(period.unwrap_or(LONGEST_MONTH)),
@@ -65,7 +66,7 @@ pub(super) fn call(name: &str, take: &Take<'_>, now: Option<u64>) -> Cmd {
 /// What windows that do not go by the calendar take a month for, in microseconds.
 const LONGEST_MONTH: u64 = 31 * 86_400_000_000;
 
-fn common_divisor(one: u64, other: u64) -> u64 {
+fn greatest_divisor(one: u64, other: u64) -> u64 {
     let (mut one, mut other) = (one, other);
     while other != 0 {
         (one, other) = (other, one % other);
