@@ -68,6 +68,7 @@ pub(crate) async fn operate(
         resolver: resolver(),
         access_log_dropped: Arc::clone(&metrics.events().access_log_dropped),
         panics: Arc::clone(&metrics.events().panics),
+        refreshes_dropped: Arc::clone(&metrics.events().refreshes_dropped),
         overload: Arc::new(OverloadShared::new(workers)),
     };
     let catalog = maitred_policies::catalog();

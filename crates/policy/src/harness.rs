@@ -6,6 +6,7 @@
 
 mod begun;
 mod called;
+mod course;
 mod given;
 mod moved;
 mod replica;
@@ -21,10 +22,10 @@ use bytes::Bytes;
 use maitred_config::{
     Issuer, Memory, Named, NoEnvironment, Problems, Read as _, Reader, Style, load, load_tree,
 };
-use maitred_http::{Fields, Known, Method, RequestHead, ResponseHead};
+use maitred_http::{Fields, Method, RequestHead, ResponseHead};
 use maitred_telemetry::Measure;
 
-use crate::body::{BodyFilter, Filters, RequestBody, ResponseBody, WholeBody};
+use crate::body::WholeBody;
 use crate::build::{Means, Written};
 use crate::callers::Consumers;
 use crate::catalog::Catalog;
@@ -35,16 +36,16 @@ use crate::fault::Fault;
 use crate::fetched::{FetchError, Fetching, Service};
 use crate::kind::PolicyKind;
 use crate::outbound::CallError;
-use crate::phase::{Phase, rising};
+use crate::phase::Phase;
 use crate::runtime::Runtime as _;
 use crate::stores::Stores;
-use crate::verdict::{ReplyBody, Step, Verdict};
+use crate::verdict::ReplyBody;
 
 pub use begun::Begun;
 pub use called::Called;
 pub use given::{facts, request};
+pub use moved::Refresh;
 
-use begun::Run;
 use called::TestUpstreams;
 use moved::MovedRuntime;
 
@@ -75,6 +76,9 @@ struct Running {
 /// A request that is about to be served.
 pub struct Exchange<'h> {
     harness: &'h Harness,
+    facts: Facts,
+    /// The policy that it begins at.
+    first: usize,
     request: RequestHead,
     body: Vec<u8>,
     uploading: Duration,
@@ -283,15 +287,33 @@ impl Harness {
     /// A request, `METHOD TARGET`, with these fields.
     pub fn request(&self, line: &str, fields: &[(&str, &str)]) -> Exchange<'_> {
         let (body, uploading) = (Vec::new(), Duration::ZERO);
-        Exchange { harness: self, request: request(line, fields), body, uploading }
+        let (facts, request) = (self.facts.clone(), request(line, fields));
+        Exchange { harness: self, facts, first: 0, request, body, uploading }
+    }
+
+    /// Takes the requests that policies have wanted asked anew so far, in their order.
+    pub fn refreshes(&self) -> Vec<Refresh> {
+        self.runtime.take_refreshes()
+    }
+
+    /// One of them, as the engine asks it: it begins at the policy that has wanted it.
+    pub fn refresh(&self, refresh: Refresh) -> Exchange<'_> {
+        let Refresh { request, facts, first } = refresh;
+        Exchange { harness: self, facts, first, request, body: Vec::new(), uploading: Duration::ZERO }
+    }
+
+    /// Refuses refreshes, as an engine that has no room for more.
+    pub fn without_refreshes(self) -> Self {
+        self.runtime.refuse_refreshes();
+        self
     }
 }
 
 impl<'h> Exchange<'h> {
     /// What the policies say for `maitred explain`, in the order in which they run.
     pub fn explain(&self) -> Vec<String> {
-        let Harness { policies, facts, .. } = self.harness;
-        policies.iter().map(|running| running.policy.explain(&self.request, facts)).collect()
+        let policies = self.harness.policies.iter();
+        policies.map(|running| running.policy.explain(&self.request, &self.facts)).collect()
     }
 
     /// The same with this body.
@@ -378,149 +400,6 @@ impl Outcome {
     pub fn cause(&self) -> Option<&'static str> {
         self.fault().map(Fault::cause)
     }
-
-    async fn go_down(
-        &mut self,
-        run: &mut Run<'_>,
-        request: &mut RequestHead,
-        body: &mut RequestBody,
-        bytes: Vec<u8>,
-    ) {
-        let mut streamed = Some(WholeBody { bytes, trailers: None });
-        for running in run.policies {
-            if running.policy.needs().request_body
-                && body.whole.is_none()
-                && let Some(most) = running.policy.wants_body(request, &self.facts)
-            {
-                if streamed.as_ref().is_some_and(|whole| whole.bytes.len() as u64 > most) {
-                    let fault = Fault::client(413, "body_too_large", "Request body too large");
-                    return self.take(Verdict::Fail(fault), &mut ResponseBody::default());
-                }
-                let passed = streamed.take().map(|whole| filtered(&mut body.filters, whole)).transpose();
-                match passed {
-                    Ok(whole) => body.whole = whole.map(Box::new),
-                    Err(fault) => return self.take(Verdict::Fail(fault), &mut ResponseBody::default()),
-                }
-                body.filters = Filters::default();
-            }
-            run.ran += 1;
-            let slot = run.slot(run.ran - 1);
-            let verdict = finish(running.policy.on_request(request, &mut self.facts, body, slot)).await;
-            if !matches!(verdict, Verdict::Continue) {
-                return self.take(verdict, &mut ResponseBody::default());
-            }
-        }
-        let whole = body.whole.take().map(|whole| *whole).or(streamed).unwrap_or_default();
-        self.sent_body =
-            filtered(&mut body.filters, whole).expect("the test's body passes its filters").bytes;
-    }
-
-    /// The answer's body as the client gets it; whether that is all of it.
-    async fn finish_answer(&mut self, mut answer: ResponseBody, streamed: Option<WholeBody>) -> bool {
-        let from_service = matches!(self.answered, Answered::Service).then_some(streamed).flatten();
-        let (own, broken) = gather(std::mem::take(&mut self.own)).await;
-        let whole = answer.whole.take().map(|whole| *whole).or(from_service).unwrap_or(own);
-        let passed = match broken {
-            // The filters are not told of an end.
-            Some(fault) => {
-                self.body = whole.bytes.into();
-                Err(fault)
-            }
-            None => filtered(&mut answer.filters, whole),
-        };
-        match passed {
-            Ok(whole) => {
-                (self.body, self.trailers) = (whole.bytes.into(), whole.trailers);
-                true
-            }
-            Err(fault) => {
-                self.answered = Answered::Fault(fault);
-                false
-            }
-        }
-    }
-
-    async fn go_up(&mut self, run: &mut Run<'_>, request: &RequestHead, body: &mut ResponseBody) {
-        let (policies, ran) = (run.policies, run.ran);
-        let rising = rising(policies.iter().map(|running| running.phase));
-        let (mut turn, mut risen, mut answered) = (0, 0, Vec::new());
-        while let Some(&index) = rising.get(turn) {
-            let running = &policies[index];
-            let renders = running.phase == Phase::Render || running.policy.needs().every_answer;
-            let had_its_turn = turn < risen;
-            turn += 1;
-            if (had_its_turn || index >= ran) && !renders || had_its_turn && answered.contains(&index) {
-                continue;
-            }
-            risen = risen.max(turn);
-            let slot = run.slot(index);
-            let step = running.policy.on_response(&mut self.response, request, &self.facts, body, slot);
-            let verdict = finish(step).await;
-            if !matches!(verdict, Verdict::Continue) {
-                answered.push(index);
-                turn = 0;
-            }
-            self.take(verdict, body);
-        }
-    }
-
-    fn take(&mut self, verdict: Verdict, body: &mut ResponseBody) {
-        if !matches!(verdict, Verdict::Continue) {
-            *body = ResponseBody::default();
-        }
-        match verdict {
-            Verdict::Continue => {}
-            Verdict::Respond(reply) => {
-                (self.response, self.own) = (reply.head, reply.body);
-                self.answered = Answered::Policy;
-            }
-            Verdict::Fail(fault) => {
-                self.response = ResponseHead { status: fault.status(), ..ResponseHead::default() };
-                self.response.fields.append_known(Known::ContentType, b"application/problem+json");
-                for (name, value) in fault.fields() {
-                    self.response.fields.append_bytes(name, value);
-                }
-                self.own = ReplyBody::default();
-                if let Some((head, body)) = fault.answer() {
-                    (self.response, self.own) = (head.clone(), body.clone().into());
-                }
-                self.answered = Answered::Fault(fault);
-            }
-        }
-    }
-}
-
-/// A body as far as it comes, and the fault that broke it off.
-async fn gather(body: ReplyBody) -> (WholeBody, Option<Fault>) {
-    let mut pieces = match body {
-        ReplyBody::Whole(bytes) => return (WholeBody { bytes: bytes.into(), trailers: None }, None),
-        ReplyBody::Pieces(pieces) => pieces,
-    };
-    let (announced, mut whole) = (pieces.length(), WholeBody::default());
-    loop {
-        match std::future::poll_fn(|cx| pieces.poll_next(cx)).await {
-            Some(Ok(piece)) => whole.bytes.extend_from_slice(&piece),
-            Some(Err(fault)) => return (whole, Some(fault)),
-            None => break,
-        }
-    }
-    let is_as_announced = announced.is_none_or(|announced| announced == whole.bytes.len() as u64);
-    assert!(is_as_announced, "{announced:?} bytes were announced, and {} came", whole.bytes.len());
-    (whole, None)
-}
-
-/// A body that has passed filters, in pieces of one byte and then the rest.
-fn filtered(filters: &mut Filters, body: WholeBody) -> Result<WholeBody, Fault> {
-    if filters.is_empty() {
-        return Ok(body);
-    }
-    let mut bytes = Vec::new();
-    let (first, rest) = body.bytes.split_at(body.bytes.len().min(1));
-    for piece in [first, rest].into_iter().filter(|piece| !piece.is_empty()) {
-        filters.push(piece, &mut bytes)?;
-    }
-    let trailers = filters.finish(body.trailers, &mut bytes)?;
-    Ok(WholeBody { bytes, trailers })
 }
 
 /// What is drawn for the user when the configuration of policy `K` has problems or warnings; empty if it has none.
@@ -601,13 +480,6 @@ fn values(fields: &Fields, name: &str) -> Option<String> {
         .map(|(_, value)| String::from_utf8_lossy(value).into_owned())
         .collect();
     (!all.is_empty()).then(|| all.join(" | "))
-}
-
-async fn finish(step: Step<'_, Verdict>) -> Verdict {
-    match step {
-        Step::Ready(verdict) => verdict,
-        Step::Later(later) => later.await,
-    }
 }
 
 /// What is there at once.

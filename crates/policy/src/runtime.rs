@@ -11,6 +11,7 @@ use maitred_http::RequestHead;
 use maitred_store::{Moment, Seat};
 use tokio::sync::oneshot;
 
+use crate::facts::Facts;
 use crate::fault::Fault;
 use crate::outbound::{CallLimits, Calling, Outbound};
 
@@ -49,6 +50,16 @@ pub trait Runtime: fmt::Debug {
 
     /// The time as stores go by it.
     fn moment(&self) -> Moment;
+
+    /// Has a request asked anew, without a client and without a body: beside the requests of clients, on the same route and with the same
+    /// snapshot as the one whose hook asks for it, whose facts are to be given. It begins at the policy that asks (its request hook sees
+    /// [`Facts::is_refresh`](crate::Facts)), goes on as any request, and comes up again to that policy; its answer is read to its end behind
+    /// the filters, and thrown away. It may take as long as the route lets an exchange take, or else a minute.
+    ///
+    /// Whether it will be asked: not where many are, where the gateway drains or has too much to do, and not for a request that is a refresh
+    /// itself. One that will be asked ends as others do, with the end hook of the policies that ran, also where it fails; only what has
+    /// not begun when the gateway ends is dropped without.
+    fn refresh(&self, request: RequestHead, facts: Facts) -> bool;
 
     /// The worker, for what outlives the hook.
     fn beside(&self) -> Rc<dyn Beside>;

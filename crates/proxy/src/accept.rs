@@ -18,7 +18,7 @@ use crate::connection::Connection;
 use crate::listener::Admitted;
 use crate::snapshot::Snapshot;
 use crate::worker::{Counted, Worker};
-use crate::{client, greet, quic};
+use crate::{client, greet, quic, refresh};
 
 /// How far apart connections are taken while no requests are.
 const PACE: Duration = Duration::from_millis(10);
@@ -55,6 +55,7 @@ pub(crate) async fn run(
     let mut accepting = Accepting::default();
     listen(&worker, &mut accepting, sockets)?;
     spawn_local(drive_timers(Rc::clone(&worker)));
+    spawn_local(refresh::run(Rc::clone(&worker)));
     let mut second = tokio::time::interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while !worker.is_draining() || worker.connections() > 0 {

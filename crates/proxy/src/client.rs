@@ -111,7 +111,7 @@ async fn one_request(worker: &Rc<Worker>, connection: &mut Connection) -> After 
             if worker.is_overloaded() {
                 respond::shed(worker, &snapshot, connection, &heads).await
             } else {
-                exchange::serve(worker, &snapshot, listener, connection, &mut heads, announced).await
+                exchange::serve(worker, &snapshot, listener, connection, &mut heads, (announced, None)).await
             }
         }
         Came::Nothing => After::Wait,

@@ -8,11 +8,11 @@ pub(crate) mod choose;
 mod filtered;
 pub(crate) mod forward;
 mod identify;
-mod pieces;
 mod record;
 pub(crate) mod respond;
 mod traffic;
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::task::Context;
 use std::time::Instant;
@@ -35,6 +35,7 @@ use crate::connection::Connection;
 use crate::listener::ListenerSettings;
 use crate::local::{Heads, LocalRoute, LocalSnapshot};
 use crate::pipeline::{Down, Run};
+use crate::refreshes::Again;
 use crate::worker::Worker;
 
 /// What an exchange has at hand besides its heads and its connection.
@@ -91,30 +92,39 @@ pub(crate) enum After {
     Streams(Vec<u8>),
 }
 
-/// Serves one request whose head was read.
+/// Serves one request whose head was read, or one that is asked anew.
 pub(crate) async fn serve(
     worker: &Worker,
     snapshot: &Rc<LocalSnapshot>,
     listener: &ListenerSettings,
     connection: &mut Connection,
     heads: &mut Heads,
-    announced: RequestFraming,
+    (announced, again): (RequestFraming, Option<Box<Again>>),
 ) -> After {
     let started = worker.clock.now();
-    let mut captures = Captures::default();
-    let mut facts = identify::facts(worker, snapshot, listener, connection, &heads.request, started);
+    let (mut captures, first) = (Captures::default(), again.as_ref().map_or(0, |again| again.first));
+    let mut facts;
 
     // Route.
-    let chosen = choose::route(snapshot, listener, &heads.request, &mut facts, &mut captures);
+    let chosen = match again {
+        None => {
+            facts = identify::facts(worker, snapshot, listener, connection, &heads.request, started);
+            choose::route(snapshot, listener, &heads.request, &mut facts, &mut captures)
+        }
+        Some(again) => {
+            Again { facts, captures, .. } = *again;
+            Chosen::again(&facts)
+        }
+    };
     let route = &snapshot.routes[chosen.route];
-    let mut run = Run::new(&route.pipeline, &snapshot.locals, Serving { worker, snapshot });
-    let record = Record::default();
-    let deadline = Deadline::default();
+    let serving = Serving { worker, snapshot, captures: &captures, turn: Cell::new(0) };
+    let mut run = Run::new((&route.pipeline, first), &snapshot.locals, serving);
+    let (record, deadline) = (Record::default(), Deadline::default());
     let mut exchange =
         Exchange { worker, snapshot, listener, route, facts, announced, started, deadline, record };
 
     // Pipeline down.
-    let mut sent = RequestBody::default();
+    let (mut sent, mut answer) = (RequestBody::default(), ResponseBody::default());
     let verdict = match listener.answer(&heads.request) {
         Some(reply) => Verdict::Respond(Box::new(reply)),
         None => go_down(&mut run, &mut exchange, connection, heads, &mut sent).await,
@@ -139,7 +149,6 @@ pub(crate) async fn serve(
     };
 
     // Pipeline up.
-    let mut answer = ResponseBody::default();
     if sent.wants_whole_response {
         body = bodies::read_answer(&mut exchange, connection, heads, body, &mut answer).await;
     }

@@ -151,6 +151,7 @@ pub(crate) fn facts(route: &Route, listener: &ListenerSettings, client: IpAddr, 
         sent_at: None,
         body_limit: None,
         told_limits: ToldLimits::default(),
+        is_refresh: false,
     }
 }
 

@@ -47,6 +47,8 @@ pub struct GatewayOptions {
     pub access_log_dropped: Arc<SharedCounter>,
     /// Counts exchanges that panicked, and tries to fetch something.
     pub panics: Arc<SharedCounter>,
+    /// Counts requests that policies wanted asked anew, for which there was no room.
+    pub refreshes_dropped: Arc<SharedCounter>,
     /// Which workers take no new requests.
     pub overload: Arc<OverloadShared>,
 }
@@ -232,7 +234,7 @@ impl Gateway {
         let (commands, received) = mpsc::unbounded_channel();
         let (end, ended) = oneshot::channel::<()>();
         let (count, first) = (self.options.workers, Arc::clone(&self.current));
-        let GatewayOptions { clock, panics, overload, .. } = &self.options;
+        let GatewayOptions { clock, panics, overload, refreshes_dropped, .. } = &self.options;
         let means = Means {
             clock: *clock,
             began: self.began,
@@ -240,6 +242,7 @@ impl Gateway {
             overload: Arc::clone(overload),
             errands: self.errands.clone(),
             jobs: Arc::clone(&self.jobs),
+            refreshes_dropped: Arc::clone(refreshes_dropped),
         };
         let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             // Dropped when the thread ends, however it does.

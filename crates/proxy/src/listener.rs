@@ -96,7 +96,8 @@ struct ClientsShared([std::sync::Mutex<HashMap<IpAddr, usize>>; 16]);
 #[derive(Debug)]
 pub(crate) struct Admitted {
     pub(crate) listener: Rc<str>,
-    settings: Arc<ListenerSettings>,
+    /// Where it is counted; nowhere where there is none.
+    settings: Option<Arc<ListenerSettings>>,
     client: Option<IpAddr>,
     worker: usize,
 }
@@ -111,8 +112,12 @@ impl Admitted {
     ) -> Result<Self, ConnectionRefusal> {
         let shared = &settings.shared;
         let before = shared.open.0.fetch_add(1, Ordering::Relaxed);
-        let mut admitted =
-            Self { listener: Rc::clone(listener), settings: Arc::clone(settings), client: None, worker };
+        let mut admitted = Self {
+            listener: Rc::clone(listener),
+            settings: Some(Arc::clone(settings)),
+            client: None,
+            worker,
+        };
         settings.series.at(worker).connections.inc();
         if settings.max_connections.is_some_and(|most| before >= most) {
             return Err(ConnectionRefusal::ListenerLimit);
@@ -129,14 +134,20 @@ impl Admitted {
         settings.series.at(worker).accepted.inc();
         Ok(admitted)
     }
+
+    /// The place of nobody, whose request came there.
+    pub(crate) fn nobody(listener: &Rc<str>) -> Self {
+        Self { listener: Rc::clone(listener), settings: None, client: None, worker: 0 }
+    }
 }
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        self.settings.shared.open.0.fetch_sub(1, Ordering::Relaxed);
-        self.settings.series.at(self.worker).connections.dec();
+        let Some(settings) = &self.settings else { return };
+        settings.shared.open.0.fetch_sub(1, Ordering::Relaxed);
+        settings.series.at(self.worker).connections.dec();
         if let Some(client) = self.client {
-            self.settings.shared.clients.leave(client);
+            settings.shared.clients.leave(client);
         }
     }
 }

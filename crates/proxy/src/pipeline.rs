@@ -95,13 +95,21 @@ pub(crate) enum Down<'a> {
     Refused(&'a PolicyInstance, Fault),
 }
 
-/// One run of a pipeline. What it gives to hooks of the worker is known by its type, so that it costs a run no more than a pointer would.
-pub(crate) struct Run<'a, R: Runtime> {
+/// What hooks are given of the worker, which is told whose turn it is.
+pub(crate) trait Turns: Runtime {
+    /// It is the turn of the policy of this number in its pipeline.
+    fn turn(&self, number: usize);
+}
+
+/// One run of a pipeline, from some policy on. What it gives to hooks of the worker is known by its type, so that it costs a run no more than a pointer would.
+pub(crate) struct Run<'a, R: Turns> {
     pipeline: &'a Pipeline,
     locals: &'a [Box<dyn Any>],
     runtime: R,
     states: SmallVec<[Box<dyn Any>; 8]>,
-    /// How many request hooks ran.
+    /// The first policy that takes part.
+    first: usize,
+    /// The policy whose request hook runs next.
     ran: usize,
     /// How many of the way up have had their turn.
     risen: usize,
@@ -111,11 +119,17 @@ pub(crate) struct Run<'a, R: Runtime> {
     pub(crate) outcome: Outcome,
 }
 
-impl<'a, R: Runtime> Run<'a, R> {
-    pub(crate) fn new(pipeline: &'a Pipeline, locals: &'a [Box<dyn Any>], runtime: R) -> Self {
+impl<'a, R: Turns> Run<'a, R> {
+    /// A run that begins at policy number `first`.
+    pub(crate) fn new(
+        (pipeline, first): (&'a Pipeline, usize),
+        locals: &'a [Box<dyn Any>],
+        runtime: R,
+    ) -> Self {
         let states = pipeline.policies.iter().map(|instance| instance.policy.new_state()).collect();
         let outcome = Outcome { status: 0, complete: false, duration: std::time::Duration::ZERO };
-        Self { pipeline, locals, runtime, states, ran: 0, risen: 0, answered: SmallVec::new(), outcome }
+        let (risen, answered) = (0, SmallVec::new());
+        Self { pipeline, locals, runtime, states, first, ran: first, risen, answered, outcome }
     }
 
     /// Runs the request hooks, from where it stopped the last time, until one answers or fails. While one waits, `gone` is asked whether
@@ -135,6 +149,7 @@ impl<'a, R: Runtime> Run<'a, R> {
                 return Down::NeedsBody(most);
             }
             let state = &mut self.states[self.ran];
+            self.runtime.turn(self.ran);
             self.ran += 1;
             let local = &*self.locals[instance.number];
             let slot = Slot { state: &mut **state, local, runtime: &self.runtime };
@@ -186,9 +201,11 @@ impl<'a, R: Runtime> Run<'a, R> {
             let had_its_turn = turn < self.risen;
             if (had_its_turn || index >= self.ran) && !instance.renders
                 || had_its_turn && self.answered.contains(&index)
+                || index < self.first
             {
                 continue;
             }
+            self.runtime.turn(index);
             self.risen = self.risen.max(turn + 1);
             let local = &*self.locals[instance.number];
             let slot = Slot { state: &mut *self.states[index], local, runtime: &self.runtime };
@@ -208,9 +225,10 @@ impl<'a, R: Runtime> Run<'a, R> {
     }
 }
 
-impl<R: Runtime> Drop for Run<'_, R> {
+impl<R: Turns> Drop for Run<'_, R> {
     fn drop(&mut self) {
-        for (instance, state) in self.pipeline.policies.iter().zip(&mut self.states).take(self.ran) {
+        let ran = self.first..self.ran;
+        for (instance, state) in self.pipeline.policies[ran.clone()].iter().zip(&mut self.states[ran]) {
             let local = &*self.locals[instance.number];
             instance.policy.on_end(&mut **state, local, &self.outcome);
         }

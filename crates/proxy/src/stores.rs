@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use maitred_config::Store;
+use maitred_net::ClientTls;
 use maitred_policy::Stores;
 use maitred_store::StoreShared;
 
@@ -12,6 +13,8 @@ use maitred_store::StoreShared;
 #[derive(Debug)]
 pub(crate) struct OpenStores {
     pub(crate) written: Vec<(Box<str>, Store)>,
+    /// How TLS is spoken to those that it is spoken to: words that are the same may name files that are not.
+    pub(crate) tls: Vec<(Box<str>, ClientTls)>,
     pub(crate) open: Stores,
 }
 
@@ -32,9 +35,15 @@ impl OpenStores {
         }
     }
 
-    /// The store of this name, if it was opened by the same words.
-    pub(crate) fn same(&self, name: &str, store: &Store) -> Option<StoreShared> {
-        let is_same = self.written.iter().any(|(known, written)| **known == *name && written == store);
+    /// The store of this name, if it was opened by the same words and TLS.
+    pub(crate) fn same(&self, name: &str, store: &Store, tls: Option<&ClientTls>) -> Option<StoreShared> {
+        let of_name = self.tls.iter().find(|(known, _)| **known == *name).map(|(_, tls)| tls);
+        let is_same_tls = match (of_name, tls) {
+            (Some(before), Some(tls)) => before.is_same(tls),
+            (before, tls) => before.is_none() && tls.is_none(),
+        };
+        let is_same =
+            is_same_tls && self.written.iter().any(|(known, written)| **known == *name && written == store);
         let (_, open) = self.open.iter().find(|(known, _)| is_same && *known == name)?;
         Some(Arc::clone(open))
     }

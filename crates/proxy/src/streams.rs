@@ -286,7 +286,7 @@ async fn one_request(worker: &Rc<Worker>, connection: &mut Connection) -> After 
     let after = match connection.client.read_head(limits, listener.paths, &mut heads.request) {
         Ok(_) if worker.is_overloaded() => respond::shed(worker, &snapshot, connection, &heads).await,
         Ok(announced) => {
-            exchange::serve(worker, &snapshot, listener, connection, &mut heads, announced).await
+            exchange::serve(worker, &snapshot, listener, connection, &mut heads, (announced, None)).await
         }
         Err(refusal) => respond::refuse(worker, &snapshot, connection, &heads, refusal.into()).await,
     };

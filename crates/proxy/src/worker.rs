@@ -22,6 +22,7 @@ use crate::jobs::JobsShared;
 use crate::listener::ListenerSettings;
 use crate::local::{Heads, LocalSnapshot};
 use crate::overload::{Lag, OverloadShared};
+use crate::refreshes::Refreshes;
 use crate::snapshot::Snapshot;
 
 /// Heads kept for the next exchanges.
@@ -48,6 +49,8 @@ pub(crate) struct Means {
     pub(crate) errands: Errands,
     /// What takes long.
     pub(crate) jobs: Arc<JobsShared>,
+    /// Counts refreshes for which there was no room.
+    pub(crate) refreshes_dropped: Arc<SharedCounter>,
 }
 
 pub(crate) struct Worker {
@@ -68,6 +71,7 @@ pub(crate) struct Worker {
     random: RefCell<fastrand::Rng>,
     logs: RefCell<HashMap<Arc<str>, AccessLog>>,
     date: RefCell<(u64, [u8; 29])>,
+    pub(crate) refreshes: Refreshes,
     /// Copies of requests for mirrors that are under way.
     pub(crate) copies: Rc<Cell<usize>>,
     /// What outlives the hooks of policies reaches it through this.
@@ -83,7 +87,7 @@ pub(crate) struct Worker {
 impl Worker {
     /// Worker `index` of `count`, serving with `first`.
     pub(crate) fn new((index, count): (usize, usize), means: Means, first: Arc<Snapshot>) -> Self {
-        let Means { clock, began, panics, overload, errands, jobs } = means;
+        let Means { clock, began, panics, overload, errands, jobs, refreshes_dropped } = means;
         let mut random = fastrand::Rng::new();
         let snapshot = Rc::new(LocalSnapshot::new(first, (index, count), random.u32(..), None));
         Self {
@@ -103,6 +107,7 @@ impl Worker {
             random: RefCell::new(random),
             logs: RefCell::default(),
             date: RefCell::new((0, [0; 29])),
+            refreshes: Refreshes::new(refreshes_dropped),
             copies: Rc::default(),
             beside: Rc::new(WorkerBeside::new(index, clock, began)),
             degraded: RefCell::new(RepeatLimit::new(LINES_PER_SECOND, LINES_KEYS)),

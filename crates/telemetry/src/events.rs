@@ -14,6 +14,8 @@ pub struct Events {
     pub log_dropped: Arc<SharedCounter>,
     /// Exchanges that panicked, and tries of tasks in the background.
     pub panics: Arc<SharedCounter>,
+    /// Requests that policies wanted asked anew, for which there was no room.
+    pub refreshes_dropped: Arc<SharedCounter>,
     /// Reloads after which the new configuration served.
     pub reloads_succeeded: SharedCounter,
     /// Reloads that changed nothing because something was wrong.

@@ -165,6 +165,9 @@ pub(crate) fn events(to: &mut Exposition<'_>, events: &Events) {
     to.family("maitred_log_dropped_total", Kind::Counter, help).sample("", events.log_dropped.value());
     let help = "Exchanges, and tasks beside them, that panicked.";
     to.family("maitred_panics_total", Kind::Counter, help).sample("", events.panics.value());
+    let help = "Requests that policies wanted asked anew in the background, for which there was no room.";
+    to.family("maitred_refreshes_dropped_total", Kind::Counter, help)
+        .sample("", events.refreshes_dropped.value());
     to.family("maitred_reloads_total", Kind::Counter, "Reloads of the configuration, by result.");
     to.sample_with("", "result", "success", events.reloads_succeeded.value());
     to.sample_with("", "result", "failure", events.reloads_failed.value());

@@ -11,10 +11,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::error::{Broken, Refusal};
 use crate::h1::RequestFraming;
 use crate::limits::Limits;
+use crate::nobody::Nobody;
 use crate::stream::{BodySink, BodySource, Piece};
 use crate::{h1, h2, h3};
 
-/// The client's side of an exchange: a connection of HTTP/1, or a stream of HTTP/2 or HTTP/3. As `AsyncRead` and `AsyncWrite` it is the
+/// The client's side of an exchange: a connection of HTTP/1, or a stream of HTTP/2 or HTTP/3, or nobody. As `AsyncRead` and `AsyncWrite` it is the
 /// bytes of a tunnel, once it was [switched](Self::switch).
 #[derive(Debug)]
 pub enum ServerSide<S> {
@@ -29,6 +30,8 @@ pub enum ServerSide<S> {
     Http2(Box<h2::ServerStream>),
     /// The same of HTTP/3, which has no tunnels.
     Http3(Box<h3::ServerStream>),
+    /// No client at all.
+    Nobody(Box<Nobody>),
 }
 
 impl<S> ServerSide<S> {
@@ -42,7 +45,7 @@ impl<S> ServerSide<S> {
     pub fn as_http1(&mut self) -> Option<(&mut h1::Server, &mut S)> {
         match self {
             Self::Http1 { server, stream } => Some((server, stream)),
-            Self::Http2(_) | Self::Http3(_) => None,
+            Self::Http2(_) | Self::Http3(_) | Self::Nobody(_) => None,
         }
     }
 
@@ -50,7 +53,7 @@ impl<S> ServerSide<S> {
     /// it comes.
     pub fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
         match self {
-            Self::Http1 { .. } | Self::Http2(_) => Poll::Ready(Ok(())),
+            Self::Http1 { .. } | Self::Http2(_) | Self::Nobody(_) => Poll::Ready(Ok(())),
             Self::Http3(stream) => stream.poll_head(cx),
         }
     }
@@ -64,6 +67,7 @@ impl<S> ServerSide<S> {
     ) -> Result<RequestFraming, Refusal> {
         match self {
             Self::Http1 { .. } => Err(Refusal::Bad("a connection has more than one head")),
+            Self::Nobody(_) => Err(Refusal::Bad("nobody has sent a head")),
             Self::Http2(stream) => stream.read_head(limits, paths, head),
             Self::Http3(stream) => stream.read_head(limits, paths, head),
         }
@@ -72,7 +76,7 @@ impl<S> ServerSide<S> {
     /// Waits until the client has all of an answer that was sent on a stream of HTTP/3, whose connection may be closed then.
     pub fn poll_delivered(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
-            Self::Http1 { .. } | Self::Http2(_) => Poll::Ready(()),
+            Self::Http1 { .. } | Self::Http2(_) | Self::Nobody(_) => Poll::Ready(()),
             Self::Http3(stream) => stream.poll_delivered(cx),
         }
     }
@@ -82,7 +86,7 @@ impl<S> ServerSide<S> {
     pub fn has_unread(&self) -> bool {
         match self {
             Self::Http1 { server, .. } => server.has_unread(),
-            Self::Http2(_) | Self::Http3(_) => false,
+            Self::Http2(_) | Self::Http3(_) | Self::Nobody(_) => false,
         }
     }
 
@@ -93,6 +97,7 @@ impl<S> ServerSide<S> {
             Self::Http1 { server, .. } => server.request_method(),
             Self::Http2(stream) => stream.request_method(),
             Self::Http3(stream) => stream.request_method(),
+            Self::Nobody(nobody) => nobody.method(),
         }
     }
 
@@ -103,6 +108,7 @@ impl<S> ServerSide<S> {
             Self::Http1 { server, .. } => server.has_responded(),
             Self::Http2(stream) => stream.has_responded(),
             Self::Http3(stream) => stream.has_responded(),
+            Self::Nobody(nobody) => nobody.has_responded(),
         }
     }
 
@@ -113,6 +119,7 @@ impl<S> ServerSide<S> {
             Self::Http1 { server, .. } => server.drop_body(),
             Self::Http2(stream) => stream.drop_body(),
             Self::Http3(stream) => stream.drop_body(),
+            Self::Nobody(_) => true,
         }
     }
 
@@ -130,6 +137,10 @@ impl<S> ServerSide<S> {
                 stream.respond(head, length);
                 true
             }
+            Self::Nobody(nobody) => {
+                nobody.respond(head, length);
+                true
+            }
         }
     }
 
@@ -140,6 +151,7 @@ impl<S> ServerSide<S> {
             Self::Http1 { server, .. } => server.inform(head),
             Self::Http2(stream) => stream.inform(head),
             Self::Http3(stream) => stream.inform(head),
+            Self::Nobody(_) => {}
         }
     }
 
@@ -150,7 +162,7 @@ impl<S> ServerSide<S> {
             Self::Http1 { server, .. } => server.switch(fields, protocol),
             Self::Http2(stream) => stream.switch(fields),
             // No request of it has asked for that.
-            Self::Http3(_) => {}
+            Self::Http3(_) | Self::Nobody(_) => {}
         }
     }
 
@@ -160,7 +172,7 @@ impl<S> ServerSide<S> {
     pub fn ends_with_connection(&self) -> bool {
         match self {
             Self::Http1 { server, .. } => server.ends_with_connection(),
-            Self::Http2(_) | Self::Http3(_) => false,
+            Self::Http2(_) | Self::Http3(_) | Self::Nobody(_) => false,
         }
     }
 
@@ -172,6 +184,7 @@ impl<S> ServerSide<S> {
             Self::Http1 { server, .. } => server.end_exchange(),
             Self::Http2(stream) => stream.end_exchange(),
             Self::Http3(stream) => stream.end_exchange(),
+            Self::Nobody(nobody) => nobody.is_ended(),
         }
     }
 
@@ -180,7 +193,7 @@ impl<S> ServerSide<S> {
     pub fn take_unread(&mut self) -> Vec<u8> {
         match self {
             Self::Http1 { server, .. } => server.take_unread(),
-            Self::Http2(_) | Self::Http3(_) => Vec::new(),
+            Self::Http2(_) | Self::Http3(_) | Self::Nobody(_) => Vec::new(),
         }
     }
 
@@ -189,7 +202,7 @@ impl<S> ServerSide<S> {
     #[inline]
     pub fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<Broken> {
         match self {
-            Self::Http1 { .. } => Poll::Pending,
+            Self::Http1 { .. } | Self::Nobody(_) => Poll::Pending,
             Self::Http2(stream) => stream.poll_reset(cx),
             Self::Http3(stream) => stream.poll_reset(cx),
         }
@@ -203,7 +216,7 @@ impl<S> ServerSide<S> {
     {
         match self {
             Self::Http1 { server, stream } => server.poll_end(cx, stream),
-            Self::Http2(_) | Self::Http3(_) => self.poll_reset(cx),
+            Self::Http2(_) | Self::Http3(_) | Self::Nobody(_) => self.poll_reset(cx),
         }
     }
 
@@ -217,7 +230,7 @@ impl<S> ServerSide<S> {
         match self {
             Self::Http1 { stream, .. } => of_socket(stream, cx),
             Self::Http2(stream) => stream.poll_readable(cx),
-            Self::Http3(_) => no_tunnel(),
+            Self::Http3(_) | Self::Nobody(_) => no_tunnel(),
         }
     }
 
@@ -228,6 +241,7 @@ impl<S> ServerSide<S> {
             Self::Http1 { server, stream } => ServerBody::Http1(server.body(stream)),
             Self::Http2(stream) => ServerBody::Http2(stream),
             Self::Http3(stream) => ServerBody::Http3(stream),
+            Self::Nobody(nobody) => ServerBody::Nobody(nobody),
         }
     }
 }
@@ -240,7 +254,7 @@ impl<S: AsyncWrite + Unpin> ServerSide<S> {
             Self::Http1 { server, stream } => server.poll_flush(cx, stream),
             // Its head is on its way already.
             Self::Http2(stream) if stream.has_responded() => BodySink::poll_flush(&mut **stream, cx),
-            Self::Http2(_) => Poll::Ready(Ok(())),
+            Self::Http2(_) | Self::Nobody(_) => Poll::Ready(Ok(())),
             Self::Http3(stream) => BodySink::poll_flush(&mut **stream, cx),
         }
     }
@@ -252,7 +266,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for ServerSide<S> {
         match self.get_mut() {
             Self::Http1 { stream, .. } => Pin::new(stream).poll_read(cx, room),
             Self::Http2(stream) => Pin::new(&mut **stream).poll_read(cx, room),
-            Self::Http3(_) => no_tunnel(),
+            Self::Http3(_) | Self::Nobody(_) => no_tunnel(),
         }
     }
 }
@@ -263,7 +277,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ServerSide<S> {
         match self.get_mut() {
             Self::Http1 { stream, .. } => Pin::new(stream).poll_write(cx, bytes),
             Self::Http2(stream) => Pin::new(&mut **stream).poll_write(cx, bytes),
-            Self::Http3(_) => no_tunnel(),
+            Self::Http3(_) | Self::Nobody(_) => no_tunnel(),
         }
     }
 
@@ -272,7 +286,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ServerSide<S> {
         match self.get_mut() {
             Self::Http1 { stream, .. } => Pin::new(stream).poll_flush(cx),
             Self::Http2(stream) => AsyncWrite::poll_flush(Pin::new(&mut **stream), cx),
-            Self::Http3(_) => no_tunnel(),
+            Self::Http3(_) | Self::Nobody(_) => no_tunnel(),
         }
     }
 
@@ -281,12 +295,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ServerSide<S> {
         match self.get_mut() {
             Self::Http1 { stream, .. } => Pin::new(stream).poll_shutdown(cx),
             Self::Http2(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
-            Self::Http3(_) => no_tunnel(),
+            Self::Http3(_) | Self::Nobody(_) => no_tunnel(),
         }
     }
 }
 
-/// HTTP/3 has tunnels too (RFC 9220), and clients are not told that they may open them here: they ask over HTTP/2 then.
+/// HTTP/3 has tunnels too (RFC 9220), and clients are not told that they may open them here: they ask over HTTP/2 then. Nobody has none.
 fn no_tunnel<T>() -> Poll<io::Result<T>> {
     Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
 }
@@ -300,6 +314,8 @@ pub enum ServerBody<'a, S> {
     Http2(&'a mut h2::ServerStream),
     /// Of a stream of HTTP/3.
     Http3(&'a mut h3::ServerStream),
+    /// Of nobody.
+    Nobody(&'a mut Nobody),
 }
 
 impl<S: AsyncRead + Unpin> BodySource for ServerBody<'_, S> {
@@ -309,6 +325,7 @@ impl<S: AsyncRead + Unpin> BodySource for ServerBody<'_, S> {
             Self::Http1(body) => body.poll_piece(cx),
             Self::Http2(stream) => stream.poll_piece(cx),
             Self::Http3(stream) => stream.poll_piece(cx),
+            Self::Nobody(nobody) => nobody.poll_piece(cx),
         }
     }
 
@@ -318,6 +335,7 @@ impl<S: AsyncRead + Unpin> BodySource for ServerBody<'_, S> {
             Self::Http1(body) => body.bytes(),
             Self::Http2(stream) => stream.bytes(),
             Self::Http3(stream) => stream.bytes(),
+            Self::Nobody(nobody) => nobody.bytes(),
         }
     }
 
@@ -327,6 +345,7 @@ impl<S: AsyncRead + Unpin> BodySource for ServerBody<'_, S> {
             Self::Http1(body) => body.consume(n),
             Self::Http2(stream) => stream.consume(n),
             Self::Http3(stream) => stream.consume(n),
+            Self::Nobody(nobody) => nobody.consume(n),
         }
     }
 
@@ -336,6 +355,7 @@ impl<S: AsyncRead + Unpin> BodySource for ServerBody<'_, S> {
             Self::Http1(body) => body.trailers(),
             Self::Http2(stream) => stream.trailers(),
             Self::Http3(stream) => stream.trailers(),
+            Self::Nobody(nobody) => nobody.trailers(),
         }
     }
 }
@@ -347,6 +367,7 @@ impl<S: AsyncWrite + Unpin> BodySink for ServerBody<'_, S> {
             Self::Http1(body) => body.poll_send(cx, bytes),
             Self::Http2(stream) => stream.poll_send(cx, bytes),
             Self::Http3(stream) => stream.poll_send(cx, bytes),
+            Self::Nobody(nobody) => nobody.poll_send(cx, bytes),
         }
     }
 
@@ -356,6 +377,7 @@ impl<S: AsyncWrite + Unpin> BodySink for ServerBody<'_, S> {
             Self::Http1(body) => body.poll_flush(cx),
             Self::Http2(stream) => BodySink::poll_flush(*stream, cx),
             Self::Http3(stream) => BodySink::poll_flush(*stream, cx),
+            Self::Nobody(nobody) => BodySink::poll_flush(*nobody, cx),
         }
     }
 
@@ -365,6 +387,7 @@ impl<S: AsyncWrite + Unpin> BodySink for ServerBody<'_, S> {
             Self::Http1(body) => body.poll_finish(cx, trailers),
             Self::Http2(stream) => stream.poll_finish(cx, trailers),
             Self::Http3(stream) => stream.poll_finish(cx, trailers),
+            Self::Nobody(nobody) => nobody.poll_finish(cx, trailers),
         }
     }
 }

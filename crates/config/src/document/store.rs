@@ -8,6 +8,10 @@ use crate::config_map;
 use crate::problem::Problem;
 use crate::read::{ByteSize, Fields, Named, Reader, Spanned, StatePath};
 
+mod redis;
+
+pub use redis::{RedisSentinel, RedisStore};
+
 /// The store of whoever names none; where the document does not have it, it is in memory.
 pub const DEFAULT_STORE: &str = "default";
 
@@ -20,6 +24,8 @@ config_map! {
     pub struct Store {
         /// In the memory of this process: each replica of the gateway has its own.
         memory: Option<MemoryStore>,
+        /// In Redis or Valkey, which replicas share: its URL, or where and how.
+        redis: Option<RedisStore>,
     }
 }
 
@@ -43,9 +49,17 @@ impl Default for MemoryStore {
 
 impl Store {
     fn check(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
-        if self.memory.is_none() && !fields.has_unknown() {
-            let problem = Problem::error("this store is nowhere").at(fields.place());
-            reader.problem(problem.help("write `memory: 64MiB`"));
+        if self.memory.is_none() && self.redis.is_none() && !fields.has_unknown() {
+            // One that was refused is a problem already.
+            if !fields.has("memory") && !fields.has("redis") {
+                let problem = Problem::error("this store is nowhere").at(fields.place());
+                reader.problem(problem.help("write `memory: 64MiB`, or `redis: \"redis://HOST:6379\"`"));
+            }
+        }
+        if self.memory.is_some() && self.redis.is_some() {
+            let problem =
+                Problem::error("a store is in one place").label(fields.key_span("redis"), "and here");
+            reader.problem(problem.label(fields.key_span("memory"), "it is here").help("leave one out"));
         }
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use maitred_http::ResponseHead;
 
+use super::moved::MovedRuntime;
 use super::{Answered, Exchange, Harness, Outcome, Running};
 use crate::body::{RequestBody, ResponseBody, WholeBody};
 use crate::contract;
@@ -46,33 +47,36 @@ impl HeldService {
 
 /// One run of the policies. Their end hooks hang on its drop.
 pub(super) struct Run<'h> {
-    harness: &'h Harness,
     pub(super) policies: &'h [Running],
+    runtime: MovedRuntime,
     states: Vec<Box<dyn Any>>,
-    /// How many request hooks ran.
+    /// The policy that it begins at.
+    pub(super) first: usize,
+    /// The policy whose request hook runs next.
     pub(super) ran: usize,
     end: contract::Outcome,
 }
 
 impl<'h> Run<'h> {
-    fn new(harness: &'h Harness) -> Self {
+    fn new(harness: &'h Harness, first: usize) -> Self {
         let policies = &harness.policies[..];
         let states = policies.iter().map(|running| running.policy.new_state()).collect();
         let end = contract::Outcome { status: 0, complete: false, duration: Duration::ZERO };
-        Self { harness, policies, states, ran: 0, end }
+        Self { policies, runtime: harness.runtime.clone(), states, first, ran: first, end }
     }
 
     /// What the hooks of policy number `at` are given.
     pub(super) fn slot(&mut self, at: usize) -> Slot<'_> {
         let (state, local) = (&mut *self.states[at], &*self.policies[at].local);
-        Slot { state, local, runtime: &self.harness.runtime }
+        self.runtime.turn(at);
+        Slot { state, local, runtime: &self.runtime }
     }
 }
 
 impl Drop for Run<'_> {
     fn drop(&mut self) {
         let (policies, end) = (self.policies, self.end);
-        for (at, running) in policies.iter().enumerate().take(self.ran) {
+        for (at, running) in policies.iter().enumerate().take(self.ran).skip(self.first) {
             let Slot { state, local, .. } = self.slot(at);
             running.policy.on_end(state, local, &end);
         }
@@ -106,6 +110,15 @@ impl<'h> Begun<'h> {
         self.finish_with(Ok((head, WholeBody::default())))
     }
 
+    /// The same with these fields and this body.
+    pub fn finish_as(self, status: u16, fields: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Outcome {
+        let mut head = ResponseHead { status, ..ResponseHead::default() };
+        for (name, value) in fields {
+            head.fields.append_bytes(name.as_bytes(), value.as_bytes());
+        }
+        self.finish_with(Ok((head, WholeBody { bytes: body.into(), trailers: None })))
+    }
+
     pub(super) fn finish_with(mut self, action: Action) -> Outcome {
         *self.service.action.borrow_mut() = Some(action);
         loop {
@@ -127,13 +140,13 @@ impl<'h> Begun<'h> {
 }
 
 async fn serve(exchange: Exchange<'_>, service: Rc<HeldService>) -> Outcome {
-    let Exchange { harness, mut request, body, uploading } = exchange;
+    let Exchange { harness, facts, first, mut request, body, uploading } = exchange;
     let started = harness.runtime.now();
-    let mut run = Run::new(harness);
+    let mut run = Run::new(harness, first);
     let mut outcome = Outcome {
         sent: None,
         sent_body: Vec::new(),
-        facts: harness.facts.clone(),
+        facts,
         response: ResponseHead::default(),
         body: Bytes::new(),
         trailers: None,

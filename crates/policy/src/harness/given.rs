@@ -50,5 +50,6 @@ pub fn facts() -> Facts {
         sent_at: None,
         body_limit: None,
         told_limits: ToldLimits::default(),
+        is_refresh: false,
     }
 }

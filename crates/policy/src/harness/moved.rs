@@ -14,6 +14,7 @@ use maitred_store::{Moment, Seat};
 
 use super::called::{Answer, Called};
 use crate::body::WholeBody;
+use crate::facts::{Facts, ToldLimits};
 use crate::fault::Fault;
 use crate::outbound::{CallError, CallLimits, Calling, Outbound};
 use crate::runtime::{Aside, Beside, Job, Runtime, Sleep};
@@ -21,11 +22,24 @@ use crate::runtime::{Aside, Beside, Job, Runtime, Sleep};
 /// 2026-01-01, 00:00 UTC, in microseconds since 1970.
 const BEGAN: u64 = 1_767_225_600_000_000;
 
-/// Clones are the same worker.
+/// The runtime of one exchange; clones are of the same worker.
 #[derive(Clone, Debug)]
-pub(super) struct MovedRuntime(Rc<Moved>);
+pub(super) struct MovedRuntime(Rc<Moved>, Cell<usize>);
+
+/// A request that a policy has wanted asked anew.
+#[derive(Clone, Debug)]
+pub struct Refresh {
+    /// Its head.
+    pub request: RequestHead,
+    /// What is known of it.
+    pub facts: Facts,
+    /// The policy that it begins at.
+    pub(super) first: usize,
+}
 
 struct Moved {
+    refreshes: RefCell<Vec<Refresh>>,
+    refuses_refreshes: Cell<bool>,
     now: Cell<Instant>,
     /// When the test began, at [`BEGAN`] by the clock on the wall.
     began: Instant,
@@ -79,7 +93,21 @@ impl Default for MovedRuntime {
         let now = Cell::new(began);
         let (alarms, answer, calls) = (RefCell::default(), RefCell::default(), RefCell::default());
         let (open_calls, jobs, asides) = (Cell::default(), RefCell::default(), RefCell::default());
-        Self(Rc::new(Moved { now, began, alarms, random, answer, calls, open_calls, jobs, asides }))
+        let (refreshes, refuses_refreshes) = (RefCell::default(), Cell::default());
+        let moved = Moved {
+            refreshes,
+            refuses_refreshes,
+            now,
+            began,
+            alarms,
+            random,
+            answer,
+            calls,
+            open_calls,
+            jobs,
+            asides,
+        };
+        Self(Rc::new(moved), Cell::default())
     }
 }
 
@@ -90,6 +118,19 @@ impl MovedRuntime {
 
     pub(super) fn answer_with(&self, answer: Answer) {
         *self.0.answer.borrow_mut() = Some(answer);
+    }
+
+    /// It is the turn of this policy.
+    pub(super) fn turn(&self, policy: usize) {
+        self.1.set(policy);
+    }
+
+    pub(super) fn take_refreshes(&self) -> Vec<Refresh> {
+        self.0.refreshes.take()
+    }
+
+    pub(super) fn refuse_refreshes(&self) {
+        self.0.refuses_refreshes.set(true);
     }
 
     pub(super) fn calls(&self) -> Vec<Called> {
@@ -183,6 +224,16 @@ impl Runtime for MovedRuntime {
 
     fn beside(&self) -> Rc<dyn Beside> {
         Rc::new(self.clone())
+    }
+
+    fn refresh(&self, request: RequestHead, mut facts: Facts) -> bool {
+        if facts.is_refresh || self.0.refuses_refreshes.get() {
+            return false;
+        }
+        facts.is_refresh = true;
+        (facts.upstream, facts.sent_at, facts.told_limits) = (None, None, ToldLimits::default());
+        self.0.refreshes.borrow_mut().push(Refresh { request, facts, first: self.1.get() });
+        true
     }
 
     fn random(&self) -> u64 {

@@ -1,13 +1,16 @@
 //! The order in which the harness, like the engine, runs the hooks.
 
 use std::cell::RefCell;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
 
 use maitred_config::config_map;
 
 use super::*;
 use crate::build::Build;
 use crate::contract::{self, Needs, Policy, RequestCx, ResponseCx};
-use crate::verdict::Reply;
+use crate::verdict::{Pieces, Reply, Step, Verdict};
 
 config_map! {
     /// Leaves its name on everything that passes.
@@ -17,7 +20,7 @@ config_map! {
         name: String,
         /// When it runs.
         at: String = "admit",
-        /// What it does with requests: `go`, `answer` or `fail`.
+        /// What it does with requests: `go`, `answer`, `fail`, `pour`, `spill` or `refresh`.
         down: String = "go",
         /// What it does with responses: `go` or `answer`.
         up: String = "go",
@@ -27,6 +30,26 @@ config_map! {
 }
 
 struct Trace(TraceConfig);
+
+/// So many pieces of one byte; at the end of which something may be missing.
+struct Poured {
+    left: u64,
+    spills: bool,
+}
+
+impl Pieces for Poured {
+    fn poll_next(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Fault>>> {
+        if self.left == 0 {
+            return Poll::Ready(self.spills.then(|| Err(Fault::bad_gateway("spilt"))));
+        }
+        self.left -= 1;
+        Poll::Ready(Some(Ok(Bytes::from_static(b"x"))))
+    }
+
+    fn length(&self) -> Option<u64> {
+        (!self.spills).then_some(self.left)
+    }
+}
 
 impl PolicyKind for Trace {
     const NAME: &'static str = "trace";
@@ -63,6 +86,18 @@ impl Policy for Trace {
         cx.request.fields.append_bytes(b"Down", self.0.name.as_bytes());
         match self.0.down.as_str() {
             "answer" => Step::respond(Reply::new(299)),
+            down @ ("pour" | "spill") => {
+                let pieces: Box<dyn Pieces> = Box::new(Poured { left: 3, spills: down == "spill" });
+                Step::respond(Reply { body: pieces.into(), ..Reply::new(200) })
+            }
+            "refresh" => {
+                let (request, facts) = (cx.request.clone(), cx.facts.clone());
+                // It may ask itself, in vain.
+                Step::Later(Box::pin(async move {
+                    cx.runtime.refresh(request, facts);
+                    Verdict::Continue
+                }))
+            }
             "fail" => Step::Later(Box::pin(async {
                 Verdict::Fail(Fault::client(418, "teapot", "No").field(b"X-Fault", b"yes"))
             })),
@@ -148,4 +183,34 @@ fn problems_are_drawn_with_their_place() {
     let drawn = problems_of::<Trace>("name: a\nda: b");
     assert!(drawn.contains("unknown key `da`") && drawn.contains("policy.yaml:3:3"), "{drawn}");
     assert_eq!(problems_of::<Trace>("a"), "");
+}
+
+#[test]
+fn answers_come_piece_by_piece() {
+    let poured = Harness::of::<Trace>("{ name: a, down: pour }").request("GET /", &[]).answer(200, &[]);
+    assert_eq!((&*poured.body, poured.cause()), (&b"xxx"[..], None));
+    let spilt = Harness::of::<Trace>("{ name: a, down: spill }").request("GET /", &[]).answer(200, &[]);
+    assert_eq!((spilt.response.status, &*spilt.body, spilt.cause()), (200, &b"xxx"[..], Some("spilt")));
+}
+
+#[test]
+fn a_refresh_begins_at_the_policy_that_wants_it() {
+    let harness = Harness::of::<Trace>("{ name: s, at: screen, every: true }")
+        .and::<Trace>("{ name: wants, down: refresh }")
+        .and::<Trace>("behind")
+        .and::<Trace>("{ name: r, at: render }");
+    let asked = harness.request("GET /", &[]).answer(200, &[]);
+    assert_eq!(asked.sent_field("Down").as_deref(), Some("s | wants | behind | r"));
+    assert!(!asked.facts.is_refresh);
+    ENDED.take();
+    let [refresh] = &harness.refreshes()[..] else { panic!("one was wanted") };
+    let anew = harness.refresh(refresh.clone()).answer(204, &[]);
+    // The first two have left their names when it was wanted.
+    assert_eq!(anew.sent_field("Down").as_deref(), Some("s | wants | wants | behind | r"));
+    assert_eq!(anew.field("Up").as_deref(), Some("behind | wants | r"));
+    assert!(anew.facts.is_refresh && harness.refreshes().is_empty(), "a refresh wants no other");
+    assert_eq!(ENDED.take(), ["wants 204", "behind 204", "r 204"]);
+    let refusing = harness.without_refreshes();
+    refusing.request("GET /", &[]).answer(200, &[]);
+    assert!(refusing.refreshes().is_empty());
 }

@@ -22,6 +22,13 @@ pub(crate) struct Chosen {
     allow: Option<String>,
 }
 
+impl Chosen {
+    /// The route that was chosen before.
+    pub(crate) fn again(facts: &Facts) -> Self {
+        Self { route: facts.route.number(), allow: None }
+    }
+}
+
 /// Chooses the route, and tells it to `facts`.
 pub(crate) fn route(
     snapshot: &LocalSnapshot,

@@ -50,6 +50,7 @@ pub(crate) fn facts(
         sent_at: None,
         body_limit: None,
         told_limits: ToldLimits::default(),
+        is_refresh: false,
     }
 }
 

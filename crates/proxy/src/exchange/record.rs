@@ -44,6 +44,10 @@ pub(crate) fn record(
     let now = record.upstream_ended.unwrap_or_else(|| worker.clock.now());
     let duration = now.saturating_duration_since(*started);
     let (complete, status) = (!matches!(sent, Sent::Broken), response.status);
+    if facts.is_refresh {
+        // No client has asked: only what it cost the service is told, by its upstream.
+        return Outcome { status, complete, duration };
+    }
 
     let number = facts.route.number();
     let upstream_micros = record

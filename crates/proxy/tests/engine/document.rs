@@ -54,6 +54,7 @@ pub(crate) fn options() -> GatewayOptions {
         resolver: Arc::new(NoNames),
         access_log_dropped: Arc::default(),
         panics: Arc::default(),
+        refreshes_dropped: Arc::default(),
         overload: Arc::new(OverloadShared::new(1)),
     }
 }

@@ -36,6 +36,7 @@ fn facts(received: SystemTime) -> Facts {
         sent_at: None,
         body_limit: None,
         told_limits: ToldLimits::default(),
+        is_refresh: false,
     }
 }
 

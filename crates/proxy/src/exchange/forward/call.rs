@@ -1,14 +1,17 @@
 //! What hooks of policies are given of the worker: time, chance, and calls to services while a request waits for what comes of them.
 //! Such a call is dropped with the request: when its client goes, nobody waits for the answer.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Instant;
 
 use maitred_config::scalar::HttpUrl;
 use maitred_http::{BodyLength, RequestHead, ResponseHead};
 use maitred_policy::{
-    Beside, CallError, CallLimits, Calling, Fault, Job, Outbound, Runtime, Sleep, WholeBody,
+    Beside, CallError, CallLimits, Calling, Facts, Fault, Job, Outbound, Runtime, Sleep, ToldLimits,
+    WholeBody,
 };
+use maitred_router::Captures;
 use maitred_store::{Moment, Seat};
 use maitred_upstream::LocalCluster;
 use tokio::sync::oneshot;
@@ -16,13 +19,18 @@ use tokio::sync::oneshot;
 use super::aside::{Aside, Failed, Keep, Message};
 use crate::abroad::{Errand, is_at, set_target};
 use crate::local::LocalSnapshot;
+use crate::pipeline::Turns;
+use crate::refreshes::{Again, Refresh};
 use crate::worker::Worker;
 
 /// A worker, with the snapshot that an exchange is served with.
-#[derive(Clone, Copy)]
 pub(crate) struct Serving<'a> {
     pub(crate) worker: &'a Worker,
-    pub(crate) snapshot: &'a LocalSnapshot,
+    pub(crate) snapshot: &'a Rc<LocalSnapshot>,
+    /// How its route was found.
+    pub(crate) captures: &'a Captures,
+    /// The policy whose turn it is.
+    pub(crate) turn: Cell<usize>,
 }
 
 impl Serving<'_> {
@@ -89,6 +97,17 @@ impl Runtime for Serving<'_> {
         self.worker.moment()
     }
 
+    fn refresh(&self, request: RequestHead, mut facts: Facts) -> bool {
+        // One asks for no other.
+        if facts.is_refresh || self.worker.is_draining() || self.worker.is_overloaded() {
+            return false;
+        }
+        facts.is_refresh = true;
+        (facts.upstream, facts.sent_at, facts.told_limits) = (None, None, ToldLimits::default());
+        let again = Again { facts, captures: self.captures.clone(), first: self.turn.get() };
+        self.worker.refreshes.add(Refresh { snapshot: Rc::clone(self.snapshot), request, again })
+    }
+
     fn beside(&self) -> Rc<dyn Beside> {
         Rc::clone(&self.worker.beside) as Rc<dyn Beside>
     }
@@ -130,6 +149,12 @@ impl Runtime for Serving<'_> {
             }
             answered.await.unwrap_or(Err(CallError::Broken))
         })
+    }
+}
+
+impl Turns for Serving<'_> {
+    fn turn(&self, number: usize) {
+        self.turn.set(number);
     }
 }
 

@@ -3,7 +3,7 @@
 //! The request that is copied waits for none of it. A copy has a place among those of its worker until it is over; where all are taken
 //! there is no copy. It holds no snapshot.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -19,6 +19,7 @@ use super::tee::BodyCopy;
 use crate::action::Mirror;
 use crate::clock::Clock;
 use crate::exchange::Exchange;
+use crate::place::Place;
 
 /// Copies that a worker may have under way at once.
 const MOST_UNDER_WAY: usize = 128;
@@ -48,25 +49,6 @@ struct Sending {
     _place: Place,
 }
 
-/// A place among the copies under way.
-struct Place(Rc<Cell<usize>>);
-
-impl Place {
-    fn take(under_way: &Rc<Cell<usize>>) -> Option<Self> {
-        let taken = under_way.get();
-        (taken < MOST_UNDER_WAY).then(|| {
-            under_way.set(taken + 1);
-            Self(Rc::clone(under_way))
-        })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
-    }
-}
-
 impl Copying {
     /// Begins to copy a request that is prepared for services and whose body has this length. None where that cannot be, which is
     /// counted.
@@ -82,7 +64,7 @@ impl Copying {
             none(MirrorResult::TooLarge);
             return None;
         }
-        let Some(place) = Place::take(&worker.copies) else {
+        let Some(place) = Place::take(&worker.copies, MOST_UNDER_WAY) else {
             none(MirrorResult::Dropped);
             return None;
         };
