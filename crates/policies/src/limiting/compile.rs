@@ -1,4 +1,5 @@
 //! From what users write to a limiter: what `rate_limit` and `quota` have in common.
+//! What only one of them has, limits and tiers, comes in compiled.
 
 use std::sync::Arc;
 
@@ -82,7 +83,7 @@ impl Rules<'_> {
         if let Some(lease) = self.lease {
             check_lease(lease, &tiers, build)?;
         }
-        let is_at_hand = tiers.counters().all(|counter| counter.is_at_hand());
+        let is_at_hand = tiers.counters().all(Counter::is_at_hand);
         let counts = previous.map(|previous| &previous.counts);
         Some(Limiter {
             when: when?,

@@ -1,4 +1,5 @@
 //! Limits that count together under one scope of a store, and what is done while that store is away.
+//! How is counted is the store's business.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
