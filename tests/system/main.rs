@@ -58,6 +58,7 @@ mod routing;
 mod secrets;
 mod shedding;
 mod shutdown;
+mod stored_quotas;
 mod stores;
 mod testssl;
 mod tls;

@@ -42,7 +42,7 @@ pub use problem::{Label, Problem, Problems, Severity, Style};
 pub use read::{
     ByteSize, ConfigMap, Field, Fields, FilePath, FolderPath, HeaderName, HeaderValue, HttpsUrl, Listing,
     MapShape, Method, Named, NamedEntry, OneOrMany, Password, Read, Reader, Secret, ServerName, Shape,
-    ShortForm, Spanned, StatusCode, TextShape, Toggle, WordsShape, read_text,
+    ShortForm, Spanned, StatePath, StatusCode, TextShape, Toggle, WordsShape, read_text,
 };
 pub use schema::{document_schema, shape_schema};
 pub use span::{FileId, Span};

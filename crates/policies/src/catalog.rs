@@ -55,6 +55,7 @@ policies! {
     authorize::Authorize,
     basic_auth::BasicAuth,
     bot_filter::BotFilter,
+    cache::Cache,
     client_certificate::ClientCertificate,
     client_credentials::ClientCredentials,
     concurrency_limit::ConcurrencyLimit,

@@ -10,6 +10,7 @@ mod asking;
 mod authorize;
 mod basic_auth;
 mod bot_filter;
+mod cache;
 mod catalog;
 mod claims;
 mod client_certificate;

@@ -44,8 +44,7 @@ impl Read for ListenAddress {
 
 impl Read for RedisUrl {
     fn shape() -> Shape {
-        // What comes in by `${…}` may have a password in it.
-        Shape::OneOf(vec![Shape::Secret, Shape::Text(&REDIS)])
+        Shape::Text(&REDIS)
     }
 
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
@@ -57,8 +56,24 @@ impl Read for RedisUrl {
         if let RedisTarget::Unix(path) = &mut url.target {
             *path = resolved(path, node, reader);
         }
-        (url.password.is_none() || reader.refuse_plain_secret(node)).then_some(url)
+        let has_plain = node.as_scalar().is_some_and(|scalar| has_plain_password(scalar.written()));
+        if has_plain {
+            reader.tell_plain_secret(node);
+        }
+        (!has_plain).then_some(url)
     }
+}
+
+/// Whether a password stands in the text of a URL, of which `${…}` was not replaced yet. Before an `@` there has to be one reference as the
+/// whole password, or as user and password, so that the text can be shown.
+fn has_plain_password(written: &str) -> bool {
+    let is_hidden = |at: usize| {
+        let before = &written[..at];
+        let start = before.ends_with('}').then(|| before.rfind("${")).flatten()?;
+        let (_, user) = before[..start].rsplit_once("//")?;
+        Some(user.is_empty() || user.find(':') == Some(user.len() - 1))
+    };
+    written.match_indices('@').any(|(at, _)| is_hidden(at) != Some(true))
 }
 
 fn resolved(path: &str, node: &Node, reader: &Reader<'_>) -> String {

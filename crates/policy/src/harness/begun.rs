@@ -110,6 +110,15 @@ impl<'h> Begun<'h> {
         self.finish_with(Ok((head, WholeBody::default())))
     }
 
+    /// The same with these fields and this body.
+    pub fn finish_as(self, status: u16, fields: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Outcome {
+        let mut head = ResponseHead { status, ..ResponseHead::default() };
+        for (name, value) in fields {
+            head.fields.append_bytes(name.as_bytes(), value.as_bytes());
+        }
+        self.finish_with(Ok((head, WholeBody { bytes: body.into(), trailers: None })))
+    }
+
     pub(super) fn finish_with(mut self, action: Action) -> Outcome {
         *self.service.action.borrow_mut() = Some(action);
         loop {

@@ -1,5 +1,5 @@
 //! Stores: each is opened once, and goes on over reloads for as long as it is configured in the same way.
-//! Opening one does no I/O: connections come when they are needed.
+//! Opening one does no more than to read a file: connections come when they are needed.
 
 use std::sync::Arc;
 
@@ -30,9 +30,12 @@ pub(super) fn compile(compiler: &Compiler<'_>, tls: &mut TlsCompiler<'_, '_>) ->
     let of = |name: &str| tls.iter().find(|(known, _)| **known == *name).map(|(_, tls)| tls);
     let before = compiler.previous.map(|snapshot| &snapshot.stores);
     let opened = written.iter().map(|(name, store)| {
-        let open = before
-            .and_then(|before| before.same(name, store, of(name)))
-            .unwrap_or_else(|| open(name, store, of(name)));
+        let open = before.and_then(|before| before.same(name, store, of(name))).unwrap_or_else(|| {
+            if let Some(before) = before {
+                before.save_for(store);
+            }
+            open(name, store, of(name))
+        });
         compiler.metrics.measure(&[("store", name)], &open.measured());
         (name.clone(), open)
     });
@@ -45,6 +48,6 @@ fn open(name: &str, store: &Store, tls: Option<&ClientTls>) -> StoreShared {
         return redis::open(name, written, tls);
     }
     let Written { size, path } = store.memory.clone().unwrap_or_default();
-    let path = path.map(|path| path.as_path().to_owned());
+    let path = path.map(|path| path.value.0);
     Arc::new(MemoryStore::new(MemorySettings { size: size.0, path }))
 }

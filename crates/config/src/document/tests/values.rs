@@ -289,13 +289,8 @@ fn stores_in_redis_are_written_short_and_long_and_show_no_password() {
 }
 
 #[test]
-fn the_long_form_shows_no_password_of_a_store() {
-    let text = format!(
-        "{BEGINNER}stores:\n  a: {{ redis: 'redis://h:1' }}\n  b: {{ redis: '${{TOKEN}}' }}\n  c: {{ redis: {{ url: 'redis://u:half${{TOKEN}}@h' }} }}\n"
-    );
+fn the_long_form_of_a_store_shows_where_its_password_comes_from() {
+    let text = format!("{BEGINNER}stores: {{ a: {{ redis: 'redis://u:${{TOKEN}}@localhost/1' }} }}\n");
     let long = expand(&super::loaded(&text), &NoPolicies);
-    for shown in ["redis://h:1", "${TOKEN}", "***"] {
-        assert!(long.contains(shown), "{long}");
-    }
-    assert!(!long.contains("hush") && !long.contains("half"), "{long}");
+    assert!(long.contains("redis://u:${TOKEN}@localhost/1") && !long.contains("hush"), "{long}");
 }

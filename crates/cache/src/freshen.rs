@@ -1,0 +1,105 @@
+//! What a 304 or the answer to HEAD changes of what is kept (RFC 9111 sections 3.2, 4.3.4 and 4.3.5).
+
+use maitred_http::{Known, ResponseHead};
+
+use crate::conditional::{is_same_strongly, is_same_weakly};
+use crate::control::ResponseControl;
+use crate::storing::is_stored;
+
+/// Whether a 304 is about this answer (section 4.3.4): the tags, where both have one, are the same.
+pub(crate) fn is_about(stored: &ResponseHead, update: &ResponseHead) -> bool {
+    match (stored.fields.known(Known::ETag), update.fields.known(Known::ETag)) {
+        (Some(kept), Some(told)) if told.starts_with(b"W/") => is_same_weakly(kept, told),
+        (Some(kept), Some(told)) => is_same_strongly(kept, told),
+        (Some(_), None) => true,
+        _ => {
+            let told = update.fields.known(Known::LastModified);
+            told.is_none_or(|told| stored.fields.known(Known::LastModified) == Some(told))
+        }
+    }
+}
+
+/// Whether the answer to HEAD is about this one (section 4.3.5): as long, and of the same tag and date.
+pub(crate) fn is_of_same_edition(stored: &ResponseHead, length: usize, head: &ResponseHead) -> bool {
+    let same = |name| head.fields.known(name).is_none_or(|told| stored.fields.known(name) == Some(told));
+    let told = head.fields.known_str(Known::ContentLength);
+    stored.status == head.status
+        && same(Known::ETag)
+        && same(Known::LastModified)
+        && told.is_none_or(|told| told.parse() == Ok(length))
+}
+
+/// The kept head with the fields of the newer one in the place of its own (section 3.2), but for those that say what the kept body is.
+pub(crate) fn updated(
+    stored: &ResponseHead,
+    update: &ResponseHead,
+    control: &ResponseControl,
+) -> ResponseHead {
+    let taken = |name: &[u8]| is_stored(update, control, name);
+    let mut head = ResponseHead { status: stored.status, ..ResponseHead::default() };
+    let is_told = |name: &[u8]| update.fields.iter().any(|(told, _)| told.eq_ignore_ascii_case(name));
+    for (known, name, value) in stored.fields.iter_known() {
+        if !(taken(name) && is_told(name)) {
+            head.fields.append_found(name, known, value);
+        }
+    }
+    for (known, name, value) in update.fields.iter_known() {
+        if taken(name) {
+            head.fields.append_found(name, known, value);
+        }
+    }
+    head
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Lines, response};
+
+    /// Section 4.3.4.
+    #[test]
+    fn a_304_is_about_what_has_its_tag() {
+        let table: &[(Lines<'_>, Lines<'_>, bool)] = &[
+            (&[("ETag", "\"a\"")], &[("ETag", "\"a\"")], true),
+            (&[("ETag", "\"a\"")], &[("ETag", "\"b\"")], false),
+            (&[("ETag", "W/\"a\"")], &[("ETag", "W/\"a\"")], true),
+            (&[("ETag", "W/\"a\"")], &[("ETag", "\"a\"")], false),
+            (&[("ETag", "\"a\"")], &[], true),
+            (&[("Last-Modified", "x")], &[("Last-Modified", "x")], true),
+            (&[("Last-Modified", "x")], &[("Last-Modified", "y")], false),
+            (&[("Last-Modified", "x")], &[], true),
+        ];
+        for (stored, told, is) in table {
+            assert_eq!(is_about(&response(200, stored), &response(304, told)), *is, "{stored:?} {told:?}");
+        }
+    }
+
+    /// Section 4.3.5.
+    #[test]
+    fn a_head_is_of_the_same_edition_where_nothing_says_otherwise() {
+        let stored = response(200, &[("ETag", "\"a\"")]);
+        let table: &[(u16, Lines<'_>, bool)] = &[
+            (200, &[], true),
+            (200, &[("ETag", "\"a\""), ("Content-Length", "5")], true),
+            (200, &[("Content-Length", "6")], false),
+            (200, &[("ETag", "\"b\"")], false),
+            (200, &[("Last-Modified", "x")], false),
+            (410, &[], false),
+        ];
+        for (status, told, is) in table {
+            assert_eq!(is_of_same_edition(&stored, 5, &response(*status, told)), *is, "{status} {told:?}");
+        }
+    }
+
+    /// Section 3.2.
+    #[test]
+    fn newer_fields_take_the_place_of_kept_ones() {
+        let stored = response(200, &[("A", "1"), ("B", "2"), ("B", "3"), ("Date", "x")]);
+        let told =
+            [("b", "4"), ("Content-Length", "0"), ("C", "5"), ("Connection", "d"), ("D", "6"), ("Age", "7")];
+        let head = updated(&stored, &response(304, &told), &ResponseControl::default());
+        let lines: Vec<_> = head.fields.iter().collect();
+        let expected: [(&[u8], &[u8]); 4] = [(b"A", b"1"), (b"Date", b"x"), (b"b", b"4"), (b"C", b"5")];
+        assert_eq!((head.status, &lines[..]), (200, &expected[..]));
+    }
+}

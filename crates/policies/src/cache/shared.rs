@@ -1,0 +1,73 @@
+//! What all workers share of a cache: answers, requests under way, and numbers. It goes on over reloads.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use maitred_cache::AnswersShared;
+use maitred_telemetry::{Measure, Measured};
+
+use super::counts::Counts;
+use super::flights::FlightsShared;
+
+/// What all workers share of a cache.
+#[derive(Debug)]
+pub(super) struct CacheShared {
+    pub(super) answers: AnswersShared,
+    pub(super) flights: Arc<FlightsShared>,
+    pub(super) counts: Counts,
+    /// Answers that were kept.
+    pub(super) kept: AtomicU64,
+    /// Answers that were removed because something made them out of date, or an operator said so.
+    pub(super) removed: AtomicU64,
+}
+
+impl CacheShared {
+    /// Room for so many bytes, and for bodies of up to `largest`.
+    pub(super) fn new(bytes: u64, largest: u64) -> Self {
+        Self {
+            answers: AnswersShared::new(bytes, largest),
+            flights: Arc::default(),
+            counts: Counts::default(),
+            kept: AtomicU64::new(0),
+            removed: AtomicU64::new(0),
+        }
+    }
+
+    /// Removes what is kept under a key, and does not keep what is on its way there.
+    pub(super) fn invalidate(&self, key: &[u8]) -> usize {
+        // In this order: what comes between the two is not kept any more.
+        self.flights.void(key);
+        let removed = self.answers.remove(key);
+        self.removed.fetch_add(removed as u64, Ordering::Relaxed);
+        removed
+    }
+}
+
+impl Measured for CacheShared {
+    fn measures(&self) -> Vec<Measure> {
+        let counter = |family, help, value| Measure { family, help, is_counter: true, label: None, value };
+        let gauge = |family, help, value| Measure { family, help, is_counter: false, label: None, value };
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let requests = self.counts.totals().map(|(outcome, value)| Measure {
+            label: Some(("result", outcome.label())),
+            ..counter("maitred_cache_requests_total", "Requests to caches, by what became of them.", value)
+        });
+        let others = [
+            counter("maitred_cache_stored_total", "Answers that were kept.", of(&self.kept)),
+            counter(
+                "maitred_cache_evicted_total",
+                "Answers that gave way to others.",
+                self.answers.evicted(),
+            ),
+            counter(
+                "maitred_cache_removed_total",
+                "Answers that were purged or out of date.",
+                of(&self.removed),
+            ),
+            gauge("maitred_cache_bytes", "Bytes that kept answers take up.", self.answers.bytes()),
+            gauge("maitred_cache_capacity_bytes", "Bytes that they may take up.", self.answers.capacity()),
+            gauge("maitred_cache_keys", "URLs of which something is kept.", self.answers.keys() as u64),
+        ];
+        requests.chain(others).collect()
+    }
+}
