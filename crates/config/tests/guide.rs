@@ -14,7 +14,7 @@ fn guide() -> String {
 }
 
 /// Pages beside the guide, and how many examples each has at least.
-const PAGES: [(&str, usize); 5] = [
+const PAGES: [(&str, usize); 6] = [
     (include_str!("../../../docs/resilience.md"), 4),
     (include_str!("../../../docs/traffic.md"), 4),
     (include_str!("../../../docs/access.md"), 2),

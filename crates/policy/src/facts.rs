@@ -111,13 +111,15 @@ impl Facts {
     }
 }
 
-/// The limits that are told in an answer: of each kind the one that was closest to refusing, so that there are never two sets of fields.
+/// The limits that are told in an answer: in each set of fields the one that was closest to refusing, so that none stands there twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ToldLimits {
-    /// Of those over short times.
+    /// In `X-RateLimit-…`: of those over short times.
     pub rate: Option<Closeness>,
-    /// Of those over long times.
+    /// In `X-Quota-…`: of those over long times.
     pub quota: Option<Closeness>,
+    /// In the fields of the IETF: of both.
+    pub ietf: Option<Closeness>,
 }
 
 /// How close a limit was to refusing a request: the less, the closer.
