@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use maitred_tests::{Answer, Curl, Echo, Fake, Gateway, Origin, Port, eventually, pattern};
+use maitred_tests::{Answer, Curl, Echo, Fake, Gateway, Origin, Port, Redis, eventually, pattern};
 
 const BROKEN: [&str; 2] = ["-H", "X-Ask: status 503"];
 
@@ -79,6 +79,44 @@ fn the_last_good_answer_stands_in() {
         .wait_for("why", |line| line.contains("level=warn") && line.contains("degraded: it answered 503"));
     gateway.reload(&document(&dead.url(), &dead.url(), "[{ cache: 1ms }]"));
     eventually("it is too old", || (gateway.curl("/orders?page=1", &[]).status() == 502).then_some(()));
+}
+
+#[test]
+fn replicas_that_share_a_store_share_good_answers() {
+    let (origin, dead, redis) = (Origin::start(), Dead::new(), Redis::default());
+    let document = |service: &str| {
+        let store =
+            format!("stores: {{ default: {{ redis: {{ url: \"{}\", timeout: 3s }} }} }}\n", redis.url());
+        store + &document(service, &dead.url(), "[{ cache: 1h }]")
+    };
+    // What is asked for is the same on both, but for the port.
+    let ask = |gateway: &Gateway, path: &str, fields: &[&str]| {
+        let fields: Vec<&str> = ["Host: shop"].iter().chain(fields).flat_map(|field| ["-H", field]).collect();
+        gateway.curl(path, &fields)
+    };
+    let asking = Gateway::start(&document(origin.url()));
+    let good = ask(&asking, "/orders?page=1", &["Authorization: Bearer alice"]);
+    let varied = ask(&asking, "/vary", &["X-Ask: fields Vary=Accept-Language", "Accept-Language: de"]);
+    let restarted = Gateway::start(&document(&dead.url()));
+    let ask = |path: &str, field: &str| ask(&restarted, path, &[field]);
+    let stale = eventually("the store has it", || {
+        let answer = ask("/orders?page=1", "Authorization: Bearer alice");
+        (answer.status() == 200).then_some(answer)
+    });
+    assert_eq!((degraded(&stale), stale.text()), (Some("cache"), good.text()));
+    assert!(stale.head.field("Age").unwrap().parse::<u64>().unwrap() < 60);
+    assert_eq!(stale.head.field("Content-Type"), Some("application/json"));
+    let of = |language: &str| ask("/vary", &format!("Accept-Language: {language}"));
+    let stale =
+        eventually("the store has the other", || Some(of("de")).filter(|answer| answer.status() == 200));
+    assert_eq!(stale.text(), varied.text());
+    assert_eq!((of("fr").status(), ask("/orders?page=1", "Authorization: Bearer bob").status()), (502, 502));
+    assert!(!redis.ask(&["KEYS", "*"]).contains("alice"));
+    // Now it is in memory, and the store may go.
+    redis.pause();
+    assert_eq!(degraded(&ask("/orders?page=1", "Authorization: Bearer alice")), Some("cache"));
+    assert_eq!(ask("/orders?page=2", "Authorization: Bearer alice").status(), 502);
+    redis.resume();
 }
 
 #[test]

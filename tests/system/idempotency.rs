@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 
-use maitred_tests::{Answer, Fake, Gateway, Wire, eventually};
+use maitred_tests::{Answer, Fake, Gateway, Redis, Wire, eventually};
 
 /// A service that numbers orders. Those to `/slow` it holds until it is told to go on.
 struct Shop {
@@ -180,4 +180,52 @@ fn who_lost_the_connection_gets_the_answer_on_the_next() {
     });
     assert_eq!((answer.status(), answer.text().as_str(), is_replayed(&answer)), (201, "1", true));
     assert_eq!(shop.orders(), 1);
+}
+
+#[test]
+fn replicas_that_share_a_store_do_things_once() {
+    let (shop, redis) = (Shop::open(), Redis::default());
+    let document = |more: &str| {
+        let store = format!("{{ redis: {{ url: \"{}\", timeout: 3s }} }}", redis.url());
+        format!("stores: {{ default: {store} }}\n{}", shop.document(&format!("{{ ttl: 1h{more} }}")))
+    };
+    let gateways = [Gateway::start(&document("")), Gateway::start(&document(""))];
+    let mut clients: Vec<Wire> = (0..20).map(|number: usize| gateways[number % 2].connect()).collect();
+    for client in &mut clients {
+        client.send(order("/slow", "k", "pizza"));
+    }
+    std::thread::scope(|scope| {
+        let (told, tells) = channel();
+        for client in &mut clients {
+            let told = told.clone();
+            scope.spawn(move || told.send(client.answer()).unwrap());
+        }
+        assert!(tells.iter().take(19).all(|answer| answer.status() == 409));
+        shop.go.send(()).unwrap();
+        assert_eq!(tells.recv().unwrap().text(), "1");
+    });
+    for client in &mut clients {
+        let answer = eventually("it is there", || {
+            let answer = client.ask(&order("/slow", "k", "pizza"));
+            (answer.status() != 409).then_some(answer)
+        });
+        assert_eq!((answer.status(), answer.text().as_str(), is_replayed(&answer)), (201, "1", true));
+        assert_eq!(client.ask(&order("/slow", "k", "pasta")).status(), 422);
+    }
+    assert_eq!(shop.orders(), 1);
+    // Neither keys nor callers stand there.
+    assert!(!redis.ask(&["KEYS", "*"]).contains("/k"));
+
+    // A store that is away promises nothing.
+    redis.pause();
+    let refused = gateways[0].connect().ask(&order("/orders", "k2", "pizza"));
+    assert_eq!((refused.status(), refused.head.field("Retry-After")), (503, Some("1")));
+    assert_eq!(gateways[0].access_to("/orders").text("outcome"), "store_unavailable");
+    assert_eq!(shop.orders(), 1);
+    gateways[1].reload(&document(", on_store_failure: allow"));
+    assert_eq!(gateways[1].connect().ask(&order("/orders", "k2", "pizza")).status(), 201);
+    redis.resume();
+    eventually("it is back", || {
+        (gateways[0].connect().ask(&order("/orders", "k3", "pizza")).status() == 201).then_some(())
+    });
 }

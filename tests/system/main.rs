@@ -59,6 +59,8 @@ mod routing;
 mod secrets;
 mod shedding;
 mod shutdown;
+mod stored_quotas;
+mod stores;
 mod testssl;
 mod tls;
 mod tokens;

@@ -60,7 +60,7 @@ pub use route::{
     DegradeCache, DegradeRespond, DegradeStep, Mirror, PathPrefix, Ramp, Route, RouteTimeouts, Split,
     StickyCookie, StripPrefix, UpstreamRef, Variant, Weight,
 };
-pub use store::{DEFAULT_STORE, MemoryStore, Store};
+pub use store::{DEFAULT_STORE, MemoryStore, RedisSentinel, RedisStore, Store};
 pub use telemetry::{AccessLog, AccessLogFormat, Log, LogLevel, LogTarget, Metrics, Telemetry};
 pub use upstream::{
     Backoff, Balance, CheckHost, CheckPath, CircuitBreaker, CookieName, Endpoint, ExpectedStatus, GrpcHealth,

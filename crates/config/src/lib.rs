@@ -27,9 +27,10 @@ pub use document::{
     ListenerRedirect, ListenerTls, Loaded, Log, LogLevel, LogTarget, Match, MemoryBound, MemoryStore,
     Metrics, Mirror, NoPolicies, OutlierDetection, Overload, PathHandling, PathPrefix, Place, Plan,
     PolicyEntry, PolicyMap, PolicyShapes, Protocol, ProxyProtocolVersion, Ramp, RateLimit, Redirect,
-    RedirectStatus, RedirectTarget, Respond, Retries, Route, RouteRetries, RouteTimeouts, Split, Sticky,
-    StickyCookie, Store, StripPrefix, Telemetry, TextMatch, TlsVersion, TokenAlgorithm, TokenSubject, TryEnd,
-    Upstream, UpstreamProtocol, UpstreamRef, UpstreamTimeouts, UpstreamTls, Variant, Version, Weight, load,
+    RedirectStatus, RedirectTarget, RedisSentinel, RedisStore, Respond, Retries, Route, RouteRetries,
+    RouteTimeouts, Split, Sticky, StickyCookie, Store, StripPrefix, Telemetry, TextMatch, TlsVersion,
+    TokenAlgorithm, TokenSubject, TryEnd, Upstream, UpstreamProtocol, UpstreamRef, UpstreamTimeouts,
+    UpstreamTls, Variant, Version, Weight, load,
 };
 pub use expand::{expand, long_form};
 pub use files::{
@@ -41,7 +42,7 @@ pub use problem::{Label, Problem, Problems, Severity, Style};
 pub use read::{
     ByteSize, ConfigMap, Field, Fields, FilePath, FolderPath, HeaderName, HeaderValue, HttpsUrl, Listing,
     MapShape, Method, Named, NamedEntry, OneOrMany, Password, Read, Reader, Secret, ServerName, Shape,
-    ShortForm, Spanned, StatusCode, TextShape, Toggle, WordsShape, read_text,
+    ShortForm, Spanned, StatePath, StatusCode, TextShape, Toggle, WordsShape, read_text,
 };
 pub use schema::{document_schema, shape_schema};
 pub use span::{FileId, Span};

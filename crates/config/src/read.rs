@@ -34,7 +34,8 @@ pub use map::{ConfigMap, Fields};
 pub use named::{Named, NamedEntry};
 pub use password::Password;
 pub use scalars::{
-    ByteSize, FilePath, FolderPath, HeaderName, HeaderValue, HttpsUrl, Method, ServerName, StatusCode,
+    ByteSize, FilePath, FolderPath, HeaderName, HeaderValue, HttpsUrl, Method, ServerName, StatePath,
+    StatusCode,
 };
 pub use secret::Secret;
 pub use shape::{Field, MapShape, Shape, ShortForm, TextShape, WordsShape};

@@ -14,12 +14,14 @@ fn guide() -> String {
 }
 
 /// Pages beside the guide, and how many examples each has at least.
-const PAGES: [(&str, usize); 5] = [
+const PAGES: [(&str, usize); 7] = [
     (include_str!("../../../docs/resilience.md"), 4),
     (include_str!("../../../docs/traffic.md"), 4),
     (include_str!("../../../docs/access.md"), 2),
     (include_str!("../../../docs/cache.md"), 2),
     (include_str!("../../../docs/edges.md"), 4),
+    (include_str!("../../../docs/stores.md"), 4),
+    (include_str!("../../../docs/limits.md"), 3),
 ];
 
 /// The hash of a key, in a file that an example names.
@@ -32,7 +34,11 @@ fn blocks<'g>(guide: &'g str, language: &str) -> Vec<&'g str> {
 }
 
 fn loads(name: &str, text: &str) {
-    let environment = |name: &str| (name == "APP_URL").then(|| "http://localhost:3000".to_owned());
+    let environment = |name: &str| match name {
+        "APP_URL" => Some("http://localhost:3000".to_owned()),
+        "REDIS_PASSWORD" => Some("a-secret".to_owned()),
+        _ => None,
+    };
     let files = Memory::new()
         .with(name, text)
         .with("conf.d/more.yaml", "routes: { more: { match: /more, respond: more } }")

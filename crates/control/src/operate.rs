@@ -250,11 +250,13 @@ fn health(status: ClusterStatus) -> UpstreamHealth {
 
 async fn drain(gateway: Gateway, orders: &mut Orders) -> Result<Stopped, StartError> {
     tracing::info!("stopping: no new connections; requests under way may end");
+    let last = Arc::clone(gateway.current());
     let stopped = tokio::select! {
         biased;
         () = orders.stop() => Stopped::AtOnce,
         in_time = gateway.drain() => if in_time { Stopped::Drained } else { Stopped::CutOff },
     };
+    last.save_stores();
     match stopped {
         Stopped::Drained => tracing::info!("stopped"),
         Stopped::CutOff => {

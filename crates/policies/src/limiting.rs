@@ -11,6 +11,7 @@ pub(crate) mod compile;
 pub(crate) mod cost;
 pub(crate) mod counter;
 mod counts;
+mod lease;
 pub(crate) mod limit;
 mod policy;
 mod quotas;
@@ -34,6 +35,8 @@ pub(crate) struct Limiter {
     callers: Callers,
     tiers: Tiers,
     cost: Cost,
+    /// How much workers take at once from stores on other machines; as much as a request needs without it.
+    lease: Option<u64>,
     /// How clients are told; not at all without it.
     headers: Option<HeaderStyle>,
     /// Whether all stores answer at once.

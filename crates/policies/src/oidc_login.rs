@@ -14,15 +14,18 @@
 //! reached, the session goes on. Large sessions are spread over up to four cookies.
 //!
 //! Logging out ends the session here and at the provider; pages of other sites cannot log users out. Sessions that the provider ends by its back channel, and those that were
-//! logged out, are refused by this process from then on, also where somebody has kept their cookies. Other replicas are told by the provider if each is registered there, and a
-//! process that starts anew knows nothing of them: keep `lifetime` short.
+//! logged out, are refused from then on, also where somebody has kept their cookies: by all replicas that share the store `default`, now and after a restart, which look there once for
+//! each session and are told at once of what ends later. While that store is away, sessions go on. Without such a store it is this process alone that knows: then other replicas are told by the
+//! provider if each is registered there, and one that starts anew knows nothing of them: keep `lifetime` short.
 
 use std::sync::Arc;
 
 use maitred_config::{Problem, Secret, Span, Spanned};
 use maitred_policy::{Build, Phase, PolicyKind};
+use maitred_store::{Ear, StoreShared};
 use maitred_token::Rules;
 
+use crate::asking::sha256;
 use crate::jwt::issuer::Trusted;
 use crate::provider::{self, Client, Described, Endpoint, Provider};
 
@@ -38,6 +41,7 @@ mod navigation;
 mod policy;
 mod query;
 mod renew;
+mod replicas;
 mod replies;
 mod seal;
 mod session;
@@ -49,6 +53,7 @@ mod verify;
 use config::{ForwardedToken, OidcLoginConfig, OwnPath};
 use cookies::Cookies;
 use navigation::Navigation;
+use replicas::Replicas;
 use seal::Seal;
 use session::Lifetimes;
 use shared::SessionsShared;
@@ -68,6 +73,8 @@ pub(crate) struct OidcLogin {
     sessions: Seal,
     logins: Seal,
     shared: Arc<SessionsShared>,
+    /// Where replicas tell each other what has ended, if they share a store.
+    replicas: Option<Replicas>,
     lifetimes: Lifetimes,
     paths: Paths,
     /// Where browsers reach the gateway; none where that is what they ask.
@@ -109,7 +116,7 @@ impl PolicyKind for OidcLogin {
         Phase::Identify
     }
 
-    fn compile(config: OidcLoginConfig, build: &mut Build<'_>, _: Option<&Self>) -> Option<Self> {
+    fn compile(config: OidcLoginConfig, build: &mut Build<'_>, previous: Option<&Self>) -> Option<Self> {
         let entry = provider::issuer(&config.issuer, build)?;
         if entry.value.description_url().is_none() {
             let problem = Problem::error(format!("the issuer `{}` does not describe itself", entry.name));
@@ -133,9 +140,13 @@ impl PolicyKind for OidcLogin {
         let audience = [client_id.clone()].into();
         let rules = Rules { issuer: named.clone(), audience, required, ..Rules::default() };
         let trusted = Trusted::with_rules(entry, rules, build)?;
-        let shared = build.resource(&format!("{named} {client_id}"), |_, previous| {
-            Some(previous.map_or_else(|| Arc::new(SessionsShared::new()), Arc::clone))
+        let realm = format!("{named} {client_id}");
+        let shared = build.resource(&realm, |_, previous| {
+            let begin = || Arc::new(SessionsShared::new(sha256(realm.as_bytes())));
+            Some(previous.map_or_else(begin, Arc::clone))
         })?;
+        let replicas = build.store(None)?;
+        let replicas = replicas.is_shared().then(|| Replicas::new(replicas));
         let own = |written: &Spanned<OwnPath>| Own::new(written, build);
         let paths = Paths {
             callback: own(&config.callback),
@@ -148,6 +159,11 @@ impl PolicyKind for OidcLogin {
         if config.secrets().next().is_none() {
             build.report(without_secret().at(build.span()));
         }
+        if let Some(Replicas { store, .. }) = &replicas
+            && !previous.is_some_and(|previous| previous.listens(store, &shared))
+        {
+            store.listen(replicas::CHANNEL, Arc::clone(&shared) as Arc<dyn Ear>);
+        }
         let consumers = Arc::clone(build.consumers());
         let lifetimes = Lifetimes { whole: config.session.lifetime, idle: config.session.idle };
         Some(Self {
@@ -159,6 +175,7 @@ impl PolicyKind for OidcLogin {
             sessions,
             logins,
             shared,
+            replicas,
             lifetimes,
             paths,
             origin: config.origin.map(|origin| origin.value.as_str().trim_end_matches('/').into()),
@@ -166,6 +183,14 @@ impl PolicyKind for OidcLogin {
             optional: config.optional,
             navigation: Navigation::default(),
         })
+    }
+}
+
+impl OidcLogin {
+    /// Whether these sessions hear what is told in this store.
+    fn listens(&self, store: &StoreShared, shared: &Arc<SessionsShared>) -> bool {
+        let same = |replicas: &Replicas| Arc::ptr_eq(&replicas.store, store);
+        Arc::ptr_eq(&self.shared, shared) && self.replicas.as_ref().is_some_and(same)
     }
 }
 

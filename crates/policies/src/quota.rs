@@ -82,6 +82,7 @@ impl QuotaConfig {
             store: self.store.as_ref(),
             on_store_failure: self.on_store_failure,
             headers: &self.headers,
+            lease: None,
         }
     }
 }

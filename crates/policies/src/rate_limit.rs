@@ -48,6 +48,7 @@ impl RateLimitConfig {
             store: self.store.as_ref(),
             on_store_failure: self.on_store_failure,
             headers: &self.headers,
+            lease: self.lease.as_ref(),
         }
     }
 

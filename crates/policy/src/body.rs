@@ -19,6 +19,12 @@ pub trait BodyFilter {
     fn keeps_length(&self) -> bool {
         false
     }
+
+    /// Whether the answer of a service is to be read on although its client has gone, because others wait for it: asked then, and
+    /// before each piece that comes. It may take a minute more.
+    fn outlives_client(&self) -> bool {
+        false
+    }
 }
 
 /// A body that was read to its end.
@@ -83,6 +89,10 @@ impl BodyFilter for Filters {
 
     fn keeps_length(&self) -> bool {
         self.0.iter().all(|filter| filter.keeps_length())
+    }
+
+    fn outlives_client(&self) -> bool {
+        self.0.iter().any(|filter| filter.outlives_client())
     }
 }
 

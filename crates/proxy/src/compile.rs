@@ -60,14 +60,16 @@ pub fn compile(compiler: Compiler<'_>, problems: &mut Problems) -> Option<Snapsh
     let consumers = Arc::new(Consumers::with_plans(&document.consumers, &document.plans));
     let ip_lists = IpLists::compile(&document.ip_lists, compiler.means.files, problems);
     let asks_certificates = document.asks_certificates();
-    let stores = stores::compile(&compiler);
+    let mut tls = tls::TlsCompiler::new(&compiler, problems);
+    let stores = stores::compile(&compiler, &mut tls);
+    let (tls, _) = tls.into_parts();
     let (consumers, issuers, ip_lists) = (&consumers, &document.issuers, &ip_lists);
     let means =
         Means { consumers, issuers, ip_lists, asks_certificates, stores: stores.open(), ..compiler.means };
     let compiler = Compiler { means, ..compiler };
     let limits = limits(document);
     let keys = balance::keys(document, problems);
-    let mut tls = tls::TlsCompiler::new(&compiler, problems);
+    let mut tls = tls::TlsCompiler::going_on(&compiler, tls, problems);
     let listeners = listeners::compile(&compiler, &limits, &mut tls);
     let (upstreams, upstream_numbers) = upstreams::compile(&compiler, &limits, keys, &mut tls);
     let (tls, acme) = tls.into_parts();

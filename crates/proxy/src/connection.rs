@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use maitred_net::{Stream, Timer};
 use maitred_policy::CertificateFacts;
-use maitred_wire::{Broken, Refusal, ServerSide};
+use maitred_wire::{Broken, Nobody, Refusal, ServerSide};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::listener::Admitted;
@@ -143,6 +143,16 @@ impl Connection {
 
     /// Breaks an answer off: the client gets what it can take at once, and sees that this is not all.
     pub(crate) fn abort(mut self: Box<Self>) {
+        self.cut();
+    }
+
+    /// The same in the middle of an answer that is read on: nobody is its client from now on.
+    pub(crate) fn leave(&mut self) {
+        self.cut();
+        self.client = ServerSide::Nobody(Box::new(Nobody::left_behind(self.client.request_method())));
+    }
+
+    fn cut(&mut self) {
         let mut cx = Context::from_waker(Waker::noop());
         // Neither can fail worse than the answer has already.
         let _ = self.client.poll_flush(&mut cx);

@@ -8,7 +8,6 @@ pub(crate) mod choose;
 mod filtered;
 pub(crate) mod forward;
 mod identify;
-mod pieces;
 mod record;
 pub(crate) mod respond;
 mod traffic;
@@ -103,8 +102,7 @@ pub(crate) async fn serve(
     (announced, again): (RequestFraming, Option<Box<Again>>),
 ) -> After {
     let started = worker.clock.now();
-    let mut captures = Captures::default();
-    let first = again.as_ref().map_or(0, |again| again.first);
+    let (mut captures, first) = (Captures::default(), again.as_ref().map_or(0, |again| again.first));
     let mut facts;
 
     // Route.
@@ -115,7 +113,6 @@ pub(crate) async fn serve(
         }
         Some(again) => {
             Again { facts, captures, .. } = *again;
-            facts.received = worker.wall(started);
             Chosen::again(&facts)
         }
     };
@@ -123,13 +120,12 @@ pub(crate) async fn serve(
     let route = &snapshot.routes[chosen.route];
     let serving = Serving { worker, snapshot, captures: &captures, turn: Cell::new(0) };
     let mut run = Run::new((&route.pipeline, first), &snapshot.locals, serving);
-    let record = Record::default();
-    let deadline = Deadline::default();
+    let (record, deadline) = (Record::default(), Deadline::default());
     let mut exchange =
         Exchange { worker, snapshot, listener, route, facts, announced, started, deadline, record };
 
     // Pipeline down.
-    let mut sent = RequestBody::default();
+    let (mut sent, mut answer) = (RequestBody::default(), ResponseBody::default());
     let verdict = match listener.answer(&heads.request) {
         Some(reply) => Verdict::Respond(Box::new(reply)),
         None => go_down(&mut run, &mut exchange, connection, heads, &mut sent).await,
@@ -154,7 +150,6 @@ pub(crate) async fn serve(
     };
 
     // Pipeline up.
-    let mut answer = ResponseBody::default();
     if sent.wants_whole_response {
         body = bodies::read_answer(&mut exchange, connection, heads, body, &mut answer).await;
     }

@@ -151,8 +151,8 @@ pub(crate) fn facts(route: &Route, listener: &ListenerSettings, client: IpAddr, 
         sent_at: None,
         body_limit: None,
         has_body: false,
-        is_refresh: false,
         told_limits: ToldLimits::default(),
+        is_refresh: false,
     }
 }
 

@@ -54,7 +54,9 @@ async fn one(worker: Rc<Worker>, refresh: Refresh, _place: Place) {
 }
 
 async fn serve(worker: &Worker, refresh: Refresh) {
-    let Refresh { snapshot, request, again } = refresh;
+    let Refresh { snapshot, request, mut again } = refresh;
+    let since = worker.clock.now();
+    again.facts.received = worker.wall(since);
     let facts = &again.facts;
     // The snapshot is that of the request that came in there.
     let Some(listener) = snapshot.listener(&facts.listener) else { return };
@@ -62,7 +64,7 @@ async fn serve(worker: &Worker, refresh: Refresh) {
         client: ServerSide::Nobody(Box::new(Nobody::asking(request.method))),
         timer: worker.timers.timer(),
         peer: facts.peer,
-        since: worker.clock.now(),
+        since,
         admitted: Rc::new(Admitted::nobody(&facts.listener)),
         arrival: None,
         is_new: false,

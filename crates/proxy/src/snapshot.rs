@@ -149,6 +149,13 @@ impl Snapshot {
         self.files.iter().map(PathBuf::as_path)
     }
 
+    /// Writes down what stores would lose with the process. Blocks until that is done.
+    pub fn save_stores(&self) {
+        for (_, store) in self.stores.open().iter() {
+            store.save();
+        }
+    }
+
     /// The policies that have something from elsewhere which is only known while the gateway runs: each by its name, where it is
     /// written, and who is asked, in words.
     pub fn fetching(&self) -> impl Iterator<Item = (&str, &str, String)> {

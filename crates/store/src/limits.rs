@@ -117,18 +117,21 @@ pub(crate) fn take(counters: &mut impl Counters, asked: &Take<'_>) -> Decision {
     let delay = rulings.iter().map(|(ruling, ..)| ruling.delay).max().filter(|_| is_taken && !asked.is_due);
     let standings = asked.limits.iter().zip(rulings).map(|(limit, (ruling, counter, after))| {
         let now = time(limit, asked.now);
-        if is_taken {
-            match limit.algorithm {
-                Algorithm::SlidingWindow => counters.enter(limit, now, asked.cost),
-                _ => counters.set(limit, after, share(left(after, limit, now).remaining, limit)),
+        let left = match (limit.algorithm, is_taken) {
+            (Algorithm::SlidingWindow, true) => {
+                counters.enter(limit, now, asked.cost);
+                sliding_window::left(counters.log(limit), limit, now)
             }
-        }
-        let Left { remaining, reset } = match limit.algorithm {
-            Algorithm::SlidingWindow => sliding_window::left(counters.log(limit), limit, now),
-            _ => left(if is_taken { after } else { counter }, limit, now),
+            (Algorithm::SlidingWindow, false) => sliding_window::left(counters.log(limit), limit, now),
+            (_, true) => {
+                let left = left(after, limit, now);
+                counters.set(limit, after, share(left.remaining, limit));
+                left
+            }
+            (_, false) => left(counter, limit, now),
         };
         let retry = ruling.retry.map(Duration::from_micros);
-        Standing { remaining, reset: Duration::from_micros(reset), retry }
+        Standing { remaining: left.remaining, reset: Duration::from_micros(left.reset), retry }
     });
     let standings = standings.collect();
     Decision { is_allowed, delay: Duration::from_micros(delay.unwrap_or(0)), standings }

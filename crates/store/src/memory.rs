@@ -7,6 +7,7 @@
 mod counters;
 mod ears;
 mod entries;
+mod file;
 mod hash;
 mod lasting;
 mod logs;
@@ -16,9 +17,11 @@ mod slots;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -26,12 +29,20 @@ use bytes::Bytes;
 use maitred_telemetry::Measured;
 
 use self::ears::Ears;
+use self::file::CountersFile;
 use self::hash::KeyHasher;
+use self::lasting::Named;
 use self::shard::ShardsShared;
+use self::text::CountersText;
 use crate::answer::{Answer, Away};
 use crate::key::{Key, Scope};
 use crate::limit::{Decision, Limit, Moment, Take};
 use crate::store::{Ear, Hold, Seat, Store};
+
+/// How often durable counters are saved, if they have changed: as much may be lost when the process is killed.
+const SAVED_EVERY: Duration = Duration::from_secs(5);
+/// How many records are copied under one lock.
+const SAVED_AT_ONCE: usize = 256;
 
 /// A store in the memory of this process.
 pub struct MemoryStore {
@@ -39,6 +50,8 @@ pub struct MemoryStore {
     hasher: KeyHasher,
     shards: Arc<ShardsShared>,
     ears: Ears,
+    /// Where durable counters are kept over a restart.
+    file: Option<CountersFile>,
     /// What the clock on the wall showed when the steady one began. Durable counters go by the sum of both, which goes on in the next
     /// process and cannot be set back in this one.
     began: OnceLock<u64>,
@@ -60,10 +73,48 @@ impl Default for MemorySettings {
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// A store with what its file has in it, if there is one; otherwise empty. Reads the file.
     pub fn new(settings: MemorySettings) -> Self {
         let shards = Arc::new(ShardsShared::new(settings.size));
-        Self { settings, hasher: KeyHasher::new(), shards, ears: Ears::default(), began: OnceLock::new() }
+        let (file, kept) = settings.path.as_deref().map(CountersFile::open).unzip();
+        let (hasher, ears, began) = (KeyHasher::new(), Ears::default(), OnceLock::new());
+        let store = Self { settings, hasher, shards, ears, file, began };
+        store.restore(kept.unwrap_or_default());
+        store
+    }
+
+    fn restore(&self, kept: Vec<Named>) {
+        let mut lost = 0;
+        for (scope, value, record) in kept {
+            let scope = Scope::durable(scope);
+            let hash = self.hasher.hash(Key { scope: &scope, value: &value });
+            lost += u64::from(!self.shards.of(hash).lasting.insert(scope.name, value, record));
+        }
+        if lost > 0 {
+            tracing::warn!(
+                lost,
+                "the store has become too small for all counters that were saved; give it more `size`"
+            );
+        }
+    }
+
+    /// What is to be saved. A part is held for some records at a time, so that nobody waits for all of them.
+    fn text(&self) -> String {
+        let mut text = CountersText::new();
+        for part in 0..self.shards.len() {
+            let mut last: Option<Named> = None;
+            loop {
+                let records = self.shards.at(part).lasting.after(last.as_ref(), SAVED_AT_ONCE);
+                for record in &records {
+                    text.push(record);
+                }
+                last = records.into_iter().next_back();
+                if last.is_none() {
+                    break;
+                }
+            }
+        }
+        text.finish()
     }
 
     /// The time for durable counters.
@@ -169,7 +220,23 @@ impl Store for MemoryStore {
     }
 
     fn chores(self: Arc<Self>) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
-        None
+        self.file.as_ref()?;
+        Some(Box::pin(async move {
+            loop {
+                tokio::time::sleep(SAVED_EVERY).await;
+                let store = Arc::clone(&self);
+                // A panic is told by the hook of the program; the next save tries again.
+                let _ = tokio::task::spawn_blocking(move || store.save()).await;
+            }
+        }))
+    }
+
+    fn save(&self) {
+        let Some(file) = &self.file else { return };
+        let is_changed = self.shards.iter().fold(false, |any, mut part| part.lasting.settle() | any);
+        if (is_changed || file.is_failing()) && !file.write(|| self.text()) {
+            self.shards.failed_saves.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 

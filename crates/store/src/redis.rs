@@ -25,6 +25,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use maitred_telemetry::{Measure, Measured};
 use redis::{Cmd, Value};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use self::ears::Ears;
@@ -234,7 +235,11 @@ impl RedisStore {
     /// Sends a command that nobody waits for, about this name.
     fn send(&self, seat: Seat, name: String, command: Cmd, said: impl FnOnce(Said<Value>) + Send + 'static) {
         let servers = Arc::clone(&self.servers);
-        tokio::spawn(async move { said(servers.ask(seat, name.as_bytes(), &command).await) });
+        let sending = async move { said(servers.ask(seat, name.as_bytes(), &command).await) };
+        // What is given back while the process ends, is given back by the end of its lease.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(sending);
+        }
     }
 }
 

@@ -104,6 +104,10 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// What it has to do beside requests, on the control runtime, for as long as the store is there: connections, what is written to disk.
     /// The engine ends it when no snapshot has the store any more.
     fn chores(self: Arc<Self>) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>>;
+
+    /// Writes down what would be lost with the process. It may take a while and blocks: it is called where nobody waits, at the end of the
+    /// process and before another store takes over its file. A store that loses nothing has nothing to do.
+    fn save(&self) {}
 }
 
 /// Who hears what is told on a channel.

@@ -22,6 +22,7 @@ pub(super) fn document(document: &Document, fields: &Fields<'_>, reader: &mut Re
     challenges(document, reader);
     upstreams(document, reader);
     super::issuer::check(&document.issuers, reader);
+    super::store::check(&document.stores, reader);
     super::plan::check(&document.plans, reader);
     super::consumer::check(&document.consumers, reader);
     super::plain::check(document, reader);

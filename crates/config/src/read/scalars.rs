@@ -69,6 +69,18 @@ impl FolderPath {
     }
 }
 
+/// The path of a file that the gateway writes and reads itself; relative ones count from the file in which they are written. What changes in
+/// it calls for nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct StatePath(pub PathBuf);
+
+impl StatePath {
+    /// The path, ready to be opened.
+    pub fn as_path(&self) -> &Path {
+        &self.0
+    }
+}
+
 impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -164,6 +176,18 @@ impl Read for FolderPath {
 
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         path(node, reader, "the path of a folder").map(Self)
+    }
+}
+
+impl Read for StatePath {
+    fn shape() -> Shape {
+        static SHAPE: TextShape =
+            TextShape { name: "path of a file", example: "/var/lib/maitred/counters", pattern: None };
+        Shape::Text(&SHAPE)
+    }
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        path(node, reader, "the path of a file").map(Self)
     }
 }
 

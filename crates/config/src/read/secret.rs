@@ -61,13 +61,18 @@ impl Reader<'_> {
     /// Refuses a credential that is written in the document itself and not brought in with `${…}`; an empty one is none.
     /// Whether the node may be used.
     pub fn refuse_plain_secret(&mut self, node: &Node) -> bool {
-        if !is_plain_secret(node) {
-            return true;
+        let is_plain = is_plain_secret(node);
+        if is_plain {
+            self.tell_plain_secret(node);
         }
+        !is_plain
+    }
+
+    /// Tells that a credential, or a part of one, is written in the document itself, and hides it.
+    pub(super) fn tell_plain_secret(&mut self, node: &Node) {
         self.hide(node);
         let problem = Problem::error("a secret is written in plain in the document").at(self.place(node));
         self.problem(problem.help("bring it in: `${NAME}` from the environment, `${file:PATH}` from a file"));
-        false
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use maitred_http::Fields;
 use maitred_policy::{Beside, BodyFilter, Fault};
-use maitred_store::Key;
+use maitred_store::{Away, Key};
 
 use super::{Shelf, entry};
 
@@ -25,15 +25,20 @@ pub struct Taken {
 impl Taken {
     /// Puts this in its place. Where the key was free again meanwhile, only if nobody else has taken it.
     pub(super) fn put(self, entry: Bytes) {
-        let Self { shelf, beside, place, until, .. } = self;
+        let Self { shelf, beside, place, until, fingerprint } = self;
         let (seat, now) = (beside.seat(), beside.moment());
         let putting = async move {
             let key = Key { scope: &shelf.scope, value: &place };
-            // Where the store is away, it ends by itself.
-            if now.steady < until {
-                let _ = shelf.store.put(seat, key, entry, shelf.ttl, now).wait().await;
-            } else {
-                let _ = shelf.store.put_new(seat, key, entry, shelf.ttl, now).wait().await;
+            let put = async |entry| {
+                if now.steady < until {
+                    shelf.store.put(seat, key, entry, shelf.ttl, now).wait().await
+                } else {
+                    shelf.store.put_new(seat, key, entry, shelf.ttl, now).wait().await.map(drop)
+                }
+            };
+            // Where the store is away the key is free in time. Where it does not take what is so large, the answer is lost.
+            if put(entry).await == Err(Away::Refused) {
+                let _ = put(entry::lost(&fingerprint)).await;
             }
         };
         beside.detach(Box::pin(putting));

@@ -33,7 +33,7 @@ config_map! {
         required: bool = false,
         /// A page about this for those who write clients: answers to wrong keys link to it.
         documentation: Option<HttpUrl>,
-        /// The largest body of an answer that is kept, at most 64MiB.
+        /// The largest body of an answer that is kept, at most 16MiB.
         max_body: ByteSize = "1MiB",
         /// How long a key is taken by a request of which nothing more is heard. It should be longer than a request may take.
         lock_ttl: Duration = "60s",
@@ -45,7 +45,7 @@ config_map! {
 }
 
 /// Each answer under way is held once more, and stores are no place for films.
-const LARGEST: u64 = 64 << 20;
+const LARGEST: u64 = 16 << 20;
 /// Longer than anybody waits for one answer.
 const LONGEST_LOCK: Duration = Duration::from_hours(24);
 
@@ -73,7 +73,7 @@ impl IdempotencyConfig {
             reader.problem(problem.help("it is how long one request may take; answers are kept for `ttl`"));
         }
         if self.max_body.0 > LARGEST {
-            let problem = Problem::error("this is more than 64MiB").at(fields.value_span("max_body"));
+            let problem = Problem::error("this is more than 16MiB").at(fields.value_span("max_body"));
             reader
                 .problem(problem.help("answers that are larger should be fetched by a request of their own"));
         }

@@ -294,7 +294,7 @@ fn what_has_no_effect_is_a_mistake() {
         ("{ ttl: 0s }", "`ttl` cannot be zero"),
         ("{ lock_ttl: 0s }", "`lock_ttl` cannot be zero"),
         ("{ lock_ttl: 2d }", "no request takes longer than a day"),
-        ("{ max_body: 65MiB }", "this is more than 64MiB"),
+        ("{ max_body: 17MiB }", "this is more than 16MiB"),
         ("{ store: defualt }", "there is no store `defualt`"),
     ] {
         let problems = problems_of::<Idempotency>(yaml);

@@ -73,6 +73,30 @@ impl By {
         })
     }
 
+    /// Appends one part; false, and nothing, if it is missing.
+    fn write(&self, view: &View<'_>, key: &mut Vec<u8>) -> bool {
+        let mut told = Vec::new();
+        match self {
+            Self::Caller => return write_caller(view.facts, key),
+            Self::Address => return false,
+            Self::Value(name, value) => {
+                if !value.write(view, &mut told) {
+                    return false;
+                }
+                push(key, name.as_bytes());
+            }
+            Self::Text(text) => {
+                if text.render_text(view, &mut told) == Rendered::Missing {
+                    return false;
+                }
+                key.extend_from_slice(b"text");
+            }
+        }
+        key.push(b':');
+        push(key, &told);
+        true
+    }
+
     fn needs_identity(&self) -> bool {
         match self {
             Self::Caller => true,
@@ -123,37 +147,13 @@ impl Callers {
             if !key.is_empty() {
                 key.push(b',');
             }
-            if !self.write_one(by, view, key) {
+            if !by.write(view, key) {
                 self.write_address(view.facts.client, key);
             }
         }
         if key.is_empty() {
             key.extend_from_slice(b"all");
         }
-    }
-
-    /// Appends one part; false, and nothing, if it is missing.
-    fn write_one(&self, by: &By, view: &View<'_>, key: &mut Vec<u8>) -> bool {
-        let mut told = Vec::new();
-        match by {
-            By::Caller => return write_caller(view.facts, key),
-            By::Address => return false,
-            By::Value(name, value) => {
-                if !value.write(view, &mut told) {
-                    return false;
-                }
-                push(key, name.as_bytes());
-            }
-            By::Text(text) => {
-                if text.render_text(view, &mut told) == Rendered::Missing {
-                    return false;
-                }
-                key.extend_from_slice(b"text");
-            }
-        }
-        key.push(b':');
-        push(key, &told);
-        true
     }
 
     fn write_address(&self, client: IpAddr, key: &mut Vec<u8>) {

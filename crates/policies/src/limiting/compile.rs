@@ -1,14 +1,16 @@
 //! From what users write to a limiter: what `rate_limit` and `quota` have in common.
+//! What only one of them has, limits and tiers, comes in compiled.
 
 use std::sync::Arc;
 
 use maitred_config::{Problem, Spanned, Toggle, config_words};
 use maitred_policy::values::Available;
 use maitred_policy::{Build, Condition, Phase};
+use maitred_store::Algorithm;
 
 use super::caller::{self, ByConfig, Callers};
 use super::cost::{Cost, CostConfig};
-use super::counter::{Keeper, OnStoreFailure};
+use super::counter::{Counter, Keeper, OnStoreFailure};
 use super::counts::CountsShared;
 use super::limit;
 use super::quotas::Quotas;
@@ -36,6 +38,7 @@ pub(crate) struct Rules<'c> {
     pub(crate) store: Option<&'c Spanned<String>>,
     pub(crate) on_store_failure: OnStoreFailure,
     pub(crate) headers: &'c Toggle<HeaderStyle>,
+    pub(crate) lease: Option<&'c Spanned<u32>>,
 }
 
 impl Rules<'_> {
@@ -77,7 +80,10 @@ impl Rules<'_> {
         if let Cost::Fixed(cost) = cost {
             refuse_what_never_passes(cost, &tiers, self.cost, build)?;
         }
-        let is_at_hand = tiers.counters().all(|counter| counter.is_at_hand());
+        if let Some(lease) = self.lease {
+            check_lease(lease, &tiers, build)?;
+        }
+        let is_at_hand = tiers.counters().all(Counter::is_at_hand);
         let counts = previous.map(|previous| &previous.counts);
         Some(Limiter {
             when: when?,
@@ -85,6 +91,7 @@ impl Rules<'_> {
             quotas: Quotas::of(&tiers).map(Arc::new),
             tiers,
             cost,
+            lease: self.lease.map(|lease| u64::from(lease.value)),
             headers: self.headers.on().copied(),
             is_at_hand,
             counts: counts.map_or_else(|| Arc::new(CountsShared::new(self.class)), Arc::clone),
@@ -105,5 +112,31 @@ fn refuse_what_never_passes(
     };
     let problem = Problem::error(format!("a limit has {least} at most, so that nothing would pass"));
     build.report(problem.at(written.span).help("raise `burst` or the limit, or lower `cost`"));
+    None
+}
+
+/// A lease that no limit has, or that nobody takes.
+fn check_lease(lease: &Spanned<u32>, tiers: &Tiers, build: &mut Build<'_>) -> Option<()> {
+    let limits = || {
+        tiers.counters().filter(|counter| counter.class == Class::Rate).flat_map(|counter| &counter.limits)
+    };
+    let least = limits().map(limit::capacity).min().unwrap_or(u64::MAX);
+    let (message, help) = if limits().any(|limit| limit.algorithm == Algorithm::LeakyBucket) {
+        (
+            "what is leased could not wait for its turn".to_owned(),
+            "leave `lease` out, or choose another algorithm",
+        )
+    } else if u64::from(lease.value) > least {
+        (format!("a limit has {least} at most"), "lease a small part of it, such as a tenth")
+    } else if lease.value < 2 {
+        ("a lease of less than 2 saves nothing".to_owned(), "leave it out")
+    } else {
+        if tiers.counters().all(Counter::is_at_hand) {
+            let problem = Problem::warning("the store is in this process, so that a lease saves nothing");
+            build.report(problem.at(lease.span).help("leave it out"));
+        }
+        return Some(());
+    };
+    build.report(Problem::error(message).at(lease.span).help(help));
     None
 }

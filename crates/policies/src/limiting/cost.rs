@@ -1,4 +1,5 @@
 //! How much a request counts for: so much, what it says itself, or what its answer says.
+//! What a caller says is bounded by what its limits have (`policy.rs`).
 
 use std::num::NonZeroU32;
 

@@ -1,4 +1,5 @@
 //! Limits that count together under one scope of a store, and what is done while that store is away.
+//! How is counted is the store's business.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -68,7 +69,10 @@ pub(super) enum Counted {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked<'a> {
     pub(super) key: &'a [u8],
+    /// What the request needs.
     pub(super) cost: u64,
+    /// What is taken beyond that from the store, for other requests.
+    pub(super) more: u64,
     pub(super) is_due: bool,
     pub(super) now: Moment,
 }
@@ -121,6 +125,11 @@ impl Counter {
         &self.keeper.store
     }
 
+    /// Whether workers may take more than a request needs.
+    pub(super) fn may_lease(&self) -> bool {
+        self.class == Class::Rate && self.keeper.store.is_shared()
+    }
+
     /// Whether its store answers at once.
     pub(super) fn is_at_hand(&self) -> bool {
         !self.keeper.store.is_shared()
@@ -128,13 +137,14 @@ impl Counter {
 
     /// Counts a request: what came of it, and whether the store said it.
     pub(super) async fn count(&self, seat: Seat, asked: Asked<'_>) -> (Counted, bool) {
-        let said = self.keeper.store.take(seat, self.take(&self.scope, asked)).wait().await;
+        let said = self.keeper.store.take(seat, self.take(&self.scope, asked, asked.more)).wait().await;
         self.note(&said);
         match (said, &self.keeper.when_away) {
             (Ok(decision), _) => (Counted::Decided(decision), true),
             (Err(_), WhenAway::Local(local)) => {
                 let local: &dyn Store = &**local;
-                let Answer::Ready(Ok(decision)) = local.take(seat, self.take(&self.scope_when_away, asked))
+                let Answer::Ready(Ok(decision)) =
+                    local.take(seat, self.take(&self.scope_when_away, asked, 0))
                 else {
                     return (Counted::Unknown, false);
                 };
@@ -145,8 +155,9 @@ impl Counter {
         }
     }
 
-    fn take<'a>(&'a self, scope: &'a Scope, asked: Asked<'a>) -> Take<'a> {
-        let Asked { key: value, cost, is_due, now } = asked;
+    fn take<'a>(&'a self, scope: &'a Scope, asked: Asked<'a>, more: u64) -> Take<'a> {
+        let Asked { key: value, cost, is_due, now, .. } = asked;
+        let cost = cost.saturating_add(more);
         Take { key: Key { scope, value }, limits: &self.limits, cost, is_due, now }
     }
 

@@ -1,4 +1,5 @@
 //! What a limiter measures: what it let through, what it refused, and how often its store was away. Each worker counts in a place of its own.
+//! Counts of callers are elsewhere: in stores.
 
 use maitred_store::Seat;
 use maitred_telemetry::{Measure, Measured, SharedCounter};

@@ -1,4 +1,5 @@
 //! Limits, from the words of users to those of stores.
+//! No algorithm is here; these are in crate `store`.
 
 use std::fmt::Write as _;
 use std::num::NonZeroU32;

@@ -1,4 +1,5 @@
 //! The hooks of limiters: a request is counted on its way down, and its answer tells how the limits stand.
+//! What a request costs beyond that by its answer is taken beside it.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -14,7 +15,8 @@ use maitred_store::{Moment, Seat};
 use maitred_telemetry::Measured;
 use smallvec::SmallVec;
 
-use super::counter::{Asked, Counted};
+use super::counter::{Asked, Counted, Counter};
+use super::lease::Leases;
 use super::tiers::{self, Group};
 use super::told::Told;
 use super::{Limiter, limit};
@@ -39,7 +41,7 @@ impl Due {
     async fn take(self, cost: u64, seat: Seat, now: Moment) {
         for counter in &*self.group {
             // Nobody waits for what comes of it; that the store is away is logged there.
-            let _ = counter.count(seat, Asked { key: &self.key, cost, is_due: true, now }).await;
+            let _ = counter.count(seat, Asked { key: &self.key, cost, more: 0, is_due: true, now }).await;
         }
     }
 }
@@ -52,6 +54,7 @@ struct Counting<'a> {
     cost: u64,
     told_limits: &'a mut ToldLimits,
     passed: &'a mut Passed,
+    leases: &'a Leases,
     runtime: &'a dyn Runtime,
 }
 
@@ -64,8 +67,11 @@ impl Counting<'_> {
         for counter in &**self.group {
             let most = counter.limits.iter().map(limit::capacity).min().unwrap_or(u64::MAX);
             // One that costs more than there can ever be takes all there is: else it could never pass.
-            let asked = Asked { key: &self.key, cost: self.cost.min(most), is_due: false, now };
-            let (counted, is_in_store) = counter.count(self.runtime.seat(), asked).await;
+            let asked = Asked { key: &self.key, cost: self.cost.min(most), more: 0, is_due: false, now };
+            let (counted, is_in_store) = match self.limiter.lease.filter(|_| counter.may_lease()) {
+                Some(size) => self.count_by_lease(counter, asked, size).await,
+                None => counter.count(self.runtime.seat(), asked).await,
+            };
             if !is_in_store {
                 counts.failures.inc();
             }
@@ -75,8 +81,10 @@ impl Counting<'_> {
                 Counted::Denied => return Err(Fault::shed("limit_store")),
             };
             let whose = std::ptr::from_ref(self.limiter).addr();
-            if let Some(told) = Told::new(counter.class, &counter.limits, &decision, now, whose) {
-                told.note(self.told_limits);
+            if let Some(style) = self.limiter.headers
+                && let Some(told) = Told::new(counter.class, &counter.limits, &decision, now, whose)
+            {
+                told.note(style, self.told_limits);
                 self.passed.told.push(told);
             }
             if !decision.is_allowed {
@@ -91,6 +99,27 @@ impl Counting<'_> {
             self.passed.due = Some(Due { group: Group::clone(self.group), key });
         }
         Ok(delay)
+    }
+
+    /// Counts it by what the worker holds; else asks for more than it needs, and where there is not so much, for what it needs.
+    async fn count_by_lease(&self, counter: &Counter, asked: Asked<'_>, size: u64) -> (Counted, bool) {
+        let Asked { cost, now, .. } = asked;
+        let key = [counter.scope.name.as_bytes(), b"\n", asked.key].concat();
+        if let Some(decision) = self.leases.give(&key, cost, &counter.limits, now) {
+            return (Counted::Decided(decision), true);
+        }
+        let more = self.leases.more(&key, cost, size, now);
+        let mut counted = counter.count(self.runtime.seat(), Asked { more, ..asked }).await;
+        if let (Counted::Decided(decision), true) = &mut counted {
+            self.leases.note(&key, more, decision, now);
+            if !decision.is_allowed && more > 0 {
+                return counter.count(self.runtime.seat(), asked).await;
+            }
+            for standing in &mut decision.standings {
+                standing.remaining = standing.remaining.saturating_add(more);
+            }
+        }
+        counted
     }
 
     /// The same, and waits for its turn.
@@ -119,7 +148,7 @@ fn at_once<T>(ready: impl Future<Output = T>) -> Option<T> {
 
 impl Policy for Limiter {
     type State = Passed;
-    type Local = ();
+    type Local = Leases;
 
     /// Its fields stand on every answer.
     fn needs(&self) -> Needs {
@@ -135,7 +164,7 @@ impl Policy for Limiter {
     }
 
     fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
-        let RequestCx { request, facts, state, runtime, .. } = cx;
+        let RequestCx { request, facts, state, local, runtime, .. } = cx;
         let view = View::of_request(request, facts);
         if !self.counts(&view) {
             return Step::CONTINUE;
@@ -145,7 +174,8 @@ impl Policy for Limiter {
         self.callers.write(&view, &mut key);
         let cost = self.cost.of_request(&view);
         let told_limits = &mut facts.told_limits;
-        let mut counting = Counting { limiter: self, group, key, cost, told_limits, passed: state, runtime };
+        let mut counting =
+            Counting { limiter: self, group, key, cost, told_limits, passed: state, leases: local, runtime };
         if !self.is_at_hand {
             return Step::Later(Box::pin(counting.pass()));
         }

@@ -1,4 +1,5 @@
 //! What operators see of quotas, and set back: `/quotas`, and `/quotas/KEY` for a key as the list has it.
+//! On the control runtime, beside requests; who may ask is checked by the admin listener.
 
 use maitred_http::Method;
 use maitred_policy::{AdminReply, AdminRequest, AdminResource, AdminServing};

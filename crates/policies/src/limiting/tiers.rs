@@ -1,4 +1,5 @@
 //! Which limits count a request: the same for all, or those of the tier or plan that its caller has.
+//! Who somebody is was found out by the policies that identify.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -29,6 +29,20 @@ struct Part {
     floor: Duration,
 }
 
+impl Part {
+    /// Where there are too many, the oldest goes, and what began before it with it.
+    fn put(&mut self, key: Key, entry: (Duration, Duration)) {
+        if self.entries.len() >= MOST && !self.entries.contains_key(&key) {
+            let oldest = self.entries.iter().min_by_key(|(_, (ended, _))| *ended);
+            if let Some((oldest, ended)) = oldest.map(|(key, (ended, _))| (*key, *ended)) {
+                self.entries.remove(&oldest);
+                self.floor = self.floor.max(ended);
+            }
+        }
+        self.entries.insert(key, entry);
+    }
+}
+
 impl Default for Ended {
     fn default() -> Self {
         Self((0..PARTS).map(|_| ArcSwap::default()).collect())
@@ -66,17 +80,20 @@ impl Ended {
             let mut part = Part::clone(part);
             part.entries.retain(|_, (_, until)| *until > now);
             is_new = !part.entries.contains_key(&key);
-            if part.entries.len() >= MOST && is_new {
-                let oldest = part.entries.iter().min_by_key(|(_, (ended, _))| *ended);
-                if let Some((oldest, ended)) = oldest.map(|(key, (ended, _))| (*key, *ended)) {
-                    part.entries.remove(&oldest);
-                    part.floor = part.floor.max(ended);
-                }
-            }
-            part.entries.insert(key, (now, now.saturating_add(lasts)));
+            part.put(key, (now, now.saturating_add(lasts)));
             Arc::new(part)
         });
         is_new
+    }
+
+    /// Takes in what another replica says: what is known so and began until `ended` has ended, and that matters `until` then.
+    pub(super) fn hear(&self, key: Key, ended: Duration, until: Duration) {
+        self.part(&key).rcu(|part| {
+            let mut part = Part::clone(part);
+            let known = part.entries.get(&key).copied().unwrap_or_default();
+            part.put(key, (ended.max(known.0), until.max(known.1)));
+            Arc::new(part)
+        });
     }
 
     /// Whether a session that is known so and began then has ended.

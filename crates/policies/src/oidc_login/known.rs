@@ -1,7 +1,7 @@
 //! Sessions that one worker has opened, by the SHA-256 of their cookies.
 //! Bounded: what was not asked for long makes room. Whether one has ended is not known here.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -27,6 +27,8 @@ pub(super) struct Opened {
     pub(super) consumer: Option<Arc<Consumer>>,
     /// By what it may have ended.
     pub(super) ends: Box<[ended::Key]>,
+    /// How often something had been missed when it was last looked up where replicas tell each other; 0 before.
+    pub(super) checked: Cell<u64>,
     /// Bytes that it takes up, about.
     pub(super) weight: u64,
 }

@@ -1,6 +1,8 @@
 //! Logging out: by the user, at the provider too (`OpenID` Connect RP-Initiated Logout 1.0), and by the provider alone, through its back channel
 //! (`OpenID` Connect Back-Channel Logout 1.0).
 
+use std::time::Duration;
+
 use maitred_http::{Known, RequestHead};
 use maitred_policy::{Facts, Fault, Reply, RequestBody, Runtime, Verdict};
 
@@ -14,7 +16,12 @@ use crate::provider::Form;
 
 impl OidcLogin {
     /// Logs a user out, here and at the provider.
-    pub(super) fn log_out(&self, request: &RequestHead, facts: &Facts) -> Verdict {
+    pub(super) async fn log_out(
+        &self,
+        request: &RequestHead,
+        facts: &Facts,
+        runtime: &dyn Runtime,
+    ) -> Verdict {
         let scheme = self.scheme(facts);
         if self.navigation.is_foreign(request, scheme) {
             return Fault::client(403, "cross_site_request", "Cross-site request refused").into();
@@ -22,7 +29,7 @@ impl OidcLogin {
         let Some(origin) = self.origin(request, facts) else { return without_host() };
         let opened = self.brought(request, facts);
         if let Some(opened) = &opened {
-            self.end(opened, facts);
+            self.end(opened, facts, runtime).await;
         }
         let forget = self.cookies.forget_session(scheme, request);
         let endpoints = self.described.now();
@@ -45,9 +52,18 @@ impl OidcLogin {
     }
 
     /// Ends a session also for those who have kept its cookie.
-    fn end(&self, opened: &Opened, facts: &Facts) {
+    async fn end(&self, opened: &Opened, facts: &Facts, runtime: &dyn Runtime) {
         if let Some(sid) = opened.session.claims.get("sid").and_then(serde_json::Value::as_str) {
-            self.shared.ended.end(ended::of_sid(sid), since_1970(facts), self.lifetimes.whole);
+            self.end_all(ended::of_sid(sid), since_1970(facts), runtime).await;
+        }
+    }
+
+    /// Ends all sessions that are known so, on all replicas.
+    async fn end_all(&self, key: ended::Key, now: Duration, runtime: &dyn Runtime) {
+        let lasts = self.lifetimes.whole;
+        self.shared.ended.end(key, now, lasts);
+        if let Some(replicas) = &self.replicas {
+            replicas.tell(&self.shared, &key, (now, lasts), runtime).await;
         }
     }
 
@@ -92,7 +108,7 @@ impl OidcLogin {
             (None, Some(subject)) => ended::of_subject(subject),
             (None, None) => return Ok(()),
         };
-        self.shared.ended.end(key, now, self.lifetimes.whole);
+        self.end_all(key, now, runtime).await;
         Ok(())
     }
 }

@@ -77,9 +77,29 @@ impl OidcLogin {
                 let place = parameters.as_ref().and_then(|parameters| parameters.find("to"));
                 self.begin(place.unwrap_or("/"), request, facts, Vec::new())
             }
-            Asked::Logout => self.log_out(request, facts),
+            Asked::Logout => self.log_out(request, facts, runtime).await,
             Asked::BackchannelLogout => self.backchannel(body, facts, runtime).await,
         }
+    }
+
+    /// Whether it is not known what other replicas say of a session.
+    fn is_to_be_looked_up(&self, opened: &Opened) -> bool {
+        self.replicas.is_some() && opened.checked.get() != self.shared.gaps()
+    }
+
+    async fn look_up_and_admit(&self, opened: Rc<Opened>, cx: RequestCx<'_, Self>) -> Verdict {
+        let now = since_1970(cx.facts);
+        if let Some(replicas) = &self.replicas {
+            replicas.look_up(&self.shared, &opened, (now, self.lifetimes.whole), cx.runtime).await;
+        }
+        if self.has_ended(&opened) {
+            return self.turn_away(true, cx.request, cx.facts, cx.state);
+        }
+        if opened.session.is_to_be_renewed(now) {
+            return self.renew_and_admit(opened, cx).await;
+        }
+        *cx.state = Kept(self.seen(&opened, cx.request, cx.facts));
+        self.admit(&opened, cx.request, cx.facts)
     }
 
     async fn renew_and_admit(&self, opened: Rc<Opened>, cx: RequestCx<'_, Self>) -> Verdict {
@@ -188,7 +208,10 @@ impl Policy for OidcLogin {
             Found::Nothing => return Step::Ready(self.turn_away(false, cx.request, cx.facts, cx.state)),
             Found::Gone(_) => return Step::Ready(self.turn_away(true, cx.request, cx.facts, cx.state)),
         };
-        if opened.session.is_expiring(since_1970(cx.facts)) && opened.session.refresh.is_some() {
+        if self.is_to_be_looked_up(&opened) {
+            return Step::Later(Box::pin(self.look_up_and_admit(opened, cx)));
+        }
+        if opened.session.is_to_be_renewed(since_1970(cx.facts)) {
             return Step::Later(Box::pin(self.renew_and_admit(opened, cx)));
         }
         *cx.state = Kept(self.seen(&opened, cx.request, cx.facts));

@@ -43,7 +43,6 @@ impl OidcLogin {
             return Found::Gone("its cookie was sealed with another key, or changed");
         };
         let now = since_1970(facts);
-        let began = Duration::from_millis(opened.session.began);
         let cannot_go_on = || {
             let is_needed = self.forward == Some(ForwardedToken::Access);
             is_needed && opened.session.refresh.is_none() && opened.session.is_expired(now)
@@ -51,10 +50,16 @@ impl OidcLogin {
         if opened.session.left(self.lifetimes, now).is_none() || cannot_go_on() {
             return Found::Gone("it has expired");
         }
-        if opened.ends.iter().any(|key| self.shared.ended.has(key, began)) {
+        if self.has_ended(&opened) {
             return Found::Gone("it was logged out");
         }
         Found::Session(opened)
+    }
+
+    /// Whether the provider or the user has ended a session, as far as that is known here.
+    pub(super) fn has_ended(&self, opened: &Opened) -> bool {
+        let began = Duration::from_millis(opened.session.began);
+        opened.ends.iter().any(|key| self.shared.ended.has(key, began))
     }
 
     /// Seals a session: its text, and the fields that have the browser keep it. The ID token, which only makes logging out smoother, is left out where

@@ -56,6 +56,11 @@ impl Session {
         self.expires.is_some_and(|(at, lifetime)| now.as_secs() + BEFORE.min(lifetime / 5) >= at)
     }
 
+    /// Whether it is time for another access token, and it can be had.
+    pub(super) fn is_to_be_renewed(&self, now: Duration) -> bool {
+        self.refresh.is_some() && self.is_expiring(now)
+    }
+
     /// Whether the access token has expired.
     pub(super) fn is_expired(&self, now: Duration) -> bool {
         self.expires.is_some_and(|(at, _)| now.as_secs() >= at)

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering::AcqRel, Ordering::Acquire};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -42,16 +43,31 @@ type LockedRenewals = std::sync::Mutex<HashMap<[u8; 32], (Instant, Renewing)>>;
 /// See the top of this file.
 pub(super) struct SessionsShared {
     pub(super) ended: Ended,
+    /// The digest of whose sessions these are: of which client, at which provider.
+    pub(super) realm: [u8; 32],
+    /// Rises where it may have been missed that sessions have ended elsewhere.
+    gaps: AtomicU64,
     renewals: LockedRenewals,
     /// What keys are made of where no secret is written.
     pub(super) own_secret: [u8; 32],
 }
 
 impl SessionsShared {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(realm: [u8; 32]) -> Self {
         let mut own_secret = [0; 32];
         rand::fill(&mut own_secret).expect("the system has chance");
-        Self { ended: Ended::default(), renewals: LockedRenewals::default(), own_secret }
+        let (ended, renewals, gaps) = (Ended::default(), LockedRenewals::default(), AtomicU64::new(1));
+        Self { ended, realm, gaps, renewals, own_secret }
+    }
+
+    /// How often something may have been missed; it begins with 1.
+    pub(super) fn gaps(&self) -> u64 {
+        self.gaps.load(Acquire)
+    }
+
+    /// Something may have been missed.
+    pub(super) fn miss(&self) {
+        self.gaps.fetch_add(1, AcqRel);
     }
 
     /// The renewal of the session that has this refresh token, by its hash: one that began lately, or a new one.

@@ -3,6 +3,7 @@
 mod attacks;
 mod logout;
 mod provider;
+mod replicas;
 mod sessions;
 
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! Tokens that the provider gives at a login and at a logout: whether they are for this login and this client, and what they say
 //! (OpenID Connect Core 1.0 section 3.1.3.7, OpenID Connect Back-Channel Logout 1.0 section 2.6).
 
+use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -206,7 +207,7 @@ impl Verifier {
         let consumer = subject.and_then(|subject| self.consumers.of_subject(name, subject)).map(Arc::clone);
         // What is parsed takes a few times the bytes of the text, and claims are there twice.
         let weight = 512 + 6 * bytes as u64;
-        Opened { session, claims: Rc::new(claims), consumer, ends, weight }
+        Opened { session, claims: Rc::new(claims), consumer, ends, checked: Cell::default(), weight }
     }
 
     /// What is to be fetched for it.

@@ -48,6 +48,9 @@ config_map! {
         store: Option<Spanned<String>>,
         /// What is done while the store is away.
         on_store_failure: OnStoreFailure = "local",
+        /// How much a worker takes at once from a store on another machine, to give it to the next requests of the same caller without asking: fewer round trips, and up
+        /// to so much for each worker more than the limit at a time. Without it, each request asks, and counts are exact.
+        lease: Option<Spanned<u32>>,
         /// How clients are told how they stand; `false` for not at all.
         headers: Toggle<HeaderStyle> = "x",
         /// How many bits of an IPv6 address tell clients apart: a customer most often has a whole network of these.

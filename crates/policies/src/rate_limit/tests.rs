@@ -143,6 +143,17 @@ fn fields_are_those_of_the_draft_or_none() {
 }
 
 #[test]
+fn each_set_of_fields_tells_of_its_own_limits() {
+    // The quota is closer to refusing, and is told elsewhere; the limit that is not told hides nobody.
+    for (quota, limit) in [("{ limit: 2/d }", "X-Quota-Limit"), ("{ limit: 2/d, headers: false }", "none")] {
+        let harness = limited("{ limit: 5/m, headers: ietf }").and::<QuotaPolicy>(quota);
+        let outcome = get(&harness);
+        assert_eq!(outcome.field("RateLimit").as_deref(), Some("\"rate_limit\";r=4;t=12"));
+        assert_eq!(outcome.field(limit).as_deref(), (limit != "none").then_some("2"));
+    }
+}
+
+#[test]
 fn leaky_buckets_delay() {
     let harness = limited("{ limit: 10/s, burst: 2, algorithm: leaky_bucket }");
     let mut first = harness.request("GET /1", &[]).begin();
@@ -334,6 +345,10 @@ fn what_has_no_effect_is_a_mistake() {
         ("{ limit: 5/s, cost: { request: 'true' } }", "a number is wanted here, this is true or false"),
         ("{ limit: 5/s, cost: { response: query.a } }", "a header, `header.X-Cost`, is wanted here"),
         ("{ limit: 5/s, ipv6_prefix: 129 }", "an IPv6 address has 128 bits"),
+        ("{ limit: 5/s, lease: 6 }", "a limit has 5 at most"),
+        ("{ limit: 5/s, lease: 1 }", "a lease of less than 2 saves nothing"),
+        ("{ limit: 5/s, lease: 2 }", "warning: the store is in this process"),
+        ("{ limit: 5/s, algorithm: leaky_bucket, lease: 2 }", "could not wait for its turn"),
         ("{ limit: 5/s, store: other }", "there is no store `other`"),
         ("{ tiers: { a: 1/s } }", "nothing says what those may do who have no tier"),
         ("{ tiers: { a: 1/s }, default_tier: b }", "there is no tier `b`"),

@@ -1,4 +1,5 @@
-//! The way of a request through policies in a test: down, up, and what becomes of bodies. The order is that of the engine.
+//! The way of a request through policies in a test: down, up, and what becomes of bodies. The order is that of the engine, which has it
+//! in `pipeline` and `exchange`.
 
 use maitred_http::{Known, RequestHead, ResponseHead};
 

@@ -50,7 +50,7 @@ pub fn facts() -> Facts {
         sent_at: None,
         body_limit: None,
         has_body: false,
-        is_refresh: false,
         told_limits: ToldLimits::default(),
+        is_refresh: false,
     }
 }

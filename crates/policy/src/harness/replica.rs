@@ -3,10 +3,10 @@
 
 use std::rc::Rc;
 
-use maitred_config::DEFAULT_STORE;
+use maitred_config::{DEFAULT_STORE, Memory};
 use maitred_store::StoreShared;
 
-use super::{Around, Harness};
+use super::{Around, Harness, of_document};
 use crate::kind::PolicyKind;
 use crate::runtime::{Beside, Runtime as _};
 use crate::stores::Stores;
@@ -22,6 +22,16 @@ impl Harness {
     pub fn with_store<K: PolicyKind>(store: StoreShared, yaml: &str) -> Self {
         let stores = Stores::new([(DEFAULT_STORE.into(), store)]);
         Self::amid::<K>(Around { stores, ..Around::default() }, yaml)
+    }
+
+    /// The same in a gateway that has this document, which may name the files.
+    pub fn in_document_with_store<K: PolicyKind>(
+        (document, files): (&str, &Memory),
+        store: StoreShared,
+        yaml: &str,
+    ) -> Self {
+        let stores = Stores::new([(DEFAULT_STORE.into(), store)]);
+        Self::amid::<K>(Around { stores, ..of_document(document, files) }, yaml)
     }
 
     /// The worker, for what outlives hooks.

@@ -150,6 +150,23 @@ impl<'a, 'p> TlsCompiler<'a, 'p> {
         protocols: Option<&OneOrMany<UpstreamProtocol>>,
         at: Span,
     ) -> Option<ClientTls> {
+        let offered = |protocol: &UpstreamProtocol| match protocol {
+            UpstreamProtocol::H1 => Alpn::Http11,
+            UpstreamProtocol::H2 => Alpn::H2,
+        };
+        let protocols = match protocols {
+            Some(protocols) => protocols.iter().map(offered).collect(),
+            None => vec![Alpn::H2, Alpn::Http11],
+        };
+        self.written(tls, protocols, at)
+    }
+
+    /// The TLS of the servers of a store, which have no protocol to agree on.
+    pub(super) fn store(&mut self, tls: &UpstreamTls, at: Span) -> Option<ClientTls> {
+        self.written(tls, Vec::new(), at)
+    }
+
+    fn written(&mut self, tls: &UpstreamTls, protocols: Vec<Alpn>, at: Span) -> Option<ClientTls> {
         let authorities = match &tls.ca {
             Some(ca) if tls.verify => Some(self.read(ca, at)?),
             _ => None,
@@ -160,20 +177,8 @@ impl<'a, 'p> TlsCompiler<'a, 'p> {
             }
             _ => None,
         };
-        let offered = |protocol: &UpstreamProtocol| match protocol {
-            UpstreamProtocol::H1 => Alpn::Http11,
-            UpstreamProtocol::H2 => Alpn::H2,
-        };
-        let made_of = ServiceTls {
-            authorities,
-            certificate,
-            server_name: tls.server_name.as_ref().map(|name| name.0.clone()),
-            verify: tls.verify,
-            protocols: match protocols {
-                Some(protocols) => protocols.iter().map(offered).collect(),
-                None => vec![Alpn::H2, Alpn::Http11],
-            },
-        };
+        let server_name = tls.server_name.as_ref().map(|name| name.0.clone());
+        let made_of = ServiceTls { authorities, certificate, server_name, verify: tls.verify, protocols };
         self.client_tls(made_of, tls.cert.as_ref(), tls.ca.as_ref(), at)
     }
 

@@ -20,6 +20,8 @@ pub(crate) struct Filtering {
     pub(crate) taken: u64,
     trailers: Option<Fields>,
     is_over: bool,
+    /// Whether its client has gone: it goes on for as long as a filter wants it.
+    is_left: bool,
     /// What a filter could not take: then the body breaks off.
     pub(crate) fault: Option<Fault>,
 }
@@ -87,6 +89,12 @@ impl Filtering {
         !self.is_over && self.filters.keeps_length()
     }
 
+    /// Its client has gone: whether it is to be read on.
+    pub(crate) fn leave(&mut self) -> bool {
+        self.is_left = true;
+        self.filters.outlives_client()
+    }
+
     /// All that was made, of a body that was there already.
     pub(crate) fn into_whole(self) -> Result<WholeBody, Fault> {
         match self.fault {
@@ -122,6 +130,13 @@ impl<S: BodySource> BodySource for Filtered<'_, S> {
             }
             if self.filtering.is_over {
                 return Poll::Ready(Ok(Piece::End));
+            }
+            if self.filtering.is_left && !self.filtering.filters.outlives_client() {
+                return Poll::Ready(Err(self.filtering.fail(Fault::client(
+                    400,
+                    "client_closed",
+                    "Bad request",
+                ))));
             }
             self.filtering.out.clear();
             self.filtering.sent = 0;

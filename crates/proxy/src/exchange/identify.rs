@@ -50,8 +50,8 @@ pub(crate) fn facts(
         sent_at: None,
         body_limit: None,
         has_body: false,
-        is_refresh: false,
         told_limits: ToldLimits::default(),
+        is_refresh: false,
     }
 }
 

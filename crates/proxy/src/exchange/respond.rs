@@ -1,22 +1,23 @@
 //! Sends an answer to the client, and turns what went wrong into one. The only place where a fault becomes bytes.
 //! Step 9 in the life of a request.
 
+mod pieces;
+mod stream;
+
 use std::io::Write as _;
-use std::task::{Context, Poll};
+use std::task::Poll;
 
 use bytes::Bytes;
 use maitred_http::{BodyLength, Known, Method, ResponseHead, reason};
 use maitred_policy::values::ErrorView;
 use maitred_policy::{Fault, Filters, Side};
-use maitred_telemetry::UpstreamFailure;
-use maitred_upstream::TryResult;
 use maitred_wire::{BodySink, Broken, ServerSide};
 
-use super::filtered::{Filtered, Filtering};
+use super::filtered::Filtering;
 use super::forward::Forwarded;
-use super::forward::pump::{Pump, PumpError, PumpState, RateGuard};
+use super::forward::pump::RateGuard;
 use super::forward::tunnel::Tunnel;
-use super::{After, Body, Exchange, Sent, pieces, record};
+use super::{After, Body, Exchange, Sent, record};
 use crate::clock::unix_micros;
 use crate::connection::{Connection, Refused};
 use crate::error_format::problem;
@@ -44,7 +45,7 @@ pub(crate) async fn send(
         }
         Body::Stream(forwarded) => {
             let filtering = (!filters.is_empty()).then(|| Box::new(Filtering::new(filters)));
-            send_stream(exchange, connection, head, forwarded, filtering).await
+            stream::send(exchange, connection, head, forwarded, filtering).await
         }
         Body::Tunnel(forwarded) => switch(exchange, connection, head, *forwarded).await,
     }
@@ -73,13 +74,13 @@ async fn send_own(
 }
 
 /// The length of a body of this length behind filters.
-pub(super) fn length(length: BodyLength, filtering: Option<&Filtering>) -> BodyLength {
+fn length(length: BodyLength, filtering: Option<&Filtering>) -> BodyLength {
     if filtering.is_some_and(|filtering| !filtering.keeps_length()) { BodyLength::Unknown } else { length }
 }
 
 /// Adds the `Date` that a server with a clock sends (RFC 9110 section 6.6.1) where the answer has none, be it its own or a
 /// service's; and tells clients of another version that HTTP/3 is spoken here, too (RFC 7838 section 3).
-pub(super) fn add_fields(exchange: &Exchange<'_>, connection: &Connection, head: &mut ResponseHead) {
+fn add_fields(exchange: &Exchange<'_>, connection: &Connection, head: &mut ResponseHead) {
     if let Some(port) = exchange.listener.http3_port()
         && !matches!(connection.client, ServerSide::Http3(_))
     {
@@ -99,7 +100,7 @@ pub(super) fn add_fields(exchange: &Exchange<'_>, connection: &Connection, head:
 }
 
 /// Writes a whole body, at the rate that a client must keep.
-pub(super) async fn write_out(
+async fn write_out(
     worker: &Worker,
     snapshot: &LocalSnapshot,
     connection: &mut Connection,
@@ -134,140 +135,6 @@ pub(super) async fn write_out(
         timer.poll_fired(cx).map(|()| Err(Broken::Io(std::io::ErrorKind::TimedOut.into())))
     })
     .await
-}
-
-/// Sends an answer while it comes, and the rest of the request's body the other way.
-async fn send_stream(
-    exchange: &mut Exchange<'_>,
-    connection: &mut Connection,
-    head: &mut ResponseHead,
-    mut forwarded: Box<Forwarded>,
-    mut filtering: Option<Box<Filtering>>,
-) -> Sent {
-    let may_keep_alive =
-        forwarded.upload.pump.state == PumpState::Done && !connection.is_last(exchange.worker);
-    let length = length(forwarded.length, filtering.as_deref());
-    add_fields(exchange, connection, head);
-    let keep_alive = connection.client.respond(head, length, may_keep_alive);
-    let mut download = Pump::default();
-    let ended = relay(exchange, connection, &mut forwarded, &mut download, &mut filtering).await;
-    exchange.record.bytes_out = download.moved;
-    exchange.record.bytes_in += forwarded.upload.received();
-    let now = exchange.worker.clock.now();
-    exchange.record.upstream_ended = Some(now);
-    match ended {
-        Ok(()) => {
-            let Forwarded { lease, mut call, keeping, .. } = *forwarded;
-            call.tell(TryResult::Status(head.status), now);
-            if let Some(keeping) = keeping {
-                keeping.end(now);
-            }
-            call.cluster().release(lease, now);
-            Sent::Whole { keep_alive: connection.client.end_exchange() && keep_alive }
-        }
-        Err(Cut::Client(error)) => {
-            client_gone(exchange, &error);
-            Sent::Broken
-        }
-        Err(Cut::Filter(fault)) => {
-            exchange.record.outcome = fault.cause();
-            log_fault(exchange, connection.client.request_method(), &fault);
-            Sent::Broken
-        }
-        Err(Cut::Service(cause, kind, error)) => {
-            forwarded.call.cluster().counts().failures(kind).inc();
-            if kind != UpstreamFailure::Timeout {
-                forwarded.call.tell(TryResult::Reset, now);
-            } else if !exchange.deadline.was_hurried(now) {
-                forwarded.call.tell(TryResult::Timeout, now);
-            }
-            let fault = Fault::bad_gateway(cause).source(error);
-            exchange.record.outcome = cause;
-            log_fault(exchange, connection.client.request_method(), &fault);
-            Sent::Broken
-        }
-    }
-}
-
-/// Why an answer under way was cut.
-enum Cut {
-    Client(Broken),
-    Service(&'static str, UpstreamFailure, Broken),
-    /// A policy could not take it.
-    Filter(Fault),
-}
-
-async fn relay(
-    exchange: &Exchange<'_>,
-    connection: &mut Connection,
-    forwarded: &mut Forwarded,
-    download: &mut Pump,
-    filtering: &mut Option<Box<Filtering>>,
-) -> Result<(), Cut> {
-    let limits = &exchange.snapshot.shared.limits;
-    let mut guard = RateGuard::new(limits.body_rate, limits.body_grace);
-    let mut seen = None;
-    std::future::poll_fn(|cx| {
-        if let Poll::Ready(ended) = poll_relay(cx, connection, forwarded, download, filtering) {
-            return Poll::Ready(ended);
-        }
-        let progress = Some((download.state, download.moved, forwarded.upload.pump.moved));
-        if seen != progress {
-            seen = progress;
-            let now = exchange.worker.clock.now();
-            let until = if download.state == PumpState::Sink {
-                guard.wait(now, download.moved)
-            } else {
-                guard.resume(now);
-                now + forwarded.idle
-            };
-            connection.timer.set(exchange.deadline.cap(until));
-        }
-        connection.timer.poll_fired(cx).map(|()| {
-            let late = Broken::Io(std::io::ErrorKind::TimedOut.into());
-            Err(match download.state {
-                PumpState::Sink => Cut::Client(late),
-                _ => Cut::Service("upstream_timeout", UpstreamFailure::Timeout, late),
-            })
-        })
-    })
-    .await
-}
-
-fn poll_relay(
-    cx: &mut Context<'_>,
-    connection: &mut Connection,
-    forwarded: &mut Forwarded,
-    download: &mut Pump,
-    filtering: &mut Option<Box<Filtering>>,
-) -> Poll<Result<(), Cut>> {
-    let Forwarded { lease, upload, keeping, .. } = forwarded;
-    upload.poll_beside_answer(cx, connection, lease);
-    if let Poll::Ready(gone) = connection.client.poll_reset(cx) {
-        return Poll::Ready(Err(Cut::Client(gone)));
-    }
-    let (source, mut sink) = (lease.client().body(), connection.client.body());
-    let moved = match (keeping, &mut *filtering) {
-        (None, None) => download.poll(cx, &mut { source }, &mut sink),
-        (Some(keeping), None) => download.poll(cx, &mut keeping.tee(source), &mut sink),
-        (None, Some(filtering)) => download.poll(cx, &mut Filtered { filtering, source }, &mut sink),
-        (Some(keeping), Some(filtering)) => {
-            let source = keeping.tee(source);
-            download.poll(cx, &mut Filtered { filtering, source }, &mut sink)
-        }
-    };
-    if let Some(fault) = filtering.as_mut().and_then(|filtering| filtering.fault.take()) {
-        return Poll::Ready(Err(Cut::Filter(fault)));
-    }
-    moved.map_err(|error| match error {
-        // The second is a service that sends another number of bytes than it announced.
-        PumpError::Source(error @ Broken::Refused(_)) | PumpError::Sink(error @ Broken::Truncated) => {
-            Cut::Service("upstream_protocol", UpstreamFailure::Protocol, error)
-        }
-        PumpError::Source(error) => Cut::Service("upstream_reset", UpstreamFailure::Reset, error),
-        PumpError::Sink(error) => Cut::Client(error),
-        PumpError::TooLarge => Cut::Client(Broken::Truncated),
-    })
 }
 
 /// Tells the client that its protocol changes, and makes the connection a tunnel.
@@ -380,7 +247,7 @@ pub(crate) fn log_fault(exchange: &Exchange<'_>, method: Method, fault: &Fault) 
     }
 }
 
-pub(super) fn client_gone(exchange: &mut Exchange<'_>, error: &Broken) {
+fn client_gone(exchange: &mut Exchange<'_>, error: &Broken) {
     exchange.record.outcome = "client_closed";
     tracing::debug!(request_id = exchange.facts.request_id.as_str(), "the client is gone: {error}");
 }

@@ -5,6 +5,7 @@ mod document;
 mod lag;
 mod panic;
 mod pieces;
+mod read_on;
 mod refresh;
 mod sent_at;
 mod split;

@@ -1,4 +1,5 @@
-//! Months of the calendar (UTC), from microseconds since 1970.
+//! Months of the calendar (UTC), from microseconds since 1970: the one thing of dates that limits need.
+//! The calendar is the one in use (Gregorian), which repeats itself every 400 years.
 
 /// A day in microseconds. UTC as computers count it has no leap seconds.
 pub(crate) const DAY: u64 = 86_400_000_000;

@@ -1,4 +1,5 @@
 //! The exact sliding window: a log of when how much was taken. What was taken counts for one `period`, to the microsecond.
+//! It takes memory for each request in the window, where the others take two numbers for each key.
 
 use std::collections::VecDeque;
 
@@ -56,25 +57,31 @@ pub(crate) fn left(log: &Log, limit: &Limit, now: u64) -> Left {
 }
 
 impl Log {
-    /// Enters what was taken, and forgets what no longer counts. There are never more than `most` entries: where there would be, two and two
+    /// Enters what was taken, and forgets what no longer counts. There are never more than `most` entries, or two: where there would be, two and two
     /// become one at the later of their times, so that they count for too long rather than too short.
     pub(crate) fn enter(&mut self, limit: &Limit, at: u64, cost: u64, most: usize) {
         let gone = self.entries.partition_point(|entry| !is_counting(*entry, limit, at));
         self.total -= self.entries.drain(..gone).map(|entry| u128::from(entry.cost)).sum::<u128>();
         let cost = cost.min(MOST_AT_ONCE);
-        self.total += u128::from(cost);
         if let Some(last) = self.entries.back_mut()
             && last.at >= at
             && last.cost <= MOST_AT_ONCE
         {
             last.cost += cost;
+            self.total += u128::from(cost);
             return;
         }
-        if self.entries.len() >= most.max(1) {
+        if self.entries.len() >= most.max(2) {
             self.coarsen();
         }
         self.shrink();
         self.entries.push_back(Entry { at, cost });
+        self.total += u128::from(cost);
+    }
+
+    /// All that is in it.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Entry> {
+        self.entries.iter().copied()
     }
 
     /// From this time on nothing in it counts.
@@ -117,6 +124,14 @@ impl Log {
         if self.entries.capacity() > 64 && self.entries.len() * 4 < self.entries.capacity() {
             self.entries.shrink_to(self.entries.len() * 2);
         }
+    }
+}
+
+impl FromIterator<Entry> for Log {
+    fn from_iter<T: IntoIterator<Item = Entry>>(entries: T) -> Self {
+        let entries: VecDeque<Entry> = entries.into_iter().collect();
+        let total = entries.iter().map(|entry| u128::from(entry.cost)).sum();
+        Self { entries, total }
     }
 }
 

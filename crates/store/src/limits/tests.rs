@@ -242,4 +242,109 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn a_log_with_too_few_entries_allows_no_more_than_one_with_all(
+        count in 1u64..40, most in 1usize..6, requests in requests(),
+    ) {
+        let period = Period::Length(Duration::from_secs(1));
+        let limit = Limit { algorithm: Algorithm::SlidingWindow, count, period, burst: 1 };
+        let (mut log, mut taken, mut now) = (Log::default(), Vec::new(), 0);
+        for (part, cost, _) in requests {
+            now += pause(&limit, part);
+            let next = Taken { at: now, cost: cost.max(1) };
+            let ask = Ask { cost: next.cost, is_due: false, now };
+            if sliding_window::take(&log, &limit, ask).is_allowed() {
+                prop_assert!(naive(limit.algorithm)(&limit, &taken, next));
+                log.enter(&limit, now, next.cost, most);
+                taken.push(next);
+            }
+            prop_assert!(log.entries().count() <= most.max(2));
+            prop_assert!(log.used(&limit, now) >= u128::from(taken.iter().filter(|one| now < one.at + 1_000_000).map(|one| one.cost).sum::<u64>()));
+        }
+    }
+
+    #[test]
+    fn numbers_at_their_ends_break_nothing(
+        algorithm in algorithm(), numbers in vec(prop::sample::select(vec![0, 1, 2, u64::MAX / 2, u64::MAX]), 4), is_due in any::<bool>(),
+        counter in any::<[u64; 3]>(), times in vec(any::<u64>(), 1..4),
+    ) {
+        let [count, burst, period, cost] = numbers[..] else { unreachable!() };
+        let period = Period::Length(Duration::from_micros(period));
+        let limit = Limit { algorithm, count: count.max(1), period, burst: burst.max(1) };
+        let mut counters = Mapped::default();
+        let [until, used, before] = counter;
+        counters.set(&limit, Counter { until, used, before }, 0);
+        for now in times {
+            let scope = Scope::new("test");
+            let key = Key { scope: &scope, value: b"" };
+            let now = Moment { steady: now, wall: now };
+            take(&mut counters, &Take { key, limits: &[limit], cost, is_due, now });
+        }
+    }
+}
+
+/// Asks a fixed window of an hour or a month at a time of the wall clock.
+fn at_wall(counters: &mut Mapped, period: Period, wall: u64) -> bool {
+    let limits = [Limit { algorithm: Algorithm::FixedWindow, count: 2, period, burst: 1 }];
+    let (scope, now) = (Scope::new("test"), Moment { steady: 0, wall });
+    let key = Key { scope: &scope, value: b"" };
+    take(counters, &Take { key, limits: &limits, cost: 1, is_due: false, now }).is_allowed
+}
+
+#[test]
+fn a_clock_that_is_set_back_opens_no_second_window_and_locks_nobody_out() {
+    const HOUR: u64 = 3_600_000_000;
+    for (period, length) in
+        [(Period::Length(Duration::from_hours(1)), HOUR), (Period::Month, 31 * calendar::DAY)]
+    {
+        // February 2026 begins, and with it an hour.
+        let began = WALL + 10_000_000;
+        let mut counters = Mapped::default();
+        assert!(at_wall(&mut counters, period, began) && at_wall(&mut counters, period, began));
+        assert!(!at_wall(&mut counters, period, began - 1), "the window that it came from goes on");
+        assert!(!at_wall(&mut counters, period, began - length / 2));
+        assert!(!at_wall(&mut counters, period, began + 1));
+        assert!(at_wall(&mut counters, period, began - 3 * length), "what is wrong by more is forgotten");
+        let future = began + 1000 * length;
+        assert!(at_wall(&mut counters, period, future) && at_wall(&mut counters, period, future));
+        assert!(at_wall(&mut counters, period, began), "as is a clock that was years ahead");
+    }
+}
+
+#[test]
+fn windows_of_weeks_begin_on_mondays_and_those_of_days_at_midnight() {
+    let limit = |days: u64| Limit {
+        algorithm: Algorithm::FixedWindow,
+        count: 1,
+        period: Period::Length(Duration::from_hours(24 * days)),
+        burst: 1,
+    };
+    // 2026-02-01 was a Sunday.
+    let sunday = WALL + 10_000_000;
+    assert_eq!(fixed_window::end(&limit(1), sunday), sunday + calendar::DAY);
+    assert_eq!(fixed_window::end(&limit(1), sunday - 1), sunday);
+    assert_eq!(fixed_window::end(&limit(7), sunday), sunday + calendar::DAY);
+    assert_eq!(fixed_window::end(&limit(7), sunday + calendar::DAY), sunday + 8 * calendar::DAY);
+    assert_eq!(fixed_window::end(&limit(7), 0), 4 * calendar::DAY);
+}
+
+#[test]
+fn what_is_due_is_taken_beyond_what_is_left_and_has_to_be_made_good() {
+    let limit =
+        |algorithm| Limit { algorithm, count: 10, period: Period::Length(Duration::from_secs(1)), burst: 10 };
+    let bucket = [limit(Algorithm::TokenBucket)];
+    let mut counters = Mapped::default();
+    let decision = ask(&mut counters, &bucket, 25, true, 0);
+    assert!(decision.is_allowed && decision.standings[0].remaining == 0 && decision.delay.is_zero());
+    let refused = ask(&mut counters, &bucket, 1, false, 0).standings[0];
+    assert_eq!(refused.retry, Some(Duration::from_millis(1600)), "15 too many, and one more");
+    assert_eq!(refused.reset, Duration::from_millis(2500));
+    let leaky = [limit(Algorithm::LeakyBucket)];
+    let decision = ask(&mut counters, &leaky, 5, true, 0);
+    assert!(
+        decision.is_allowed && ask(&mut counters, &leaky, 1, true, 0).delay.is_zero(),
+        "nobody waits now"
+    );
+    assert_eq!(ask(&mut counters, &leaky, 1, false, 0).delay, Duration::from_millis(600));
 }

@@ -1,13 +1,8 @@
-//! Counters of limits: a table of fixed size, of which each key has one bucket of eight slots. Nothing is allocated for a key, and none
-//! beyond the first eight in a bucket finds more room than is there.
+//! Counters of limits: a table of fixed size, of which each key has one bucket of eight slots. Nothing is allocated for a key.
 //!
-//! A counter that is as fresh as a new one is a free slot. Where none is free, the one gives way of which the least share of its limit is
-//! taken; of several, the one that is fresh again soonest. So an attacker who asks with many keys displaces nobody's counter for free. Keys that
-//! are used once have little of their limit taken: they displace each other, and not the counter that is exhausted. To be rid of that, as
-//! much must be taken under eight more keys of its bucket as it has; and as nobody outside knows which keys these are, of eight more keys
-//! for every bucket of the table. That takes about as many requests as the table has slots, times what one key is granted, within the time that
-//! a counter lasts. Only where one request is all that a limit grants are keys that are used once as good as any other, and it takes as
-//! many requests as there are slots.
+//! A counter that is as fresh as a new one is a free slot. Where none is free, the one gives way of which the least share of its limit
+//! is taken; of several, the one that is fresh again soonest. So an attacker who asks with many keys displaces nobody's counter for free:
+//! [`CounterTable`] says what it costs him.
 
 use super::hash::KeyHash;
 use crate::limit::Moment;
@@ -23,6 +18,12 @@ pub(super) const SLOT: u64 = size_of::<Slot>() as u64;
 type Slot = [u64; 4];
 
 /// A table of counters.
+///
+/// Keys that are used once have little of their limit taken: they displace each other, and not a counter that is exhausted. To be rid of that,
+/// as much must be taken under eight more keys of its bucket as under its own; and as nobody outside knows which keys these are
+/// (their hashes are under a secret), under eight more keys for every bucket of the table. That takes about as many requests as the table has
+/// slots, times what one key is granted, within the time that a counter lasts. Only where a limit grants one request in all are keys that
+/// are used once as good as any other, and it takes as many requests as there are slots.
 #[derive(Debug)]
 pub(super) struct CounterTable {
     slots: Vec<Slot>,
@@ -117,4 +118,49 @@ fn lasts([_, lasting, ..]: Slot, now: Moment) -> (u64, u64) {
     let is_wall = lasting >> CLOCK_BIT & 1 == 1;
     let left = (lasting & FOREVER).saturating_sub(if is_wall { now.wall } else { now.steady });
     if left == 0 { (0, 0) } else { (lasting >> SHARE_BITS, left) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::hash::KeyHasher;
+    use super::*;
+    use crate::key::{Key, Scope};
+
+    const NOW: Moment = Moment { steady: 1000, wall: 1_000_000 };
+
+    #[test]
+    fn in_a_full_bucket_the_one_gives_way_of_which_least_is_taken() {
+        let (hasher, scope) = (KeyHasher::new(), Scope::new("a"));
+        let hash = |number: u64| hasher.hash(Key { scope: &scope, value: &number.to_le_bytes() });
+        let counter = |used| Counter { until: 2000, used, before: 0 };
+        let mut table = CounterTable::new(1);
+        // Seven that are used up, by either clock; then many of which little is taken.
+        for number in 0..7 {
+            let (clock, until) =
+                if number % 2 == 0 { (Clock::Steady, 2000) } else { (Clock::Wall, 2_000_000) };
+            table.set(hash(number), Counter { until, ..counter(number) }, (clock, 255), NOW);
+        }
+        for number in 100..1000 {
+            let until = 1_000_000_000 + number;
+            table.set(hash(number), Counter { until, ..counter(number) }, (Clock::Steady, 3), NOW);
+            assert_eq!(table.find(hash(number)).used, number);
+        }
+        assert!((0..7).all(|number| table.find(hash(number)).used == number));
+        assert_eq!((table.held(), table.evicted()), (8, 899));
+        // Of those that are alike the one goes that is fresh again soonest.
+        let again = Counter { until: 1999, ..counter(3) };
+        table.set(hash(0), again, (Clock::Steady, 255), NOW);
+        table.set(hash(1000), counter(9), (Clock::Steady, 255), NOW);
+        table.set(hash(1001), counter(9), (Clock::Steady, 255), NOW);
+        assert_eq!(table.find(hash(0)), Counter::default());
+        // What is fresh again is a free slot.
+        let later = Moment { steady: 2000, wall: 1_001_000 };
+        let evicted = table.evicted();
+        for number in 2000..2005 {
+            table.set(hash(number), Counter { until: 9000, ..counter(1) }, (Clock::Steady, 1), later);
+        }
+        assert_eq!(table.evicted(), evicted);
+        table.forget(hash(2000));
+        assert_eq!((table.find(hash(2000)), table.held()), (Counter::default(), 7));
+    }
 }

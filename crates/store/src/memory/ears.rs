@@ -1,4 +1,5 @@
-//! Who hears what is told in this process.
+//! Who hears what is told in this process: at once, on the thread that tells it.
+//! Nobody else shares the store, so nothing is ever missed.
 
 #![expect(clippy::disallowed_types, reason = "held while a list is read, and never while an ear hears")]
 

@@ -2,11 +2,12 @@
 //! is no room, new keys are refused until some are fresh again.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use super::sweep::Sweep;
 use crate::answer::{Away, Said};
 use crate::key::Key;
-use crate::limit::{Decision, Limit, Take};
+use crate::limit::{Decision, Limit, Moment, Take};
 use crate::limits::sliding_window::EMPTY;
 use crate::limits::{self, Counter, Counters, Log};
 
@@ -25,10 +26,13 @@ pub(super) struct LastingTable {
     most_bytes: u64,
     sweep: Sweep,
     refused: u64,
+    is_changed: bool,
+    /// The latest time that was told.
+    seen: Moment,
 }
 
 /// What is counted for a key, under each limit.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Record {
     pub(super) tallies: Vec<Tally>,
     /// How many entries an exact window may have.
@@ -43,16 +47,20 @@ pub(super) struct Tally {
     pub(super) log: Log,
 }
 
+/// A record with what it is found by.
+pub(super) type Named = (Box<str>, Box<[u8]>, Record);
+
 impl LastingTable {
     /// Nothing, and room for so many bytes.
     pub(super) fn new(most_bytes: u64) -> Self {
-        let (scopes, sweep) = (BTreeMap::new(), Sweep::default());
-        Self { scopes, bytes: 0, most_bytes, sweep, refused: 0 }
+        let (scopes, sweep, seen) = (BTreeMap::new(), Sweep::default(), Moment { steady: 0, wall: 0 });
+        Self { scopes, bytes: 0, most_bytes, sweep, refused: 0, is_changed: false, seen }
     }
 
     /// Takes from limits.
     pub(super) fn take(&mut self, asked: &Take<'_>) -> Said<Decision> {
         let Key { scope, value } = asked.key;
+        self.seen = asked.now;
         let has_room = self.bytes < self.most_bytes;
         let known = self.scopes.get_mut(&scope.name).and_then(|records| records.get_mut(value));
         if let Some(record) = known {
@@ -60,21 +68,34 @@ impl LastingTable {
             record.most_entries = if has_room { LOG_ENTRIES } else { CROWDED_ENTRIES };
             let decision = limits::take(record, asked);
             self.bytes = self.bytes + record.bytes(value) - before;
+            self.is_changed |= decision.is_allowed && asked.cost > 0;
             return Ok(decision);
         }
-        let mut record = Record { most_entries: LOG_ENTRIES, ..Record::default() };
+        let mut record = Record::new(Vec::new());
         let decision = limits::take(&mut record, asked);
         if !record.tallies.is_empty() {
-            self.make_room(record.bytes(value), asked)?;
-            self.insert(scope.name.clone(), value.into(), record);
+            let room = record.bytes(value);
+            if self.bytes + room > self.most_bytes && self.sweep.is_due(asked.now.steady) {
+                self.forget_fresh();
+            }
+            if !self.insert(scope.name.clone(), value.into(), record) {
+                self.refused += 1;
+                return Err(Away::Refused);
+            }
+            self.is_changed = true;
         }
         Ok(decision)
     }
 
-    /// Puts a record in its place, which is free.
-    pub(super) fn insert(&mut self, scope: Box<str>, value: Box<[u8]>, record: Record) {
-        self.bytes += record.bytes(&value);
+    /// Puts a record in its place, which is free. Answers whether there is room.
+    pub(super) fn insert(&mut self, scope: Box<str>, value: Box<[u8]>, record: Record) -> bool {
+        let bytes = self.bytes + record.bytes(&value);
+        if bytes > self.most_bytes {
+            return false;
+        }
+        self.bytes = bytes;
         self.scopes.entry(scope).or_default().insert(value, record);
+        true
     }
 
     /// Forgets what was taken from these limits.
@@ -88,11 +109,38 @@ impl LastingTable {
         } else {
             self.bytes += record.bytes(key.value);
         }
+        self.is_changed = true;
     }
 
     /// Values of a scope, at most so many.
     pub(super) fn values(&self, scope: &str, most: usize) -> impl Iterator<Item = Box<[u8]>> {
-        self.scopes.get(scope).into_iter().flat_map(|records| records.keys()).take(most).cloned()
+        let records = self.scopes.get(scope).into_iter().flatten();
+        let counting = records.filter(|(_, record)| !record.is_fresh(self.seen));
+        counting.map(|(value, _)| value.clone()).take(most)
+    }
+
+    /// The records that come after this one, at most so many.
+    pub(super) fn after(&self, last: Option<&Named>, most: usize) -> Vec<Named> {
+        let scopes = match last {
+            Some((scope, ..)) => (Bound::Included(&**scope), Bound::Unbounded),
+            None => (Bound::Unbounded, Bound::Unbounded),
+        };
+        let scopes = self.scopes.range::<str, _>(scopes);
+        let records = scopes.flat_map(|(scope, records)| {
+            let from = match last {
+                Some((last, value, _)) if last == scope => Bound::Excluded(&**value),
+                _ => Bound::Unbounded,
+            };
+            let records = records.range::<[u8], _>((from, Bound::Unbounded));
+            records.map(|(value, record)| (scope.clone(), value.clone(), record.clone()))
+        });
+        records.take(most).collect()
+    }
+
+    /// Whether something has changed since this was asked last. What is as if nothing had been taken is forgotten first.
+    pub(super) fn settle(&mut self) -> bool {
+        self.forget_fresh();
+        std::mem::take(&mut self.is_changed)
     }
 
     /// How many records there are.
@@ -110,33 +158,33 @@ impl LastingTable {
         self.refused
     }
 
-    fn make_room(&mut self, bytes: u64, asked: &Take<'_>) -> Said<()> {
-        if self.bytes + bytes > self.most_bytes && self.sweep.is_due(asked.now.steady) {
-            for records in self.scopes.values_mut() {
-                records.retain(|value, record| {
-                    let is_fresh = record.tallies.iter().all(|tally| tally.is_fresh(asked));
-                    self.bytes -= if is_fresh { record.bytes(value) } else { 0 };
-                    !is_fresh
-                });
-            }
-            self.scopes.retain(|_, records| !records.is_empty());
+    fn forget_fresh(&mut self) {
+        let (seen, mut freed) = (self.seen, 0);
+        for records in self.scopes.values_mut() {
+            records.retain(|value, record| {
+                let is_fresh = record.is_fresh(seen);
+                freed += if is_fresh { record.bytes(value) } else { 0 };
+                !is_fresh
+            });
         }
-        if self.bytes + bytes <= self.most_bytes {
-            return Ok(());
-        }
-        self.refused += 1;
-        Err(Away::Refused)
-    }
-}
-
-impl Tally {
-    fn is_fresh(&self, asked: &Take<'_>) -> bool {
-        let until = self.counter.until.max(self.log.until(&self.limit));
-        until <= limits::time(&self.limit, asked.now)
+        self.scopes.retain(|_, records| !records.is_empty());
+        self.bytes -= freed;
+        self.is_changed |= freed > 0;
     }
 }
 
 impl Record {
+    /// What was counted before.
+    pub(super) fn new(tallies: Vec<Tally>) -> Self {
+        Self { tallies, most_entries: LOG_ENTRIES }
+    }
+
+    /// Whether it is as if nothing had been taken.
+    fn is_fresh(&self, now: Moment) -> bool {
+        let until = |tally: &Tally| tally.counter.until.max(tally.log.until(&tally.limit));
+        self.tallies.iter().all(|tally| until(tally) <= limits::time(&tally.limit, now))
+    }
+
     fn bytes(&self, value: &[u8]) -> u64 {
         let logs: usize = self.tallies.iter().map(|tally| tally.log.bytes()).sum();
         let tallies = self.tallies.capacity() * size_of::<Tally>();

@@ -1,4 +1,7 @@
-//! What a store in memory tells of itself.
+//! What a store in memory tells of itself, by kind of what it keeps.
+//! Each part of it is looked at under its lock, when somebody asks for the metrics.
+
+use std::sync::atomic::Ordering;
 
 use maitred_telemetry::{Measure, Measured};
 
@@ -63,6 +66,13 @@ impl Measured for ShardsShared {
         let evicted = family("maitred_store_evictions_total", evicted, true, |kind| kind.evicted);
         let refused = "What was refused, as memory was short.";
         let refused = family("maitred_store_refused_total", refused, true, |kind| kind.refused);
-        held.chain(bytes).chain(evicted).chain(refused).collect()
+        let failed = Measure {
+            family: "maitred_store_failed_saves_total",
+            help: "How often durable counters could not be written to their file.",
+            is_counter: true,
+            label: None,
+            value: self.failed_saves.load(Ordering::Relaxed),
+        };
+        held.chain(bytes).chain(evicted).chain(refused).chain([failed]).collect()
     }
 }

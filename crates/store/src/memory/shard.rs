@@ -3,6 +3,7 @@
 
 #![expect(clippy::disallowed_types, reason = "held while a table is looked at, and never while waiting")]
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::counters::{Clock, CounterTable};
@@ -15,9 +16,9 @@ use crate::limit::{Algorithm, Decision, Limit, Moment, Take};
 use crate::limits::{self, Counter, Counters, Log};
 
 /// Parts at most: enough for as many threads as machines have, as each is held for a part of a microsecond.
-const SHARDS: u64 = 16;
-/// Parts are not smaller than this, in bytes.
-const SMALLEST: u64 = 1 << 20;
+const SHARDS: u64 = 64;
+/// Parts are not smaller than this, in bytes, so that each has room for long logs.
+const SMALLEST: u64 = 4 << 20;
 /// Parts of entries: few, as each has to have room for large ones.
 const ENTRY_SHARDS: u64 = 4;
 
@@ -25,6 +26,8 @@ const ENTRY_SHARDS: u64 = 4;
 pub(super) struct ShardsShared {
     shards: Box<[Mutex<Shard>]>,
     entries: Box<[Mutex<EntryTable>]>,
+    /// How often durable counters could not be saved.
+    pub(super) failed_saves: AtomicU64,
 }
 
 /// A part of a store.
@@ -52,6 +55,7 @@ impl ShardsShared {
         Self {
             shards: (0..count).map(|_| Mutex::new(shard())).collect(),
             entries: (0..entry_count).map(|_| Mutex::new(entries())).collect(),
+            failed_saves: AtomicU64::new(0),
         }
     }
 
@@ -63,6 +67,16 @@ impl ShardsShared {
     /// The part that a key's entry is in.
     pub(super) fn entries_of(&self, hash: KeyHash) -> MutexGuard<'_, EntryTable> {
         lock(&self.entries[hash.shard_of(self.entries.len())])
+    }
+
+    /// How many parts there are.
+    pub(super) fn len(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// The part of this number.
+    pub(super) fn at(&self, part: usize) -> MutexGuard<'_, Shard> {
+        lock(&self.shards[part])
     }
 
     /// All parts, one after the other.

@@ -1,4 +1,5 @@
-//! When a full table is searched for what has ended: not more than once a second, whatever is asked of it.
+//! When a full table is searched for what has ended: not more than once a second, whatever is asked of it,
+//! as who fills it would otherwise have it searched for each request.
 
 /// In microseconds.
 const EVERY: u64 = 1_000_000;

@@ -1,4 +1,9 @@
+//! What the contract of stores says, in memory.
+
 #![expect(clippy::disallowed_types, reason = "an ear may be asked from any thread")]
+
+mod bounds;
+mod saved;
 
 use std::sync::Mutex;
 

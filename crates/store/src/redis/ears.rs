@@ -1,4 +1,5 @@
-//! What is told on channels, to all who listen: on a connection of its own, which is mended when it breaks.
+//! What is told on channels, to all who listen: on a connection of its own beside requests, which is mended when it breaks. Those who listen
+//! are told when they may have missed something.
 
 #![expect(
     clippy::disallowed_types,

@@ -1,4 +1,5 @@
-//! Limits as the script on the server takes them: what it is told, and what it says.
+//! Limits as the script on the server takes them: what it is told, and what it says. The algorithms are in `scripts/take.lua`, which tests
+//! compare with those of `crates/store/src/limits/`.
 
 use std::time::Duration;
 
@@ -52,7 +53,7 @@ pub(super) fn call(name: &str, take: &Take<'_>, now: Option<u64>) -> Cmd {
             (Algorithm::TokenBucket | Algorithm::LeakyBucket, period) => {
                 // 60 in a minute are 1 in a second: the smaller the numbers, the larger the limits that are exact.
                 let period = period.unwrap_or(LONGEST_MONTH);
-                let shared = common_divisor(limit.count, period);
+                let shared = greatest_divisor(limit.count, period);
                 command.arg(limit.count / shared).arg(period / shared)
             }
             (_, period) => command.arg(limit.count).arg(period.unwrap_or(LONGEST_MONTH)),
@@ -65,7 +66,7 @@ pub(super) fn call(name: &str, take: &Take<'_>, now: Option<u64>) -> Cmd {
 /// What windows that do not go by the calendar take a month for, in microseconds.
 const LONGEST_MONTH: u64 = 31 * 86_400_000_000;
 
-fn common_divisor(one: u64, other: u64) -> u64 {
+fn greatest_divisor(one: u64, other: u64) -> u64 {
     let (mut one, mut other) = (one, other);
     while other != 0 {
         (one, other) = (other, one % other);
@@ -104,5 +105,30 @@ fn number(value: &Value) -> Option<i64> {
     match value {
         Value::Int(number) => Some(*number),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_script_cannot_say_is_no_decision() {
+        let period = Period::Length(Duration::from_secs(1));
+        let limits = [Limit { algorithm: Algorithm::TokenBucket, count: 1, period, burst: 1 }];
+        let of = |numbers: &[i64]| Value::Array(numbers.iter().map(|&number| Value::Int(number)).collect());
+        let read = decision(&of(&[1, 0, 2, 3, -1]), &limits).unwrap();
+        let standing = Standing { remaining: 2, reset: Duration::from_micros(3), retry: None };
+        assert_eq!(
+            (read.is_allowed, read.delay, &read.standings[..]),
+            (true, Duration::ZERO, &[standing][..])
+        );
+        for bad in
+            [&[][..], &[1], &[1, 0], &[1, 0, 2, 3], &[1, 0, 2, 3, 4, 5], &[1, -1, 2, 3, 4], &[1, 0, -2, 3, 4]]
+        {
+            assert_eq!(decision(&of(bad), &limits), None, "{bad:?}");
+        }
+        assert_eq!(decision(&Value::Nil, &limits), None);
+        assert_eq!(decision(&Value::Array(vec![Value::Nil; 5]), &limits), None);
     }
 }

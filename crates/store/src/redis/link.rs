@@ -1,4 +1,5 @@
-//! How one connection to a server comes about: name, socket, TLS, login. What goes over it is RESP (crate `redis`), pipelined.
+//! How one connection to a server comes about: name, socket, TLS, login. What goes over it is RESP, written and read in order by crate `redis`.
+//! Which connection is whose, and when there is another, is not known here.
 
 use std::io;
 use std::time::Duration;
@@ -19,7 +20,7 @@ const QUEUE: usize = 1024;
 #[derive(Clone, Debug)]
 pub(super) struct Link {
     tls: Option<ClientTls>,
-    info: RedisConnectionInfo,
+    account: RedisConnectionInfo,
     /// How long a command may take.
     pub(super) timeout: Duration,
     /// How long connecting may take.
@@ -31,7 +32,7 @@ impl Link {
     pub(super) fn new(settings: &RedisSettings) -> Self {
         Self {
             tls: settings.tls.clone(),
-            info: info(&settings.login).set_db(settings.database.into()),
+            account: account(&settings.login).set_db(settings.database.into()),
             timeout: settings.timeout,
             connect_timeout: settings.connect_timeout,
         }
@@ -39,7 +40,7 @@ impl Link {
 
     /// The same to sentinels, which have users of their own and no databases.
     pub(super) fn with_login(&self, login: &RedisLogin) -> Self {
-        Self { info: info(login), ..self.clone() }
+        Self { account: account(login), ..self.clone() }
     }
 
     /// Connects, hands the connection over, and drives it until it ends. It ends also with this future.
@@ -49,7 +50,7 @@ impl Link {
         connected: impl FnOnce(MultiplexedConnection),
     ) -> RedisResult<()> {
         let config = AsyncConnectionConfig::new().set_pipeline_buffer_size(QUEUE);
-        self.run_with(place, &self.info, config, connected).await
+        self.run_with(place, &self.account, config, connected).await
     }
 
     /// The same with a connection on which can be heard what is published: by `heard`.
@@ -59,22 +60,23 @@ impl Link {
         heard: impl AsyncPushSender,
         connected: impl FnOnce(MultiplexedConnection),
     ) -> RedisResult<()> {
-        let info = self.info.clone().set_protocol(ProtocolVersion::RESP3);
+        let account = self.account.clone().set_protocol(ProtocolVersion::RESP3);
         let config = AsyncConnectionConfig::new().set_push_sender(heard);
-        self.run_with(place, &info, config, connected).await
+        self.run_with(place, &account, config, connected).await
     }
 
     async fn run_with(
         &self,
         place: &RedisPlace,
-        info: &RedisConnectionInfo,
+        account: &RedisConnectionInfo,
         config: AsyncConnectionConfig,
         connected: impl FnOnce(MultiplexedConnection),
     ) -> RedisResult<()> {
         // Time limits are those of who asks.
         let config = config.set_response_timeout(None);
-        let connecting =
-            async { MultiplexedConnection::new_with_config(info, self.stream(place).await?, config).await };
+        let connecting = async {
+            MultiplexedConnection::new_with_config(account, self.stream(place).await?, config).await
+        };
         let (connection, driver) =
             tokio::time::timeout(self.connect_timeout, connecting).await.unwrap_or_else(|_| Err(late()))?;
         connected(connection);
@@ -111,10 +113,10 @@ impl Link {
     }
 }
 
-fn info(login: &RedisLogin) -> RedisConnectionInfo {
-    let info = RedisConnectionInfo::default().set_skip_set_lib_name();
-    let info = login.username.iter().fold(info, RedisConnectionInfo::set_username);
-    login.password.iter().fold(info, RedisConnectionInfo::set_password)
+fn account(login: &RedisLogin) -> RedisConnectionInfo {
+    let account = RedisConnectionInfo::default().set_skip_set_lib_name();
+    let account = login.username.iter().fold(account, RedisConnectionInfo::set_username);
+    login.password.iter().fold(account, RedisConnectionInfo::set_password)
 }
 
 /// Connects to the first address of a host that lets it.

@@ -1,4 +1,5 @@
-//! What is done about servers that are away, beside requests: they are found out anew, and asked until they are well.
+//! What is done about servers that are away, beside requests: they are found out anew, and asked until they are well. It runs on the control
+//! runtime.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub(super) async fn mend(servers: &ServersShared, prefix: &str) {
     let (mut pause, mut is_told) = (FIRST_PAUSE, false);
     // At first all servers are to be found.
     let mut is_well = find(servers, &mut is_told).await;
+    servers.sought();
     loop {
         if is_well {
             is_told = false;
@@ -36,6 +38,9 @@ async fn find(servers: &ServersShared, is_told: &mut bool) -> bool {
     match servers.finder.find(&before).await {
         Ok(None) => true,
         Ok(Some(topology)) => {
+            if !before.nodes.is_empty() {
+                servers.watch.found(topology.nodes.iter().map(|node| &node.place));
+            }
             servers.topology.store(Arc::new(topology));
             servers.changed.notify_waiters();
             true

@@ -1,4 +1,5 @@
-//! A server: its breaker, and the connections of all seats to it.
+//! A server: its breaker, the connections of all seats to it, and what its errors mean. Which server has a key is not known here.
+//! Asking it is the one wait of a request for a store.
 
 use std::sync::Arc;
 

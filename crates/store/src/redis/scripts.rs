@@ -1,4 +1,5 @@
-//! The scripts that run on servers. They are called by their digest; a server that does not know one is sent it whole.
+//! The scripts that run on servers. They are called by their digest; a server that does not know one is sent it whole, and knows it then.
+//! What they do stands in themselves.
 
 use std::sync::LazyLock;
 

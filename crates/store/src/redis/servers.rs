@@ -1,6 +1,8 @@
 //! The servers of a store, and how one of them is asked: the one that has the key, over the connection of who asks, within the time-out.
+//! Within a cluster a command is sent on to where it is told to go.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -30,6 +32,8 @@ pub(super) struct ServersShared {
     pub(super) topology: ArcSwap<Topology>,
     /// The topology is another.
     pub(super) changed: Notify,
+    /// Somebody has tried to find out which servers there are.
+    was_sought: AtomicBool,
     pub(super) finder: Finder,
     pub(super) watch: Arc<Watch>,
     pub(super) tallies: Tallies,
@@ -41,8 +45,14 @@ impl ServersShared {
         let watch = Arc::new(Watch::new(&settings.name));
         let finder = Finder::new(&settings.servers, &Arc::new(Link::new(settings)), &watch);
         let topology = ArcSwap::from_pointee(finder.begin());
-        let (changed, tallies) = (Notify::new(), Tallies::default());
-        Self { topology, changed, finder, watch, tallies, timeout: settings.timeout }
+        let (changed, was_sought, tallies) = (Notify::new(), AtomicBool::new(false), Tallies::default());
+        Self { topology, changed, was_sought, finder, watch, tallies, timeout: settings.timeout }
+    }
+
+    /// It was tried to find out which servers there are: from now on nobody waits for that.
+    pub(super) fn sought(&self) {
+        self.was_sought.store(true, Ordering::Release);
+        self.changed.notify_waiters();
     }
 
     /// Whether it is known already that a command about this key would be in vain.
@@ -125,7 +135,7 @@ impl ServersShared {
         Err(Refusal::Away(Away::Unreachable))
     }
 
-    /// The server of a key. Where none is known yet, this waits for it.
+    /// The server of a key. Until it was tried to find it out, this waits for it.
     async fn node(&self, key: &[u8], until: Instant) -> Option<Arc<NodeShared>> {
         loop {
             // Before the look, so that no change between is missed.
@@ -134,10 +144,8 @@ impl ServersShared {
             if let Some(node) = topology.node(key) {
                 return Some(Arc::clone(node));
             }
-            let is_begun = !topology.nodes.is_empty();
             drop(topology);
-            if is_begun {
-                // Nobody has this slot.
+            if self.was_sought.load(Ordering::Acquire) {
                 return None;
             }
             timeout_at(until, changed).await.ok()?;

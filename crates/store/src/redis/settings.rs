@@ -1,4 +1,5 @@
-//! Where a store in Redis is, and how it is talked to.
+//! Where a store in Redis is, and how it is talked to. What users write is in crate `config`; the engine makes this of it.
+//! Nothing of it shows a password.
 
 use std::fmt;
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
-//! What a store in Redis measures. Each seat counts for itself.
+//! What a store in Redis measures: commands by what became of them, and how long answers took. Each seat counts for itself; they are added up
+//! when somebody asks.
 
 use maitred_telemetry::{Measure, SharedCounter};
 

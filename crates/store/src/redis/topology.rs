@@ -1,4 +1,5 @@
-//! Which servers there are, and which of them has a key; and how that is found out, beside requests.
+//! Which servers there are, and which of them has a key; and how that is found out from sentinels or from the cluster, beside requests, which
+//! only read it.
 
 use std::sync::Arc;
 
@@ -104,16 +105,21 @@ impl Finder {
         let mut command = redis::cmd("SENTINEL");
         command.arg("get-master-addr-by-name").arg(name);
         let link = self.to_sentinels.as_ref().unwrap_or(&self.link);
-        let mut last = nobody();
+        let (mut last, mut tried) = (nobody(), Vec::new());
         for sentinel in sentinels {
             let found = match link.ask_once(sentinel, &command).await {
                 Ok(said) => master_in(&said),
                 Err(error) => Err(error),
             };
             match found {
+                // Where most of them know of no other yet, one that hangs is waited for once.
+                Ok(place) if tried.contains(&place) => {}
                 Ok(place) => match self.is_master(&place).await {
                     Ok(()) => return Ok(place),
-                    Err(error) => last = error,
+                    Err(error) => {
+                        last = error;
+                        tried.push(place);
+                    }
                 },
                 Err(error) => last = error,
             }

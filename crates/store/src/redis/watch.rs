@@ -1,4 +1,5 @@
-//! What requests tell of servers: that one is away, that a cluster has changed. Those who mend that, beside requests, wait here.
+//! What requests tell of servers: that one is away, that a cluster has changed. The log has each change once; those who mend it, beside
+//! requests, wait here.
 
 use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,6 +37,12 @@ impl Watch {
     /// The servers are others than before.
     pub(super) fn moved(&self) {
         self.wanted.notify_one();
+    }
+
+    /// The servers were found to be others than before.
+    pub(super) fn found<'a>(&self, places: impl Iterator<Item = &'a RedisPlace>) {
+        let servers = places.map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        tracing::info!(store = %self.store, servers, "the store has other servers");
     }
 
     /// It was not found out which servers there are.

@@ -77,6 +77,11 @@ mistakes! {
     admin_token_empty: with("admin: { address: 0.0.0.0:9180, token: \"${EMPTY}\" }");
     admin_token_in_plain: with("admin: { address: 0.0.0.0:9180, token: hushhush }");
     limits: with("limits: { head: 32, uri: 64KiB, head_timeout: 0s, body_rate: 1KiB, fields: none, streams: 0 }");
+    store_places: with("stores: { a: {}, b: { redis: { database: 1 } }, c: { memory: true, redis: 'redis://h' }, d: { redis: { url: 'redis://h', cluster: 'redis://h' } } }");
+    store_urls: with("stores: { a: { redis: localhost }, b: { redis: 'http://h' }, c: { redis: { cluster: ['redis://h/1', 'rediss://i'] } }, d: { redis: { cluster: 'redis://h', database: 1, tls: true } } }");
+    store_secrets: with("stores: { a: { redis: 'redis://:hush@h' }, b: { redis: { url: '${X:-redis://u:hush@h}' } }, c: { redis: { url: 'redis://h', password: hush } }, d: { redis: 'redis://:hu/sh@h' }, e: { redis: 'redis://:hush${TOKEN}@h' }, f: { redis: '${EMPTY}redis://:${TOKEN}hush@h' }, g: { redis: 'redis://:hush:${TOKEN}@h' } }");
+    store_logins: with("stores: { a: { redis: { url: 'redis://:${TOKEN}@10.0.0.1/1', password: '${TOKEN}', database: 1 } }, b: { redis: { sentinel: { urls: 'redis://:${TOKEN}@h', master: m, username: u } } }, c: { redis: { url: 'redis://h', password: '${TOKEN}', username: u } } }");
+    store_numbers: with("stores: { a: { redis: { url: 'redis://h', timeout: 0s, connect_timeout: 0s, prefix: 'a {b}' } } }");
     upstream_empty: with("upstreams: { a: {}, b: { endpoints: [] }, c: { endpoints: [{ weight: 1 }] } }");
     upstream_schemes: with("upstreams: { a: https://a, b: grpc://b:1, c: 'srv:_http._tcp.c', d: ftp://d, e: localhost:80 }");
     upstream_settings: with("upstreams: { a: { endpoints: http://a, balance: fastest, host: '*.a', keepalive: { idle: 0 }, timeouts: { connect: 0s, response: 10, stream_idle: 0s } } }");
@@ -130,6 +135,7 @@ mistakes! {
     policies: with("policies: { cors: , 'rate_limit/': 1/s, /x: 1, use: nobody }");
     policy_sets: with("policy_sets: { signed_in: { jwt: true }, b: { use: signed_in }, c: false, d: 5 }");
     policies_of_a_route: route("{ upstream: users, policies: { use: [signed_on] } }");
+    stores_in_memory: with("stores: { default: {}, a: { memory: 1KiB }, b: { memory: { path: state/counters, size: 1023KiB } }, c: { memory: { path: ./state/counters } }, d: { memory: { file: x } }, e: { memory: { path: '' } } }\n");
     telemetry: with("telemetry: { log: { level: warning }, access_log: { to: access.log, format: jsno }, metrics: { path: metrics } }");
     telemetry_metrics_where_another_page_is: with("telemetry: { metrics: /readyz }");
     put_in: problems("maitred: 1\nroutes: { a: { match: '${TOKEN}', upstream: '${TOKEN}/x' } }\nlimits: { head: '${TOKEN}' }");

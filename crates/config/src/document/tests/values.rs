@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::document;
 use crate::document::{
-    AccessLogFormat, AcmeChallenge, Condition, HostSent, LogLevel, LogTarget, PathHandling, Protocol,
-    ProxyProtocolVersion, RedirectStatus, StripPrefix, TextMatch, TlsVersion, UpstreamProtocol, UpstreamRef,
-    UpstreamTls,
+    AccessLogFormat, AcmeChallenge, Condition, HostSent, LogLevel, LogTarget, NoPolicies, PathHandling,
+    Protocol, ProxyProtocolVersion, RedirectStatus, StripPrefix, TextMatch, TlsVersion, UpstreamProtocol,
+    UpstreamRef, UpstreamTls,
 };
+use crate::expand::expand;
 use crate::files::{Memory, NoEnvironment, Watched};
 use crate::read::{ByteSize, Secret, Toggle};
 use crate::scalar::{EndpointTarget, ListenAddress};
@@ -265,4 +266,31 @@ fn files_are_listed_and_paths_count_from_the_file_that_names_them() {
     for file in named {
         assert!(loaded.tree.watched.contains(&Watched::File(file.clone())), "{}", file.display());
     }
+}
+
+#[test]
+fn stores_in_redis_are_written_short_and_long_and_show_no_password() {
+    let document = document(&format!(
+        "{BEGINNER}stores:\n  default: {{ redis: 'redis://127.0.0.1' }}\n  other: {{ redis: {{ url: 'rediss://gate:${{TOKEN}}@h:1/2', timeout: 5ms }} }}\n"
+    ));
+    let redis = |name: &str| {
+        document.stores.get(name).and_then(|store| store.redis.as_ref()).expect("a store in Redis")
+    };
+    let (default, other) = (redis("default"), redis("other"));
+    assert_eq!(
+        (default.timeout, default.connect_timeout),
+        (Duration::from_millis(20), Duration::from_secs(1))
+    );
+    assert_eq!((default.prefix.as_str(), default.is_tls()), ("maitred:", false));
+    let url = &other.url.as_ref().expect("a URL").value;
+    assert_eq!((url.username.as_deref(), url.password.as_deref()), (Some("gate"), Some("hush")));
+    assert_eq!((url.database, other.is_tls(), other.timeout), (Some(2), true, Duration::from_millis(5)));
+    assert!(!format!("{other:?}").contains("hush"));
+}
+
+#[test]
+fn the_long_form_of_a_store_shows_where_its_password_comes_from() {
+    let text = format!("{BEGINNER}stores: {{ a: {{ redis: 'redis://u:${{TOKEN}}@localhost/1' }} }}\n");
+    let long = expand(&super::loaded(&text), &NoPolicies);
+    assert!(long.contains("redis://u:${TOKEN}@localhost/1") && !long.contains("hush"), "{long}");
 }

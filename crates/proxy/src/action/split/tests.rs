@@ -36,8 +36,8 @@ fn facts(received: SystemTime) -> Facts {
         sent_at: None,
         body_limit: None,
         has_body: false,
-        is_refresh: false,
         told_limits: ToldLimits::default(),
+        is_refresh: false,
     }
 }
 

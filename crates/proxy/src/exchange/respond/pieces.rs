@@ -8,10 +8,11 @@ use maitred_http::{BodyLength, Fields, ResponseHead};
 use maitred_policy::{Fault, Pieces};
 use maitred_wire::{BodySource, Broken, Piece};
 
-use super::filtered::{Filtered, Filtering};
-use super::forward::pump::{Pump, PumpError, PumpState, RateGuard};
-use super::{Exchange, Sent, respond};
+use super::{add_fields, client_gone, length, log_fault, write_out};
 use crate::connection::Connection;
+use crate::exchange::filtered::{Filtered, Filtering};
+use crate::exchange::forward::pump::{Pump, PumpError, PumpState, RateGuard};
+use crate::exchange::{Exchange, Sent};
 
 /// Pieces as the source of a body.
 struct Source {
@@ -39,13 +40,12 @@ pub(super) async fn send(
 ) -> Sent {
     // A body of the request that nobody read, and that is not all there, is in the way of the next request.
     let may_keep_alive = connection.client.drop_body() && !connection.is_last(exchange.worker);
-    let length = pieces.length().map_or(BodyLength::Unknown, BodyLength::Known);
-    respond::add_fields(exchange, connection, head);
-    let keep_alive =
-        connection.client.respond(head, respond::length(length, filtering.as_deref()), may_keep_alive);
+    let announced = pieces.length().map_or(BodyLength::Unknown, BodyLength::Known);
+    add_fields(exchange, connection, head);
+    let keep_alive = connection.client.respond(head, length(announced, filtering.as_deref()), may_keep_alive);
     let mut download = Pump::default();
     let sent = if head.has_no_body(connection.client.request_method()) {
-        let written = respond::write_out(exchange.worker, exchange.snapshot, connection, b"").await;
+        let written = write_out(exchange.worker, exchange.snapshot, connection, b"").await;
         written.map_err(Cut::Client)
     } else {
         let source = Source { pieces, rest: Bytes::new(), is_over: false, fault: None };
@@ -55,13 +55,13 @@ pub(super) async fn send(
     match sent {
         Ok(()) => Sent::Whole { keep_alive: connection.client.end_exchange() && keep_alive },
         Err(Cut::Client(error)) => {
-            respond::client_gone(exchange, &error);
+            client_gone(exchange, &error);
             Sent::Broken
         }
         Err(Cut::Fault(fault)) => {
             exchange.record.outcome = fault.cause();
             exchange.record.policy = fault.policy().map(Into::into);
-            respond::log_fault(exchange, connection.client.request_method(), &fault);
+            log_fault(exchange, connection.client.request_method(), &fault);
             Sent::Broken
         }
     }
