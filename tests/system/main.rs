@@ -11,6 +11,7 @@ mod asking;
 mod balancing;
 mod bodies;
 mod browser;
+mod cache;
 mod circuit_breaker;
 mod corpora;
 mod credentials;

@@ -57,6 +57,8 @@ pub struct Facts {
     pub sent_at: Option<Instant>,
     /// Bytes that the request body may have; above it the answer is 413. Policies only lower it.
     pub body_limit: Option<u64>,
+    /// Whether the request has a body, as far as its head tells: one of unknown length counts.
+    pub has_body: bool,
     /// Of the limits that have counted the request, those that are told in the answer.
     pub told_limits: ToldLimits,
     /// Whether no client waits for the answer: a policy has had the request [asked anew](crate::Runtime::refresh).

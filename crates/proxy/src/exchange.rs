@@ -116,6 +116,7 @@ pub(crate) async fn serve(
             Chosen::again(&facts)
         }
     };
+    facts.has_body = !announced.length.is_empty();
     let route = &snapshot.routes[chosen.route];
     let serving = Serving { worker, snapshot, captures: &captures, turn: Cell::new(0) };
     let mut run = Run::new((&route.pipeline, first), &snapshot.locals, serving);
