@@ -115,7 +115,7 @@ fn connections_go_on_behind_answers_from_memory() {
     let ask = "GET /x?max-age=60 HTTP/1.1\r\nHost: test\r\n\r\n";
     wire.ask(ask);
     // Pipelined: each answer ends where the next begins.
-    wire.send(format!("{0}HEAD /x?max-age=60 HTTP/1.1\r\nHost: test\r\nIf-None-Match: *\r\n\r\n{0}", ask));
+    wire.send(format!("{ask}HEAD /x?max-age=60 HTTP/1.1\r\nHost: test\r\nIf-None-Match: *\r\n\r\n{ask}"));
     assert_eq!(wire.answer().text(), "answer 1");
     assert_eq!(wire.answer_to("HEAD").status(), 304);
     assert_eq!(wire.answer().text(), "answer 1");
@@ -238,8 +238,10 @@ fn what_one_alone_may_have_holds_up_nobody() {
     let mut others: Vec<Wire> = (0..5).map(|_| asks(&gateway)).collect();
     go.send(()).unwrap();
     assert_eq!(first.answer().text(), "answer 0");
-    others.iter_mut().for_each(|other| assert_eq!(other.answer().status(), 200));
-    (0..5).for_each(|_| asked.recv_timeout(PATIENCE).unwrap());
+    for other in &mut others {
+        assert_eq!(other.answer().status(), 200);
+        asked.recv_timeout(PATIENCE).unwrap();
+    }
 }
 
 #[test]
