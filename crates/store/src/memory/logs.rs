@@ -1,8 +1,10 @@
-//! Logs of exact windows, which differ in size: bounded in bytes all together. Where they take more, of eight that lie beside each
-//! other the one gives way of which the least share of its limit is taken, and one that no longer counts before all others: the same rule as
+//! Logs of exact windows, which differ in size: bounded in bytes all together. Where they take more, of eight that lie anywhere
+//! the one gives way of which the least share of its limit is taken, and one that no longer counts before all others: the same rule as
 //! for counters, with the same bound on what an attacker can displace.
 
 use std::collections::HashMap;
+
+use smallvec::SmallVec;
 
 use super::hash::KeyHash;
 use crate::limit::Limit;
@@ -13,14 +15,17 @@ use crate::limits::{Log, share};
 pub(super) const ROW: u64 = 256;
 /// How many are looked at for the one that gives way.
 const CANDIDATES: usize = 8;
+/// From one candidate to the next: 2^64 by the golden ratio, by which no two of a turn lie near each other. Those that
+/// came together, and are alike in what they have taken, are no candidates together.
+const STRIDE: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// The logs of a shard.
 #[derive(Debug)]
 pub(super) struct LogTable {
     rows: Vec<Row>,
     places: HashMap<KeyHash, usize>,
-    /// Where the next one to give way is looked for.
-    hand: usize,
+    /// Where the next one to give way is looked for, turn after turn.
+    hand: u64,
     bytes: u64,
     most_bytes: u64,
     evicted: u64,
@@ -95,15 +100,19 @@ impl LogTable {
 
     /// Forgets one log that is not this one, if there is any.
     fn evict(&mut self, now: u64, but: KeyHash) -> bool {
-        let count = self.rows.len();
-        let candidates = (0..count.min(CANDIDATES + 1)).map(|step| (self.hand + step) % count);
+        let count = self.rows.len().max(1);
+        let candidates = (0..=CANDIDATES).map(|_| {
+            self.hand = self.hand.wrapping_add(STRIDE);
+            usize::try_from(self.hand % count as u64).unwrap_or_default()
+        });
+        let candidates: SmallVec<[usize; CANDIDATES + 1]> = candidates.collect();
         let lasts = |row: &Row| if row.until <= now { (0, 0) } else { (u64::from(row.share), row.until) };
-        let others = candidates.map(|place| &self.rows[place]).filter(|row| row.hash != but);
+        let others =
+            candidates.iter().filter_map(|place| self.rows.get(*place)).filter(|row| row.hash != but);
         let Some(chosen) = others.min_by_key(|row| lasts(row)) else { return false };
         self.evicted += u64::from(chosen.until > now);
         let hash = chosen.hash;
         self.forget(hash);
-        self.hand = (self.hand + CANDIDATES) % self.rows.len().max(1);
         true
     }
 }
