@@ -50,6 +50,7 @@ mod proxies;
 mod proxy_protocol;
 mod proxying;
 mod rate_limit;
+mod refreshing;
 mod refusals;
 mod reload;
 mod reload_state;

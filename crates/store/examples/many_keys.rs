@@ -17,7 +17,9 @@ const KEYS: u64 = 10_000_000;
 /// In which the keys come, in microseconds.
 const WITHIN: u64 = 100_000_000;
 const COUNT: u64 = 100;
-const PERIOD: Duration = Duration::from_secs(3600);
+const PERIOD: Duration = Duration::from_hours(1);
+/// When the run begins, in microseconds: ten minutes past an hour, so that no window ends before the run does.
+const BEGIN: u64 = 600_000_000;
 /// Callers that use up their limit.
 const EXHAUSTED: u64 = 100;
 /// Of what comes back, what may have since: 2.8 of the bucket.
@@ -83,10 +85,9 @@ impl Run {
         (0..EXHAUSTED).filter(|caller| left(*caller) > BACK).count()
     }
 
-    /// Asks so many microseconds after the beginning, which is ten minutes past an hour: no window ends before the run does.
+    /// Asks so many microseconds after the beginning.
     fn ask(&self, value: &[u8], cost: u64, after: u64) -> Decision {
-        let begin = PERIOD / 6;
-        let now = begin.as_micros() as u64 + after;
+        let now = BEGIN + after;
         let take = Take {
             key: Key { scope: &self.scope, value },
             limits: &self.limits,

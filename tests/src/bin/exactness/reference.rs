@@ -10,7 +10,9 @@ pub fn passing(route: &Route, times: &[u64]) -> usize {
     let mut pass = |at: u64| {
         let is_allowed = kept.iter_mut().all(|limit| limit.allows(at));
         if is_allowed {
-            kept.iter_mut().for_each(|limit| limit.take(at));
+            for limit in &mut kept {
+                limit.take(at);
+            }
         }
         is_allowed
     };

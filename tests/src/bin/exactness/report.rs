@@ -58,6 +58,12 @@ impl Page {
                 kept.extend(self.tell_limit(&span, number, route));
             }
         }
+        let is_exact = kept.is_empty();
+        kept.push((
+            "no span holds more than is permitted, and none that begins anew less than 99 % of the reference"
+                .to_owned(),
+            is_exact,
+        ));
         let failed = outcome.asked.iter().filter(|asked| ![200, 429].contains(&asked.status)).count();
         kept.push((format!("every request is let through or refused: {failed} were neither"), failed == 0));
         let missed = outcome.missed.0 + outcome.missed.1;

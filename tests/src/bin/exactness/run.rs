@@ -76,7 +76,9 @@ pub fn run(fault: Fault) -> Outcome {
     let gateways: Vec<Gateway> = (0..count).map(|_| Gateway::start(&document)).collect();
     let ports: Vec<u16> = gateways.iter().map(|gateway| gateway.port("web")).collect();
     if fault != Fault::Memory {
-        gateways.iter().for_each(|gateway| eventually("the store is there", || warmed(gateway)));
+        for gateway in &gateways {
+            eventually("the store is there", || warmed(gateway));
+        }
     }
     let clock = Clock::start();
     let clients = Clients::start(&ports, clock);
@@ -91,7 +93,9 @@ pub fn run(fault: Fault) -> Outcome {
         let gone = clock.now();
         stores.take_away(fault);
         let there = clock.now();
-        gateways.iter().for_each(wait_until_served);
+        for gateway in &gateways {
+            wait_until_served(gateway);
+        }
         missed.1 -= self::missed(&gateways);
         away = Some((gone, there, clock.now()));
         pass(AFTER);
