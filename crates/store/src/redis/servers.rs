@@ -37,7 +37,8 @@ pub(super) struct ServersShared {
     pub(super) finder: Finder,
     pub(super) watch: Arc<Watch>,
     pub(super) tallies: Tallies,
-    timeout: Duration,
+    /// How long a command may take.
+    pub(super) timeout: Duration,
 }
 
 impl ServersShared {
