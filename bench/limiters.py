@@ -55,4 +55,5 @@ class LimitingMaitred(Maitred):
         away = ", on_store_failure: deny" if redis else ""
         self.defaults = f"{Maitred.defaults}rate_limit: {{ limit: {RATE}/s, by: {by}{headers}{away} }}, "
         if redis:
-            self.sections = [f'stores: {{ default: {{ redis: "{redis}" }} }}']
+            # The cores are full: who waits long for the store waits for its turn there.
+            self.sections = [f'stores: {{ default: {{ redis: {{ url: "{redis}", timeout: 1s }} }} }}']

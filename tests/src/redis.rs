@@ -164,22 +164,31 @@ pub struct RedisSentinels {
 
 impl Default for RedisSentinels {
     fn default() -> Self {
-        let master = Redis::default();
+        Self::start(None)
+    }
+}
+
+impl RedisSentinels {
+    /// They all want this password, if there is one.
+    pub fn start(password: Option<&str>) -> Self {
+        let access = password.map_or(vec![], |word| vec!["--no-auth-warning", "-a", word]);
+        let wanted = password.map_or(vec![], |word| vec!["--requirepass", word, "--masterauth", word]);
+        let master = Redis::with(&wanted).asked_with(&access);
         let port = master.port().to_string();
-        let replica = Redis::with(&["--replicaof", "127.0.0.1", &port, "--repl-diskless-sync-delay", "0"]);
+        let of_replica = ["--replicaof", "127.0.0.1", &port, "--repl-diskless-sync-delay", "0"];
+        let replica = Redis::with(&[&wanted[..], &of_replica].concat()).asked_with(&access);
         eventually("the replica follows", || {
             replica.ask(&["INFO", "replication"]).contains("link_status:up").then_some(())
         });
-        let sentinel = || {
-            let config = format!(
-                "sentinel monitor shop 127.0.0.1 {port} 2\nsentinel down-after-milliseconds shop 500\n\
-                 sentinel failover-timeout shop 3000\n"
-            );
-            Redis::prepared_sentinel(&config)
-        };
-        let sentinels: Vec<_> = (0..3).map(|_| sentinel()).collect();
-        let all = Self { servers: [master, replica], sentinels };
-        for sentinel in &all.sentinels {
+        let secret = password.map_or(String::new(), |word| {
+            format!("requirepass {word}\nsentinel sentinel-pass {word}\nsentinel auth-pass shop {word}\n")
+        });
+        let config = format!(
+            "sentinel monitor shop 127.0.0.1 {port} 2\nsentinel down-after-milliseconds shop 500\n\
+             sentinel failover-timeout shop 3000\n{secret}"
+        );
+        let sentinels: Vec<_> = (0..3).map(|_| Redis::sentinel(&config).asked_with(&access)).collect();
+        for sentinel in &sentinels {
             eventually("the sentinels know each other and the replica", || {
                 let known = sentinel.ask(&["SENTINEL", "master", "shop"]);
                 let has = |name: &str, value: &str| {
@@ -189,7 +198,7 @@ impl Default for RedisSentinels {
                 (has("num-slaves", "1") && has("num-other-sentinels", "2")).then_some(())
             });
         }
-        all
+        Self { servers: [master, replica], sentinels }
     }
 }
 
@@ -203,7 +212,7 @@ impl RedisSentinels {
 }
 
 impl Redis {
-    fn prepared_sentinel(config: &str) -> Self {
+    fn sentinel(config: &str) -> Self {
         let (folder, port) = (Folder::default(), Port::reserve());
         let at = folder.path().display().to_string();
         let number = port.number();

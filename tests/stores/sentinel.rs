@@ -1,9 +1,28 @@
 //! The master that sentinels name, also when it becomes another.
 
-use maitred_store::{Algorithm, RedisLogin, RedisPlace, RedisServers};
+use maitred_store::{Algorithm, Away, RedisLogin, RedisPlace, RedisServers, RedisSettings};
 use maitred_tests::{RedisSentinels, eventually};
 
 use crate::stage::{Stage, per_day, place, settings};
+
+#[test]
+fn sentinels_and_servers_are_asked_with_their_passwords() {
+    let all = RedisSentinels::start(Some("word"));
+    let login = |password: &str| RedisLogin { username: None, password: Some(password.into()) };
+    let stage = |of_servers, of_sentinels| {
+        let sentinels = all.sentinels.iter().map(place).collect();
+        let servers = RedisServers::Sentinel { sentinels, master: "shop".into(), login: login(of_sentinels) };
+        Stage::of(&RedisSettings { login: login(of_servers), ..settings(servers) })
+    };
+    let right = stage("word", "word");
+    eventually("the master is found", || right.is_well().then_some(()));
+    for wrong in [stage("word", "other"), stage("other", "word")] {
+        // Nobody waits once it was tried.
+        eventually("it is known that it is not found", || {
+            (wrong.take("k", per_day(Algorithm::TokenBucket, 2)) == Err(Away::Unreachable)).then_some(())
+        });
+    }
+}
 
 fn stage(all: &RedisSentinels, also: Option<RedisPlace>) -> Stage {
     let sentinels = also.into_iter().chain(all.sentinels.iter().map(place)).collect();

@@ -96,6 +96,7 @@ fn a_killed_server_is_told_at_once_and_asked_again_when_it_is_back_and_empty() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a time-out is real time")]
 fn a_server_that_hangs_costs_three_time_outs_and_nothing_more() {
     let redis = Redis::default();
     let timeout = Duration::from_millis(50);

@@ -23,7 +23,7 @@ pub struct Stage {
     pub store: Arc<RedisStore>,
     worker: Runtime,
     control: Option<std::thread::JoinHandle<()>>,
-    _ends_control: Option<oneshot::Sender<()>>,
+    ends_control: Option<oneshot::Sender<()>>,
 }
 
 /// What the gateway has by default, but for the time-out: machines that run tests are busy.
@@ -58,7 +58,7 @@ impl Stage {
             });
         });
         let worker = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Self { store, worker, control: Some(control), _ends_control: Some(sender) }
+        Self { store, worker, control: Some(control), ends_control: Some(sender) }
     }
 
     pub fn single(redis: &Redis) -> Self {
@@ -90,7 +90,7 @@ impl Deref for Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        drop(self._ends_control.take());
+        drop(self.ends_control.take());
         let _ = self.control.take().map(std::thread::JoinHandle::join);
     }
 }

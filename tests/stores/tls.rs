@@ -1,6 +1,6 @@
 //! TLS to a server of a private authority, with a certificate of the gateway's own where that is asked for.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use maitred_net::{CertificatePem, ClientTls, ClientTlsSettings, TlsVersion, Trust};
 use maitred_store::{Algorithm, RedisServers, RedisSettings};
@@ -26,7 +26,9 @@ fn stage(redis: &Redis, authority: &Authority, own: Option<&Signed>, name: Optio
         protocols: Vec::new(),
         oldest_version: TlsVersion::V12,
     };
-    let tls = Some(ClientTls::new(&tls, SystemTime::now()).unwrap());
+    // Only warnings go by it.
+    let now = SystemTime::UNIX_EPOCH + Duration::from_hours(500_000);
+    let tls = Some(ClientTls::new(&tls, now).unwrap());
     Stage::of(&RedisSettings { tls, ..settings(RedisServers::Single(place(redis))) })
 }
 

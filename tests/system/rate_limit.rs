@@ -11,7 +11,7 @@ use crate::tokens::{issuer::Issuer, now};
 const SECRET: &str = "what the issuer of these tokens shares with us";
 
 fn get(wire: &mut Wire, path: &str, lines: &[&str]) -> Answer {
-    let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+    let lines = [lines, &[""]].concat().join("\r\n");
     wire.ask(&format!("GET {path} HTTP/1.1\r\nHost: test\r\n{lines}\r\n"))
 }
 

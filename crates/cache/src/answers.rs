@@ -67,9 +67,7 @@ impl fmt::Debug for AnswersShared {
 impl AnswersShared {
     /// Room for so many bytes in all. Each answer with a body of up to `largest` bytes has room, if the whole is four times as large.
     pub fn new(bytes: u64, largest: u64) -> Self {
-        // A part must have room for some of the largest; powers of two are what there is.
-        let shards = (bytes / (largest.max(1) * 4)).clamp(1, MOST_SHARDS);
-        let shards = 1 << shards.ilog2();
+        let shards = shards(bytes, largest);
         let items = usize::try_from(bytes / ABOUT).unwrap_or(usize::MAX).max(16);
         let mut options = OptionsBuilder::new();
         options.weight_capacity(bytes).estimated_items_capacity(items).shards(shards);
@@ -79,9 +77,14 @@ impl AnswersShared {
         Self { cache: Cache::with_options(options, Weigh, DefaultHashBuilder::default(), life), evicted }
     }
 
-    /// Gives it room for another number of bytes.
-    pub fn resize(&self, bytes: u64) {
-        self.cache.set_capacity(bytes);
+    /// Gives it room for another number of bytes: false, and nothing changes, where its parts would be too small then for some of the
+    /// largest answers.
+    pub fn resize(&self, bytes: u64, largest: u64) -> bool {
+        let fits = self.cache.num_shards() <= shards(bytes, largest);
+        if fits {
+            self.cache.set_capacity(bytes);
+        }
+        fits
     }
 
     /// The answer under this key that is for a request with these fields: the newest (RFC 9111 section 4).
@@ -180,6 +183,11 @@ impl AnswersShared {
     pub fn evicted(&self) -> u64 {
         self.evicted.load(Ordering::Relaxed)
     }
+}
+
+/// Parts for so many bytes. Each must have room for some of the largest answers; powers of two are what there is.
+fn shards(bytes: u64, largest: u64) -> usize {
+    1 << (bytes / (largest.max(1).saturating_mul(4))).clamp(1, MOST_SHARDS).ilog2()
 }
 
 impl Variants {

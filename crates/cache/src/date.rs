@@ -1,4 +1,5 @@
 //! Dates in fields (RFC 9110 section 5.6.7), and times as this crate knows them.
+//! The clocks are read by others.
 
 use std::time::{Duration, SystemTime};
 
@@ -26,30 +27,9 @@ pub fn http_date(value: &[u8]) -> Option<u64> {
     if !day_name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
         return None;
     }
-    let (day, month, year, time) = match rest.strip_prefix(", ") {
-        Some(rest) => {
-            let date = rest.len().checked_sub("00:00:00 GMT".len())?;
-            let (date, time) = rest.split_at_checked(date)?;
-            let (time, zone) = time.split_once(' ')?;
-            let is_dashed = date.contains('-');
-            let mut parts = date.strip_suffix(' ')?.split(if is_dashed { '-' } else { ' ' });
-            let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
-            // RFC 850 has years of two digits, and dashes; the common form has neither.
-            let is_form = parts.next().is_none() && year.len() == if is_dashed { 2 } else { 4 };
-            if !zone.eq_ignore_ascii_case("GMT") || day.len() != 2 || !is_form {
-                return None;
-            }
-            (day, month, year, time)
-        }
-        // The form of `asctime`, whose day may have a blank in front.
-        None => {
-            let mut parts = rest.split_ascii_whitespace();
-            let (month, day, time, year) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-            if parts.next().is_some() || year.len() != 4 {
-                return None;
-            }
-            (day, month, year, time)
-        }
+    let (day, month, year, time) = match rest.strip_prefix(", ").map(of_fields) {
+        Some(parts) => parts?,
+        None => of_asctime(rest)?,
     };
     let month = MONTHS.iter().position(|name| name.eq_ignore_ascii_case(month))? as u64 + 1;
     let year = match (year.len(), number(year)?) {
@@ -59,6 +39,26 @@ pub fn http_date(value: &[u8]) -> Option<u64> {
         (_, year) => year,
     };
     seconds_of_date(year, month, number(day)?)?.checked_add(seconds_of_time(time)?)
+}
+
+/// Day, month, year and time of the form that is sent, `06 Nov 1994 08:49:37 GMT`, and of RFC 850, `06-Nov-94 08:49:37 GMT`.
+fn of_fields(rest: &str) -> Option<(&str, &str, &str, &str)> {
+    let date = rest.len().checked_sub("00:00:00 GMT".len())?;
+    let (date, time) = rest.split_at_checked(date)?;
+    let (time, zone) = time.split_once(' ')?;
+    let is_dashed = date.contains('-');
+    let mut parts = date.strip_suffix(' ')?.split(if is_dashed { '-' } else { ' ' });
+    let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
+    // RFC 850 has years of two digits, and dashes; the common form has neither.
+    let is_form = parts.next().is_none() && day.len() == 2 && year.len() == if is_dashed { 2 } else { 4 };
+    (is_form && zone.eq_ignore_ascii_case("GMT")).then_some((day, month, year, time))
+}
+
+/// The same of the form of `asctime`, whose day may have a blank in front: `Nov  6 08:49:37 1994`.
+fn of_asctime(rest: &str) -> Option<(&str, &str, &str, &str)> {
+    let mut parts = rest.split_ascii_whitespace();
+    let (month, day, time, year) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    (parts.next().is_none() && year.len() == 4).then_some((day, month, year, time))
 }
 
 const MONTHS: [&str; 12] =

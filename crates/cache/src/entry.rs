@@ -1,4 +1,5 @@
 //! One kept answer, and whether a request may have it.
+//! What becomes of one that may not answer is the policy's to say.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

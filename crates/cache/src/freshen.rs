@@ -1,4 +1,5 @@
 //! What a 304 or the answer to HEAD changes of what is kept (RFC 9111 sections 3.2, 4.3.4 and 4.3.5).
+//! Whether there is anything to ask by is in `conditional.rs`.
 
 use maitred_http::{Known, ResponseHead};
 

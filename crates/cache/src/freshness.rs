@@ -1,4 +1,5 @@
 //! For how long an answer is fresh, and how old it is (RFC 9111 section 4.2).
+//! What may be used although it is stale is in `entry.rs`.
 
 use maitred_http::{Known, ResponseHead, list_items};
 

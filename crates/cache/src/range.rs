@@ -1,4 +1,5 @@
 //! A part of an answer that is kept whole (RFC 9110 section 14).
+//! Parts that a service sends are not kept.
 
 use std::ops::Range;
 

@@ -1,4 +1,5 @@
 //! The answer to a request, made of what is kept (RFC 9111 section 4): all of it, a part, or that the client has it already.
+//! Step 6 in the life of a request; nothing here asks whether it may.
 
 use bytes::Bytes;
 use maitred_http::{Known, RequestHead, ResponseHead};
@@ -24,7 +25,10 @@ pub fn serve(
     now: Moment,
     add: impl FnOnce(&mut ResponseHead),
 ) -> Served {
-    let (mut head, mut body) = (entry.head.clone(), entry.body.clone());
+    let ResponseHead { status, version, ref fields } = entry.head;
+    // What is told of it, and what the engine and others add.
+    let mut head = ResponseHead { status, version, fields: fields.clone_with_room(8, 256) };
+    let mut body = entry.body.clone();
     if is_unchanged(&request.fields, &head) {
         make_not_modified(&mut head);
     } else {

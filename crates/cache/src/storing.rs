@@ -1,4 +1,5 @@
 //! Which answers may be kept (RFC 9111 sections 3 and 3.5), and what of them (section 3.1).
+//! For how long they are good is in `freshness.rs`.
 
 use maitred_http::{Known, Method, RequestHead, ResponseHead, list_items, reason};
 
@@ -90,14 +91,18 @@ pub fn may_keep(
         return Err(NotKept::Personal);
     }
     // A cookie is set for one: it is kept with the answer only where the service says for how long (section 7.3).
-    let is_told = freshness.is_some_and(|freshness| freshness.is_explicit);
-    if response.fields.has(Known::SetCookie) && !is_told {
+    let is_explicit = freshness.is_some_and(|freshness| freshness.is_explicit);
+    if response.fields.has(Known::SetCookie) && !is_explicit {
         return Err(NotKept::Personal);
     }
     let is_allowed = freshness.is_some() || control.is_public || is_heuristically_cacheable(response.status);
     let has_validator = response.fields.has(Known::ETag) || response.fields.has(Known::LastModified);
     let lasts = freshness.is_some_and(|freshness| freshness.lifetime > 0) && !control.no_cache;
-    if !is_allowed || !lasts && !has_validator {
+    // Where it may be used stale, it is of use from the beginning (RFC 5861).
+    let is_told = |seconds: Option<u64>| seconds.is_some_and(|seconds| seconds > 0);
+    let may_be_stale = (is_told(control.stale_while_revalidate) || is_told(control.stale_if_error))
+        && !control.forbids_stale();
+    if !is_allowed || !lasts && !may_be_stale && !has_validator {
         return Err(NotKept::Useless);
     }
     Ok(())

@@ -1,4 +1,5 @@
 //! Which of several answers is one for a request: those to requests that were alike in what `Vary` names (RFC 9111 section 4.1).
+//! What the configuration tells apart besides is in the secondary key, which the policy makes.
 
 use maitred_http::{FieldName, Fields, Known, ResponseHead, list_items};
 

@@ -14,10 +14,11 @@ fn guide() -> String {
 }
 
 /// Pages beside the guide, and how many examples each has at least.
-const PAGES: [(&str, usize); 5] = [
+const PAGES: [(&str, usize); 7] = [
     (include_str!("../../../docs/resilience.md"), 4),
     (include_str!("../../../docs/traffic.md"), 4),
     (include_str!("../../../docs/access.md"), 2),
+    (include_str!("../../../docs/cache.md"), 2),
     (include_str!("../../../docs/edges.md"), 4),
     (include_str!("../../../docs/stores.md"), 4),
     (include_str!("../../../docs/limits.md"), 3),

@@ -55,6 +55,18 @@ impl Fields {
         self.live = 0;
     }
 
+    /// The same fields, with room for so many more, and so many bytes of them, before memory has to be found again.
+    pub fn clone_with_room(&self, fields: usize, bytes: usize) -> Self {
+        let mut all = Self {
+            bytes: Vec::with_capacity(self.bytes.len() + bytes),
+            list: Vec::with_capacity(self.list.len() + fields),
+            ..*self
+        };
+        all.bytes.extend_from_slice(&self.bytes);
+        all.list.extend_from_slice(&self.list);
+        all
+    }
+
     /// How many fields there are; a name that occurs twice counts twice.
     pub fn len(&self) -> usize {
         self.live

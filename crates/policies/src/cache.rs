@@ -21,6 +21,7 @@ use maitred_policy::values::Available;
 use maitred_policy::{Build, Condition, Phase, PolicyKind};
 use maitred_store::Seat;
 
+mod admin;
 mod config;
 mod counts;
 mod fill;
@@ -32,6 +33,7 @@ mod policy;
 mod purge;
 mod replicas;
 mod shared;
+mod state;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -82,14 +84,10 @@ impl PolicyKind for Cache {
             honours_targeted: config.cdn_control == Control::Honour,
         };
         let (memory, max_body) = (config.memory.0, config.max_body.value.0);
-        let shared = previous.map_or_else(
-            || Arc::new(CacheShared::new(memory, max_body)),
-            |previous| {
-                previous.shared.answers.resize(memory);
-                Arc::clone(&previous.shared)
-            },
-        );
-        let replicas = Self::replicas(config.store.as_ref(), &shared, build, previous);
+        let goes_on = previous.filter(|previous| previous.shared.answers.resize(memory, max_body));
+        let shared = goes_on.map(|previous| Arc::clone(&previous.shared));
+        let shared = shared.unwrap_or_else(|| Arc::new(CacheShared::new(memory, max_body)));
+        let replicas = Self::replicas(config.store.as_ref(), &shared, build, goes_on);
         Some(Self {
             rules,
             keying: keying?,

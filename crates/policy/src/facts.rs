@@ -57,6 +57,8 @@ pub struct Facts {
     pub sent_at: Option<Instant>,
     /// Bytes that the request body may have; above it the answer is 413. Policies only lower it.
     pub body_limit: Option<u64>,
+    /// Whether the request has a body, as far as its head tells: one of unknown length counts.
+    pub has_body: bool,
     /// Of the limits that have counted the request, those that are told in the answer.
     pub told_limits: ToldLimits,
     /// Whether no client waits for the answer: a policy has had the request [asked anew](crate::Runtime::refresh).
@@ -111,13 +113,15 @@ impl Facts {
     }
 }
 
-/// The limits that are told in an answer: of each kind the one that was closest to refusing, so that there are never two sets of fields.
+/// The limits that are told in an answer: in each set of fields the one that was closest to refusing, so that none stands there twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ToldLimits {
-    /// Of those over short times.
+    /// In `X-RateLimit-…`: of those over short times.
     pub rate: Option<Closeness>,
-    /// Of those over long times.
+    /// In `X-Quota-…`: of those over long times.
     pub quota: Option<Closeness>,
+    /// In the fields of the IETF: of both.
+    pub ietf: Option<Closeness>,
 }
 
 /// How close a limit was to refusing a request: the less, the closer.

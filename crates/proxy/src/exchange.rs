@@ -103,12 +103,11 @@ pub(crate) async fn serve(
 ) -> After {
     let started = worker.clock.now();
     let (mut captures, first) = (Captures::default(), again.as_ref().map_or(0, |again| again.first));
-    let mut facts;
-
     // Route.
+    let mut facts;
     let chosen = match again {
         None => {
-            facts = identify::facts(worker, snapshot, listener, connection, &heads.request, started);
+            facts = identify::facts(worker, snapshot, listener, connection, (heads, &announced), started);
             choose::route(snapshot, listener, &heads.request, &mut facts, &mut captures)
         }
         Some(again) => {
@@ -119,7 +118,7 @@ pub(crate) async fn serve(
     let route = &snapshot.routes[chosen.route];
     let serving = Serving { worker, snapshot, captures: &captures, turn: Cell::new(0) };
     let mut run = Run::new((&route.pipeline, first), &snapshot.locals, serving);
-    let (record, deadline) = (Record::default(), Deadline::default());
+    let (deadline, record) = Default::default();
     let mut exchange =
         Exchange { worker, snapshot, listener, route, facts, announced, started, deadline, record };
 

@@ -150,6 +150,7 @@ pub(crate) fn facts(route: &Route, listener: &ListenerSettings, client: IpAddr, 
         upstream: None,
         sent_at: None,
         body_limit: None,
+        has_body: false,
         told_limits: ToldLimits::default(),
         is_refresh: false,
     }

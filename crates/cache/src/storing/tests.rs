@@ -31,6 +31,8 @@ fn what_may_be_kept() {
         (200, &[cc("max-age=0")], Err(NotKept::Useless)),
         (200, &[cc("max-age=0"), ("ETag", "\"a\"")], Ok(())),
         (200, &[cc("max-age=9, no-cache")], Err(NotKept::Useless)),
+        (200, &[cc("max-age=0, stale-if-error=9")], Ok(())),
+        (200, &[cc("max-age=0, stale-while-revalidate=9, must-revalidate")], Err(NotKept::Useless)),
         (200, &[cc("no-cache"), ("ETag", "\"a\"")], Ok(())),
         (200, &[cc("max-age=9, no-store")], Err(NotKept::NoStore)),
         (200, &[cc("max-age=9, no-store, must-understand")], Ok(())),

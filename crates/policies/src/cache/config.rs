@@ -1,4 +1,5 @@
 //! What users write for `cache`.
+//! Conditions and values are compiled later; here it is seen that every key has an effect.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! What caches count. Each worker has numbers of its own, so that a hit touches no memory that others write.
+//! They are added up when somebody looks.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,4 +1,5 @@
 //! Keeps an answer while it passes to the client, once all of it has come.
+//! What breaks off, is too large or has trailers is not kept.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -47,6 +47,8 @@ pub(super) enum Ended {
     Kept,
     /// Its answer is for nobody else.
     NotKept,
+    /// The service failed, and what was kept stands in for it.
+    Failed,
     /// It never got an answer, or not all of it.
     Abandoned,
 }

@@ -1,4 +1,5 @@
 //! The way up: what a service answered is kept, or makes what is kept fresh again or out of date.
+//! Step 8 in the life of a request.
 
 use std::sync::Arc;
 
@@ -12,14 +13,15 @@ use super::Cache;
 use super::counts::Outcome;
 use super::fill::{Fill, Filling};
 use super::flights::{Ended, Flight};
-use super::lookup::{Asked, moment};
+use super::lookup::moment;
+use super::state::Asked;
 use super::told::{Forward, Told, tell};
 
 impl Cache {
     /// The response hook, where the service was asked.
     pub(super) fn take(
         &self,
-        asked: Box<Asked>,
+        asked: Asked,
         response: &mut ResponseHead,
         facts: &Facts,
         body: &mut ResponseBody,
@@ -32,19 +34,20 @@ impl Cache {
             let failed = matches!(status, 500 | 502..=504);
             if failed && stale.may_stand_in(came.at) {
                 let told = Told { forward_status: Some(status), detail: Some("stale-if-error"), ..told };
-                let stale = Arc::clone(stale);
-                // Those who wait get it in the same way.
-                return self.reply(&stale, &asked.request, runtime, Outcome::Stale, told);
+                if let Some(flight) = asked.flight {
+                    flight.end(Ended::Failed);
+                }
+                return self.reply(stale, &asked.request, runtime, Outcome::Stale, told);
             }
             if status == 304 && asked.validates {
-                return self.validated(*asked, response, came, runtime, told);
+                return self.validated(asked, response, came, runtime, told);
             }
             if status == 200 && asked.request.method == Method::Head {
                 self.heard_of(&asked, stale, response, came);
             }
         }
         self.shared.counts.count(runtime.seat(), Outcome::Miss);
-        let kept = self.keep(*asked, response, facts, body, came);
+        let kept = self.keep(asked, response, facts, body, came);
         if !self.expose_tags {
             remove_tags(response);
         }

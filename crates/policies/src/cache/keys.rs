@@ -1,4 +1,5 @@
 //! What answers of one URL are told apart by beside `Vary`, and what is known of an asker that this does not tell.
+//! The URL, which comes first, is the business of crate `cache`.
 
 use maitred_cache::{Asker, QueryRule};
 use maitred_config::scalar::ValueName;

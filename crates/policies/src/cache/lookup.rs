@@ -1,10 +1,10 @@
 //! The way down: a request is answered from what is kept, or goes on to the service, alone or behind another that asks the same.
+//! Step 6 in the life of a request.
 
-use std::sync::Arc;
 use std::task::Poll;
 
 use maitred_cache::{
-    Asker, Entry, Moment, RequestControl, Use, ask_for_changes, is_for_the_service, serve, write_key,
+    Entry, Moment, RequestControl, Use, ask_for_changes, is_for_the_service, serve, write_key,
 };
 use maitred_http::{Known, Method, RequestHead};
 use maitred_policy::values::View;
@@ -14,26 +14,8 @@ use tokio::sync::watch;
 use super::Cache;
 use super::counts::Outcome;
 use super::flights::{Ended, Flight, Joined};
-use super::policy::{Keys, State};
+use super::state::{Asked, Keys, State};
 use super::told::{Forward, Told, tell};
-
-/// A request that went to the service, and what is to be done with the answer.
-#[derive(Debug)]
-pub(crate) struct Asked {
-    /// The request as it came here: what the client wants.
-    pub(super) request: RequestHead,
-    pub(super) key: Box<[u8]>,
-    pub(super) secondary: Box<[u8]>,
-    pub(super) asker: Asker,
-    pub(super) at: Moment,
-    pub(super) why: Forward,
-    /// What is kept and cannot be used as it is.
-    pub(super) stale: Option<Arc<Entry>>,
-    /// Whether the service was asked if that still holds.
-    pub(super) validates: bool,
-    pub(super) flight: Option<Flight>,
-    pub(super) collapsed: bool,
-}
 
 /// The time by both clocks.
 pub(super) fn moment(runtime: &dyn Runtime) -> Moment {
@@ -51,9 +33,7 @@ impl Cache {
     ) -> Option<Forward> {
         let fields = &request.fields;
         // What a body asks for is in no key, and what becomes of an upgrade is no answer.
-        let has_body = fields.has(Known::TransferEncoding)
-            || fields.known(Known::ContentLength).is_some_and(|length| length != b"0");
-        if has_body || fields.has(Known::Upgrade) || is_for_the_service(fields) {
+        if facts.has_body || fields.has(Known::Upgrade) || is_for_the_service(fields) {
             return Some(Forward::Bypass);
         }
         if control.no_store {
@@ -106,13 +86,13 @@ impl Cache {
             if let Some(verdict) = self.answer(entry, request, &control, runtime, false) {
                 return Step::Ready(verdict);
             }
-            if entry.judge(&control, now) == Use::WhileRevalidating
-                && self.refresh(entry, request, facts, runtime)
+            if entry.judge(&control, now) == Use::WhileRevalidating && refresh(entry, request, facts, runtime)
             {
                 let told = Told { ttl: Some(entry.freshness.ttl(now)), ..Told::default() };
                 return Step::Ready(self.reply(entry, request, runtime, Outcome::Stale, told));
             }
-            why = if entry.freshness.is_fresh(now) { Forward::Request } else { Forward::Stale };
+            let is_fresh = entry.freshness.is_fresh(now) && !entry.control().no_cache;
+            why = if is_fresh { Forward::Request } else { Forward::Stale };
         } else if self.shared.answers.has(key) {
             why = Forward::VaryMiss;
         }
@@ -152,25 +132,7 @@ impl Cache {
             Use::WhileRevalidating | Use::Ask => return None,
         };
         let ttl = Some(entry.freshness.ttl(now));
-        Some(self.reply(entry, request, runtime, outcome, Told { ttl, collapsed, ..Told::default() }))
-    }
-
-    /// Has this one asked for anew, unless that was done a moment ago: whether it may answer meanwhile (RFC 5861 section 3).
-    fn refresh(&self, entry: &Entry, request: &RequestHead, facts: &Facts, runtime: &dyn Runtime) -> bool {
-        if facts.is_refresh {
-            return false;
-        }
-        if !entry.claim_refresh(moment(runtime)) {
-            return true;
-        }
-        let mut anew = request.clone();
-        anew.method = Method::Get;
-        for condition in [Known::Range, Known::IfRange, Known::IfNoneMatch, Known::IfModifiedSince] {
-            anew.fields.remove_known(condition);
-        }
-        // What the client asks of caches is its own business.
-        anew.fields.remove_known(Known::CacheControl);
-        runtime.refresh(anew, facts.clone())
+        Some(self.reply(entry, request, runtime, outcome, Told { collapsed, ttl, ..Told::default() }))
     }
 
     /// The answer made of this.
@@ -202,7 +164,7 @@ impl Cache {
             }
             joined => {
                 asked.flight = leads(joined);
-                self.go_on(asked, request, state, runtime);
+                go_on(asked, request, state, runtime);
                 Step::CONTINUE
             }
         }
@@ -256,6 +218,11 @@ impl Cache {
                     }
                     joined => asked.flight = leads(joined),
                 },
+                Ended::Failed => {
+                    if let Some(verdict) = self.stand_in(&asked, runtime) {
+                        return verdict;
+                    }
+                }
                 Ended::NotKept | Ended::NotYet => {}
             }
             break;
@@ -264,18 +231,44 @@ impl Cache {
             asked.flight = leads(Some(shared.flights.join(&asked.key, &asked.secondary, false)));
         }
         asked.at = moment(runtime);
-        self.go_on(asked, request, state, runtime);
+        go_on(asked, request, state, runtime);
         Verdict::Continue
     }
 
-    /// Sends the request to the service: with what there is to go by, where something is kept.
-    fn go_on(&self, mut asked: Asked, request: &mut RequestHead, state: &mut State, runtime: &dyn Runtime) {
-        if let Some(stale) = &asked.stale {
-            asked.validates = ask_for_changes(&mut request.fields, &stale.head);
-        }
-        asked.at = moment(runtime);
-        *state = State::Asked(Box::new(asked));
+    /// The stale answer, where the service has just failed somebody else who asked for it.
+    fn stand_in(&self, asked: &Asked, runtime: &dyn Runtime) -> Option<Verdict> {
+        let stale = asked.stale.as_ref().filter(|stale| stale.may_stand_in(moment(runtime)))?;
+        let detail = Some("stale-if-error");
+        let told = Told { forward: Some(asked.why), collapsed: true, detail, ..Told::default() };
+        Some(self.reply(stale, &asked.request, runtime, Outcome::Stale, told))
     }
+}
+
+/// Has this one asked for anew, unless that was done a moment ago: whether it may answer meanwhile (RFC 5861 section 3).
+fn refresh(entry: &Entry, request: &RequestHead, facts: &Facts, runtime: &dyn Runtime) -> bool {
+    if facts.is_refresh {
+        return false;
+    }
+    if !entry.claim_refresh(moment(runtime)) {
+        return true;
+    }
+    let mut anew = request.clone();
+    anew.method = Method::Get;
+    for condition in [Known::Range, Known::IfRange, Known::IfNoneMatch, Known::IfModifiedSince] {
+        anew.fields.remove_known(condition);
+    }
+    // What the client asks of caches is its own business.
+    anew.fields.remove_known(Known::CacheControl);
+    runtime.refresh(anew, facts.clone())
+}
+
+/// Sends the request to the service: with what there is to go by, where something is kept.
+fn go_on(mut asked: Asked, request: &mut RequestHead, state: &mut State, runtime: &dyn Runtime) {
+    if let Some(stale) = &asked.stale {
+        asked.validates = ask_for_changes(&mut request.fields, &stale.head);
+    }
+    asked.at = moment(runtime);
+    *state = State::Asked(Box::new(asked));
 }
 
 fn leads(joined: Option<Joined>) -> Option<Flight> {

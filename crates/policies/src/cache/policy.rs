@@ -1,6 +1,6 @@
 //! The hooks of `cache`: a request is answered from what is kept, or its answer is kept on the way up.
+//! What they do is in `lookup.rs` and `kept.rs`.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 
 use maitred_cache::write_key;
@@ -9,39 +9,8 @@ use maitred_policy::{AdminResource, Facts, Policy, RequestCx, ResponseCx, Step, 
 use maitred_telemetry::Measured;
 
 use super::Cache;
-use super::lookup::Asked;
-use super::purge::Purging;
-use super::told::Forward;
-
-/// What is remembered of a request.
-#[derive(Debug, Default)]
-pub(crate) enum State {
-    /// Nothing: it was answered.
-    #[default]
-    Done,
-    /// It is not for the cache.
-    Passes(Forward),
-    /// It changes what is under this key.
-    Changes(Box<[u8]>),
-    /// The service was asked.
-    Asked(Box<Asked>),
-}
-
-/// Memory for keys, which no hit has to allocate.
-#[derive(Debug, Default)]
-pub(crate) struct Keys(pub(super) RefCell<Buffers>);
-
-#[derive(Debug, Default)]
-pub(super) struct Buffers(Vec<u8>, Vec<u8>);
-
-impl Buffers {
-    /// Both, empty.
-    pub(super) fn cleared(&mut self) -> (&mut Vec<u8>, &mut Vec<u8>) {
-        self.0.clear();
-        self.1.clear();
-        (&mut self.0, &mut self.1)
-    }
-}
+use super::admin::Purging;
+use super::state::{Keys, State};
 
 impl Policy for Cache {
     type State = State;
@@ -73,7 +42,7 @@ impl Policy for Cache {
                 self.changed(&key, response, runtime);
                 Verdict::Continue
             }
-            State::Asked(asked) => self.take(asked, response, facts, body, runtime),
+            State::Asked(asked) => self.take(*asked, response, facts, body, runtime),
         })
     }
 

@@ -1,15 +1,12 @@
-//! What operators remove (`POST /caches/purge`), and see (`GET /caches`).
+//! What is removed from a cache: by URL, prefix or tag, or all of it.
+//! Who may say so is in `admin.rs` and `replicas.rs`.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use maitred_cache::{QueryRule, write_key};
-use maitred_http::{Method, PathRules, RequestHead, Scheme};
-use maitred_policy::{AdminReply, AdminRequest, AdminResource, AdminServing};
-use maitred_store::Seat;
+use maitred_http::{PathRules, RequestHead, Scheme};
 use serde_json::{Value, json};
 
-use super::replicas::Replicas;
 use super::shared::CacheShared;
 
 /// What is removed.
@@ -101,61 +98,5 @@ impl CacheShared {
         });
         self.removed.fetch_add(removed as u64, Ordering::Relaxed);
         removed
-    }
-}
-
-/// A cache, as operators see it.
-#[derive(Debug)]
-pub(super) struct Purging {
-    pub(super) shared: Arc<CacheShared>,
-    pub(super) replicas: Option<Arc<Replicas>>,
-    pub(super) query: QueryRule,
-}
-
-impl AdminResource for Purging {
-    fn collection(&self) -> &'static str {
-        "caches"
-    }
-
-    fn allowed(&self) -> &'static str {
-        "GET, HEAD, POST"
-    }
-
-    fn serve<'a>(&'a self, request: AdminRequest<'a>) -> AdminServing<'a> {
-        let reply = match (request.method, request.rest) {
-            (Method::Get, "") => AdminReply { status: 200, json: self.numbers() },
-            (Method::Post, "purge") => match Purge::read(request.body, &self.query) {
-                Ok(purge) => {
-                    let removed = self.shared.purge(&purge);
-                    if let Some(replicas) = &self.replicas {
-                        replicas.tell(Seat::Control, &purge);
-                    }
-                    AdminReply { status: 200, json: json!({ "purged": removed }) }
-                }
-                Err(why) => AdminReply { status: 400, json: json!({ "error": why }) },
-            },
-            (Method::Get | Method::Post, "purge" | "") => {
-                AdminReply { status: 405, json: json!({ "error": "GET /caches, or POST /caches/purge" }) }
-            }
-            _ => AdminReply { status: 404, json: json!({ "error": "there is nothing here" }) },
-        };
-        Box::pin(std::future::ready(reply))
-    }
-}
-
-impl Purging {
-    fn numbers(&self) -> Value {
-        let CacheShared { answers, counts, kept, removed, .. } = &*self.shared;
-        let requests: serde_json::Map<_, _> =
-            counts.totals().map(|(outcome, count)| (outcome.label().to_owned(), count.into())).collect();
-        json!({
-            "urls": answers.keys(),
-            "bytes": answers.bytes(),
-            "capacity": answers.capacity(),
-            "requests": requests,
-            "stored": kept.load(Ordering::Relaxed),
-            "removed": removed.load(Ordering::Relaxed),
-            "evicted": answers.evicted(),
-        })
     }
 }

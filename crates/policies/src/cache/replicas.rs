@@ -1,4 +1,5 @@
 //! What is removed at one replica is removed at all: they tell each other over a store that they share.
+//! Answers themselves are not shared.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Weak};

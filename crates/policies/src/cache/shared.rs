@@ -1,4 +1,5 @@
 //! What all workers share of a cache: answers, requests under way, and numbers. It goes on over reloads.
+//! What one request knows is in `state.rs`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,6 +1,7 @@
 //! What answers tell of what became of them: `X-Cache`, and `Cache-Status` (RFC 9211).
+//! Fields that the service put there stay, but for `X-Cache`.
 
-use std::io::Write as _;
+use std::io::Write;
 
 use maitred_http::ResponseHead;
 
@@ -67,7 +68,7 @@ pub(super) fn tell(head: &mut ResponseHead, outcome: Outcome, told: Told) {
 }
 
 /// Writes the member of the list. There is room for the longest.
-fn write(out: &mut &mut [u8], told: Told) {
+fn write(out: &mut impl Write, told: Told) {
     let _ = out.write_all(b"maitred");
     match told.forward {
         None => _ = out.write_all(b"; hit"),

@@ -81,8 +81,10 @@ impl Counting<'_> {
                 Counted::Denied => return Err(Fault::shed("limit_store")),
             };
             let whose = std::ptr::from_ref(self.limiter).addr();
-            if let Some(told) = Told::new(counter.class, &counter.limits, &decision, now, whose) {
-                told.note(self.told_limits);
+            if let Some(style) = self.limiter.headers
+                && let Some(told) = Told::new(counter.class, &counter.limits, &decision, now, whose)
+            {
+                told.note(style, self.told_limits);
                 self.passed.told.push(told);
             }
             if !decision.is_allowed {

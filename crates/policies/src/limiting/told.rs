@@ -64,11 +64,13 @@ impl Class {
         Fault::client(429, self.word(), detail).field(b"Retry-After", seconds.as_bytes())
     }
 
-    /// The one that is told of this class.
-    fn of(self, told: &mut ToldLimits) -> &mut Option<Closeness> {
-        match self {
-            Self::Rate => &mut told.rate,
-            Self::Quota => &mut told.quota,
+    /// The one that is told of this class in these fields.
+    fn of(self, style: HeaderStyle, told: &mut ToldLimits) -> &mut Option<Closeness> {
+        match (style, self) {
+            (HeaderStyle::X, Self::Rate) => &mut told.rate,
+            (HeaderStyle::X, Self::Quota) => &mut told.quota,
+            // One field for all.
+            (HeaderStyle::Ietf, _) => &mut told.ietf,
         }
     }
 }
@@ -101,19 +103,14 @@ impl Told {
     }
 
     /// Notes it among those that may be told.
-    pub(super) fn note(&self, told: &mut ToldLimits) {
-        let closest = self.class.of(told);
+    pub(super) fn note(&self, style: HeaderStyle, told: &mut ToldLimits) {
+        let closest = self.class.of(style, told);
         *closest = Some(closest.map_or(self.closeness, |other| other.min(self.closeness)));
     }
 
     /// Writes it into an answer, if it is the one to be told. What a service says there of limits of its own goes.
     pub(super) fn write(&self, style: HeaderStyle, mut told: ToldLimits, fields: &mut Fields) {
-        let closest = match style {
-            HeaderStyle::X => *self.class.of(&mut told),
-            // One field for all.
-            HeaderStyle::Ietf => told.rate.into_iter().chain(told.quota).min(),
-        };
-        if closest != Some(self.closeness) {
+        if *self.class.of(style, &mut told) != Some(self.closeness) {
             return;
         }
         let remaining = self.closeness.remaining;

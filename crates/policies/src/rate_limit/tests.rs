@@ -143,6 +143,17 @@ fn fields_are_those_of_the_draft_or_none() {
 }
 
 #[test]
+fn each_set_of_fields_tells_of_its_own_limits() {
+    // The quota is closer to refusing, and is told elsewhere; the limit that is not told hides nobody.
+    for (quota, limit) in [("{ limit: 2/d }", "X-Quota-Limit"), ("{ limit: 2/d, headers: false }", "none")] {
+        let harness = limited("{ limit: 5/m, headers: ietf }").and::<QuotaPolicy>(quota);
+        let outcome = get(&harness);
+        assert_eq!(outcome.field("RateLimit").as_deref(), Some("\"rate_limit\";r=4;t=12"));
+        assert_eq!(outcome.field(limit).as_deref(), (limit != "none").then_some("2"));
+    }
+}
+
+#[test]
 fn leaky_buckets_delay() {
     let harness = limited("{ limit: 10/s, burst: 2, algorithm: leaky_bucket }");
     let mut first = harness.request("GET /1", &[]).begin();

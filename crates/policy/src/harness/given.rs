@@ -49,6 +49,7 @@ pub fn facts() -> Facts {
         upstream: None,
         sent_at: None,
         body_limit: None,
+        has_body: false,
         told_limits: ToldLimits::default(),
         is_refresh: false,
     }

@@ -7,12 +7,13 @@ use std::time::Instant;
 
 use maitred_http::{Fields, Known, RequestHead, Scheme, list_items};
 use maitred_policy::{Facts, PathParams, RequestId, TableRef, ToldLimits};
+use maitred_wire::h1::RequestFraming;
 
 use crate::clock::unix_micros;
 use crate::connection::Connection;
 use crate::error_format::grpc_type;
 use crate::listener::ListenerSettings;
-use crate::local::LocalSnapshot;
+use crate::local::{Heads, LocalSnapshot};
 use crate::worker::Worker;
 
 /// What is known of a request when its head was read. The route is the built-in one until another is chosen.
@@ -21,7 +22,7 @@ pub(crate) fn facts(
     snapshot: &LocalSnapshot,
     settings: &ListenerSettings,
     connection: &Connection,
-    request: &RequestHead,
+    (Heads { request, .. }, announced): (&mut Heads, &RequestFraming),
     at: Instant,
 ) -> Facts {
     let peer = connection.peer;
@@ -49,6 +50,7 @@ pub(crate) fn facts(
         upstream: None,
         sent_at: None,
         body_limit: None,
+        has_body: !announced.length.is_empty(),
         told_limits: ToldLimits::default(),
         is_refresh: false,
     }

@@ -107,3 +107,28 @@ fn number(value: &Value) -> Option<i64> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_script_cannot_say_is_no_decision() {
+        let period = Period::Length(Duration::from_secs(1));
+        let limits = [Limit { algorithm: Algorithm::TokenBucket, count: 1, period, burst: 1 }];
+        let of = |numbers: &[i64]| Value::Array(numbers.iter().map(|&number| Value::Int(number)).collect());
+        let read = decision(&of(&[1, 0, 2, 3, -1]), &limits).unwrap();
+        let standing = Standing { remaining: 2, reset: Duration::from_micros(3), retry: None };
+        assert_eq!(
+            (read.is_allowed, read.delay, &read.standings[..]),
+            (true, Duration::ZERO, &[standing][..])
+        );
+        for bad in
+            [&[][..], &[1], &[1, 0], &[1, 0, 2, 3], &[1, 0, 2, 3, 4, 5], &[1, -1, 2, 3, 4], &[1, 0, -2, 3, 4]]
+        {
+            assert_eq!(decision(&of(bad), &limits), None, "{bad:?}");
+        }
+        assert_eq!(decision(&Value::Nil, &limits), None);
+        assert_eq!(decision(&Value::Array(vec![Value::Nil; 5]), &limits), None);
+    }
+}

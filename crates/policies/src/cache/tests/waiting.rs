@@ -46,6 +46,20 @@ fn a_client_that_goes_away_holds_up_nobody() {
 }
 
 #[test]
+fn a_failing_service_is_asked_once_for_all_who_wait() {
+    let harness = cached("{ ttl: 5s, stale_if_error: 60s }");
+    get(&harness, &[], &[], "body");
+    seconds(&harness, 6);
+    let first = begin(&harness, &[]);
+    let mut others: Vec<_> = (0..3).map(|_| begin(&harness, &[])).collect();
+    assert_eq!(first.finish(503).body, "body");
+    for other in &mut others {
+        let outcome = other.ended().expect("it was answered");
+        assert_eq!((outcome.sent.is_none(), outcome.field("X-Cache").as_deref()), (true, Some("STALE")));
+    }
+}
+
+#[test]
 fn nobody_waits_for_too_long() {
     let harness = cached("{ coalesce_timeout: 2s }");
     let _first = begin(&harness, &[]);

@@ -5,8 +5,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use maitred_policy::harness::Harness;
+use maitred_store::{Decision, Moment, Standing};
 use proptest::prelude::*;
 
+use super::Leases;
 use crate::limiting::testing::FarStore;
 use crate::rate_limit::RateLimitPolicy;
 
@@ -78,4 +80,28 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn one_at_a_time_asks_for_a_lease() {
+    let leases = Leases::default();
+    let at = |micros: u64| Moment { steady: micros, wall: micros };
+    let standing = |retry| Standing { remaining: 9, reset: Duration::from_secs(1), retry: Some(retry) };
+    let decision = |is_allowed: bool, retry| Decision {
+        is_allowed,
+        delay: Duration::ZERO,
+        standings: [standing(retry)].into_iter().collect(),
+    };
+    let granted = decision(true, Duration::ZERO);
+    assert_eq!(leases.more(b"a", 1, 5, at(0)), 0, "the first takes none");
+    leases.note(b"a", 0, &granted, at(0));
+    assert_eq!((leases.more(b"a", 1, 5, at(1)), leases.more(b"a", 1, 5, at(2))), (4, 0));
+    leases.note(b"a", 4, &granted, at(3));
+    assert_eq!((0..9).filter(|_| leases.give(b"a", 1, &[], at(4)).is_some()).count(), 4);
+    // Refused a whole lease, requests ask for themselves until there is one again.
+    assert_eq!(leases.more(b"a", 1, 5, at(5)), 4);
+    leases.note(b"a", 4, &decision(false, Duration::from_micros(100)), at(5));
+    assert_eq!((leases.more(b"a", 1, 5, at(104)), leases.more(b"a", 1, 5, at(105))), (0, 4));
+    // One that went without an answer is not waited for.
+    assert_eq!((leases.more(b"a", 1, 5, at(106)), leases.more(b"a", 1, 5, at(1_000_105))), (0, 4));
 }

@@ -35,6 +35,7 @@ fn facts(received: SystemTime) -> Facts {
         upstream: None,
         sent_at: None,
         body_limit: None,
+        has_body: false,
         told_limits: ToldLimits::default(),
         is_refresh: false,
     }
