@@ -37,7 +37,7 @@ mod policy;
 #[cfg(test)]
 mod tests;
 
-use config::{IdempotencyConfig, OnStoreFailure};
+use config::{IdempotencyConfig, KeysWithoutStore};
 
 /// See the top of this file.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub(crate) struct Idempotency {
     documentation: Option<HttpUrl>,
     lock_ttl: Duration,
     max_body: usize,
-    on_store_failure: OnStoreFailure,
+    on_store_failure: KeysWithoutStore,
     shelf: Arc<Shelf>,
 }
 

@@ -13,7 +13,7 @@ use maitred_store::{Away, Key};
 
 use super::caller::{digest, fingerprint, place};
 use super::capture::{Capture, Taken};
-use super::config::OnStoreFailure;
+use super::config::KeysWithoutStore;
 use super::entry::{self, Found};
 use super::key::{Malformed, key_of};
 use super::{Idempotency, Shelf};
@@ -68,8 +68,8 @@ impl Idempotency {
 
     fn store_failed(&self, away: Away) -> Verdict {
         match self.on_store_failure {
-            OnStoreFailure::Allow => Verdict::Continue,
-            OnStoreFailure::Deny => {
+            KeysWithoutStore::Allow => Verdict::Continue,
+            KeysWithoutStore::Deny => {
                 Fault::new(Side::Gateway, 503, "store_unavailable", "Service unavailable")
                     .field(b"Retry-After", b"1")
                     .source(away)

@@ -88,6 +88,9 @@ impl Store for FarStore {
     }
 
     fn hold<'a>(&'a self, seat: Seat, hold: Hold<'a>) -> Answer<'a, bool> {
+        if self.is_away.load(Relaxed) {
+            return Answer::Later(Box::pin(async { Err(Away::Unreachable) }));
+        }
         self.later(self.memory.hold(seat, hold))
     }
 

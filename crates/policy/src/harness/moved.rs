@@ -287,6 +287,10 @@ impl Beside for MovedRuntime {
         Moment { steady, wall: BEGAN + steady }
     }
 
+    fn sleep(&self, time: Duration) -> Sleep {
+        self.sleep_until(self.0.now.get() + time)
+    }
+
     fn detach(&self, mut aside: Aside) -> bool {
         if aside.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
             self.0.asides.borrow_mut().0.push(aside);
