@@ -149,7 +149,8 @@ impl Idempotency {
         let now = cx.runtime.moment();
         let key = Key { scope, value: &place };
         let entry = entry::under_way(&fingerprint);
-        let found = match store.put_new(cx.runtime.seat(), key, entry, self.lock_ttl, now).wait().await {
+        let taking = async { store.put_new(cx.runtime.seat(), key, entry, self.lock_ttl, now).wait().await };
+        let found = match cx.facts.ask(store, taking).await {
             Ok(Some(entry)) => entry::parse(&entry).ok_or(Away::Refused),
             Ok(None) => {
                 let lock_ttl = u64::try_from(self.lock_ttl.as_micros()).unwrap_or(u64::MAX);

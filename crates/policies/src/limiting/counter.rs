@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use maitred_config::{Problem, Spanned, config_words};
-use maitred_policy::Build;
+use maitred_policy::{Build, Facts};
 use maitred_store::{
     Answer, Away, Decision, Key, Limit, MemorySettings, MemoryStore, Moment, Said, Scope, Seat, Store,
     StoreShared, Take,
@@ -136,8 +136,23 @@ impl Counter {
     }
 
     /// Counts a request: what came of it, and whether the store said it.
-    pub(super) async fn count(&self, seat: Seat, asked: Asked<'_>) -> (Counted, bool) {
-        let said = self.keeper.store.take(seat, self.take(&self.scope, asked, asked.more)).wait().await;
+    pub(super) async fn count(&self, seat: Seat, asked: Asked<'_>, facts: &mut Facts) -> (Counted, bool) {
+        let said = facts.ask(&self.keeper.store, self.ask(seat, asked)).await;
+        self.counted(seat, asked, said)
+    }
+
+    /// The same beside a request, where nobody waits.
+    pub(super) async fn count_beside(&self, seat: Seat, asked: Asked<'_>) {
+        let said = self.ask(seat, asked).await;
+        self.counted(seat, asked, said);
+    }
+
+    async fn ask(&self, seat: Seat, asked: Asked<'_>) -> Said<Decision> {
+        self.keeper.store.take(seat, self.take(&self.scope, asked, asked.more)).wait().await
+    }
+
+    /// What the store said, or what is done in its place.
+    fn counted(&self, seat: Seat, asked: Asked<'_>, said: Said<Decision>) -> (Counted, bool) {
         self.note(&said);
         match (said, &self.keeper.when_away) {
             (Ok(decision), _) => (Counted::Decided(decision), true),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use maitred_http::RequestHead;
 use maitred_policy::values::View;
 use maitred_policy::{
-    AdminResource, Facts, Fault, Needs, Policy, RequestCx, ResponseCx, Runtime, Step, ToldLimits, Verdict,
+    AdminResource, Facts, Fault, Needs, Policy, RequestCx, ResponseCx, Runtime, Step, Verdict,
 };
 use maitred_store::{Moment, Seat};
 use maitred_telemetry::Measured;
@@ -41,7 +41,7 @@ impl Due {
     async fn take(self, cost: u64, seat: Seat, now: Moment) {
         for counter in &*self.group {
             // Nobody waits for what comes of it; that the store is away is logged there.
-            let _ = counter.count(seat, Asked { key: &self.key, cost, more: 0, is_due: true, now }).await;
+            counter.count_beside(seat, Asked { key: &self.key, cost, more: 0, is_due: true, now }).await;
         }
     }
 }
@@ -52,7 +52,7 @@ struct Counting<'a> {
     group: &'a Group,
     key: Vec<u8>,
     cost: u64,
-    told_limits: &'a mut ToldLimits,
+    facts: &'a mut Facts,
     passed: &'a mut Passed,
     leases: &'a Leases,
     runtime: &'a dyn Runtime,
@@ -64,13 +64,14 @@ impl Counting<'_> {
         let mut delay = Duration::ZERO;
         let counts = self.limiter.counts.at(self.runtime.seat());
         let now = self.runtime.moment();
-        for counter in &**self.group {
+        let (group, key) = (self.group, std::mem::take(&mut self.key));
+        for counter in &**group {
             let most = counter.limits.iter().map(limit::capacity).min().unwrap_or(u64::MAX);
             // One that costs more than there can ever be takes all there is: else it could never pass.
-            let asked = Asked { key: &self.key, cost: self.cost.min(most), more: 0, is_due: false, now };
+            let asked = Asked { key: &key, cost: self.cost.min(most), more: 0, is_due: false, now };
             let (counted, is_in_store) = match self.limiter.lease.filter(|_| counter.may_lease()) {
                 Some(size) => self.count_by_lease(counter, asked, size).await,
-                None => counter.count(self.runtime.seat(), asked).await,
+                None => counter.count(self.runtime.seat(), asked, self.facts).await,
             };
             if !is_in_store {
                 counts.failures.inc();
@@ -84,7 +85,7 @@ impl Counting<'_> {
             if let Some(style) = self.limiter.headers
                 && let Some(told) = Told::new(counter.class, &counter.limits, &decision, now, whose)
             {
-                told.note(style, self.told_limits);
+                told.note(style, self.facts.told_limits());
                 self.passed.told.push(told);
             }
             if !decision.is_allowed {
@@ -95,25 +96,24 @@ impl Counting<'_> {
         }
         counts.allowed.inc();
         if self.limiter.cost.is_by_answer() {
-            let key = std::mem::take(&mut self.key);
-            self.passed.due = Some(Due { group: Group::clone(self.group), key });
+            self.passed.due = Some(Due { group: Group::clone(group), key });
         }
         Ok(delay)
     }
 
     /// Counts it by what the worker holds; else asks for more than it needs, and where there is not so much, for what it needs.
-    async fn count_by_lease(&self, counter: &Counter, asked: Asked<'_>, size: u64) -> (Counted, bool) {
+    async fn count_by_lease(&mut self, counter: &Counter, asked: Asked<'_>, size: u64) -> (Counted, bool) {
         let Asked { cost, now, .. } = asked;
-        let key = [counter.scope.name.as_bytes(), b"\n", asked.key].concat();
-        if let Some(decision) = self.leases.give(&key, cost, &counter.limits, now) {
+        let key = self.leases.key(&counter.scope.name, asked.key);
+        if let Some(decision) = self.leases.give(key, cost, &counter.limits, now) {
             return (Counted::Decided(decision), true);
         }
-        let more = self.leases.more(&key, cost, size, now);
-        let mut counted = counter.count(self.runtime.seat(), Asked { more, ..asked }).await;
+        let more = self.leases.more(key, cost, size, now);
+        let mut counted = counter.count(self.runtime.seat(), Asked { more, ..asked }, self.facts).await;
         if let (Counted::Decided(decision), true) = &mut counted {
-            self.leases.note(&key, more, decision, now);
+            self.leases.note(key, more, size, decision, now);
             if !decision.is_allowed && more > 0 {
-                return counter.count(self.runtime.seat(), asked).await;
+                return counter.count(self.runtime.seat(), asked, self.facts).await;
             }
             for standing in &mut decision.standings {
                 standing.remaining = standing.remaining.saturating_add(more);
@@ -173,9 +173,8 @@ impl Policy for Limiter {
         let mut key = Vec::with_capacity(64);
         self.callers.write(&view, &mut key);
         let cost = self.cost.of_request(&view);
-        let told_limits = &mut facts.told_limits;
         let mut counting =
-            Counting { limiter: self, group, key, cost, told_limits, passed: state, leases: local, runtime };
+            Counting { limiter: self, group, key, cost, facts, passed: state, leases: local, runtime };
         if !self.is_at_hand {
             return Step::Later(Box::pin(counting.pass()));
         }
@@ -202,9 +201,9 @@ impl Policy for Limiter {
             // Where so much goes on already that it is given up, the request has cost what it was counted for at first.
             let _ = cx.runtime.beside().detach(Box::pin(taking));
         }
-        if let Some(style) = self.headers {
+        if let (Some(style), Some(stores)) = (self.headers, &cx.facts.stores) {
             for told in &cx.state.told {
-                told.write(style, cx.facts.told_limits, &mut cx.response.fields);
+                told.write(style, stores.told_limits, &mut cx.response.fields);
             }
         }
         Step::CONTINUE
