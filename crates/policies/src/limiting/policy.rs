@@ -18,7 +18,7 @@ use smallvec::SmallVec;
 use super::counter::{Asked, Counted, Counter};
 use super::lease::Leases;
 use super::tiers::{self, Group};
-use super::told::Told;
+use super::told::{self, Told};
 use super::{Limiter, limit};
 
 /// What a limiter remembers of a request.
@@ -36,10 +36,18 @@ struct Due {
     key: Vec<u8>,
 }
 
+/// What an answer says that it cost counts for at most so many times what its limits have: a mistake there does not refuse a caller for
+/// centuries.
+const MOST_TIMES: u64 = 1000;
+/// And no more than this, which all stores can add up.
+const MOST_DUE: u64 = 1 << 40;
+
 impl Due {
     /// Takes what the request cost beyond what it was counted for at first.
     async fn take(self, cost: u64, seat: Seat, now: Moment) {
         for counter in &*self.group {
+            let most = counter.limits.iter().map(limit::capacity).min().unwrap_or(u64::MAX);
+            let cost = cost.min(most.saturating_mul(MOST_TIMES)).min(MOST_DUE);
             // Nobody waits for what comes of it; that the store is away is logged there.
             counter.count_beside(seat, Asked { key: &self.key, cost, more: 0, is_due: true, now }).await;
         }
@@ -65,7 +73,7 @@ impl Counting<'_> {
         let counts = self.limiter.counts.at(self.runtime.seat());
         let now = self.runtime.moment();
         let (group, key) = (self.group, std::mem::take(&mut self.key));
-        for counter in &**group {
+        for (number, counter) in group.iter().enumerate() {
             let most = counter.limits.iter().map(limit::capacity).min().unwrap_or(u64::MAX);
             // One that costs more than there can ever be takes all there is: else it could never pass.
             let asked = Asked { key: &key, cost: self.cost.min(most), more: 0, is_due: false, now };
@@ -90,7 +98,12 @@ impl Counting<'_> {
             }
             if !decision.is_allowed {
                 counts.refused.inc();
-                return Err(counter.class.refuse(&decision));
+                // What comes behind was not asked, and may refuse for longer.
+                let seat = self.runtime.seat();
+                let rest = group[number + 1..].iter().filter_map(|counter| counter.look(seat, &key, now));
+                let wait =
+                    rest.filter(|decision| !decision.is_allowed).map(|decision| told::wait(&decision)).max();
+                return Err(counter.class.refuse(told::wait(&decision).max(wait.unwrap_or_default())));
             }
             delay = delay.max(decision.delay);
         }
@@ -169,8 +182,8 @@ impl Policy for Limiter {
         if !self.counts(&view) {
             return Step::CONTINUE;
         }
-        let (group, _) = self.tiers.of(&view);
         let mut key = Vec::with_capacity(64);
+        let (group, _) = self.tiers.of(&view, &mut key);
         self.callers.write(&view, &mut key);
         let cost = self.cost.of_request(&view);
         let mut counting =
@@ -214,12 +227,12 @@ impl Policy for Limiter {
         if !self.counts(&view) {
             return "does not count it".to_owned();
         }
-        let (group, tier) = self.tiers.of(&view);
+        let mut key = Vec::new();
+        let (group, tier) = self.tiers.of(&view, &mut key);
         let tier = tier.map(|tier| format!(" of `{tier}`")).unwrap_or_default();
         if group.is_empty() {
             return format!("does not count it: the limits{tier} are off");
         }
-        let mut key = Vec::new();
         self.callers.write(&view, &mut key);
         let key = String::from_utf8_lossy(&key);
         format!("counts it for `{key}` by the limits{tier}: {}", tiers::describe(group))
