@@ -162,7 +162,8 @@ impl PolicyKind for OidcLogin {
         if let Some(Replicas { store, .. }) = &replicas
             && !previous.is_some_and(|previous| previous.listens(store, &shared))
         {
-            store.listen(replicas::CHANNEL, Arc::clone(&shared) as Arc<dyn Ear>);
+            let ear: Arc<dyn Ear> = Arc::clone(&shared) as _;
+            store.listen(replicas::CHANNEL, Arc::downgrade(&ear));
         }
         let consumers = Arc::clone(build.consumers());
         let lifetimes = Lifetimes { whole: config.session.lifetime, idle: config.session.idle };
