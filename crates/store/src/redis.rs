@@ -19,7 +19,7 @@ mod watch;
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -220,7 +220,7 @@ impl Store for RedisStore {
         });
     }
 
-    fn listen(&self, channel: &'static str, ear: Arc<dyn Ear>) {
+    fn listen(&self, channel: &'static str, ear: Weak<dyn Ear>) {
         self.ears.add(channel, ear);
     }
 
