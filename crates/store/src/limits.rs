@@ -179,7 +179,7 @@ pub(crate) fn weight(remaining: u64, limit: &Limit) -> u8 {
     let share = 255 - u8::try_from(free).unwrap_or(255);
     let more = whole.saturating_sub(remaining).saturating_add(1);
     let twice = more.ilog2();
-    let between = u128::from(more) * 16 >> twice & 15;
+    let between = ((u128::from(more) * 16) >> twice) & 15;
     let size = u128::from(twice) * 16 + between;
     u8::try_from(size).unwrap_or(255).min(share)
 }
