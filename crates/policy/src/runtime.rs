@@ -4,7 +4,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use maitred_config::scalar::HttpUrl;
 use maitred_http::RequestHead;
@@ -31,6 +31,9 @@ pub trait Beside: fmt::Debug {
 
     /// The time as stores go by it.
     fn moment(&self) -> Moment;
+
+    /// Ready in this time, or some milliseconds later.
+    fn sleep(&self, time: Duration) -> Sleep;
 
     /// Has this done, and waits for nothing. It goes as far as it can at once, so that what a store in memory is asked is done on return. False where so much
     /// goes on already that the rest of it was given up.

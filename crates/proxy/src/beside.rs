@@ -4,9 +4,10 @@
 use std::cell::Cell;
 use std::rc::Rc;
 use std::task::{Context, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use maitred_policy::{Aside, Beside};
+use maitred_net::Timers;
+use maitred_policy::{Aside, Beside, Sleep};
 use maitred_store::{Moment, Seat};
 
 use crate::clock::{Clock, micros, unix_micros};
@@ -20,6 +21,7 @@ pub(crate) struct WorkerBeside {
     index: usize,
     clock: Clock,
     began: Instant,
+    timers: Timers,
     going_on: Rc<Cell<usize>>,
 }
 
@@ -44,8 +46,8 @@ impl Drop for Place {
 
 impl WorkerBeside {
     /// Of worker `index`, of a gateway that began then.
-    pub(crate) fn new(index: usize, clock: Clock, began: Instant) -> Self {
-        Self { index, clock, began, going_on: Rc::default() }
+    pub(crate) fn new(index: usize, clock: Clock, began: Instant, timers: Timers) -> Self {
+        Self { index, clock, began, timers, going_on: Rc::default() }
     }
 }
 
@@ -57,6 +59,12 @@ impl Beside for WorkerBeside {
     fn moment(&self) -> Moment {
         let steady = micros(self.clock.now().saturating_duration_since(self.began));
         Moment { steady, wall: unix_micros(self.clock.wall()) }
+    }
+
+    fn sleep(&self, time: Duration) -> Sleep {
+        let timer = self.timers.timer();
+        timer.set(self.clock.now() + time);
+        Box::pin(std::future::poll_fn(move |cx| timer.poll_fired(cx)))
     }
 
     fn detach(&self, mut aside: Aside) -> bool {
@@ -85,7 +93,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build_local(local).unwrap();
         runtime.block_on(async {
             let clock = Clock::default();
-            let beside = WorkerBeside::new(0, clock, clock.now());
+            let beside = WorkerBeside::new(0, clock, clock.now(), Timers::new(clock.now()));
             let marked = Rc::new(Cell::new(0));
             let mark = Rc::clone(&marked);
             assert!(beside.detach(Box::pin(async move { mark.set(1) })));
