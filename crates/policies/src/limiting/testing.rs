@@ -17,6 +17,8 @@ use maitred_telemetry::Measured;
 pub(crate) struct FarStore {
     memory: MemoryStore,
     pub(crate) is_away: AtomicBool,
+    /// Whether it does what it is asked, and nobody hears of that.
+    pub(crate) loses_words: AtomicBool,
     /// How often it was asked to take.
     pub(crate) takes: AtomicUsize,
 }
@@ -24,15 +26,27 @@ pub(crate) struct FarStore {
 impl FarStore {
     pub(crate) fn new() -> Arc<Self> {
         let memory = MemoryStore::new(MemorySettings::default());
-        Arc::new(Self { memory, is_away: AtomicBool::default(), takes: AtomicUsize::default() })
+        Arc::new(Self {
+            memory,
+            is_away: AtomicBool::default(),
+            loses_words: AtomicBool::default(),
+            takes: AtomicUsize::default(),
+        })
     }
 
     /// What memory says, a moment later.
     fn later<'a, T: 'a>(&self, said: Answer<'a, T>) -> Answer<'a, T> {
-        let is_away = self.is_away.load(Relaxed);
-        Answer::Later(Box::pin(
-            async move { if is_away { Err(Away::Unreachable) } else { said.wait().await } },
-        ))
+        let away = match (self.is_away.load(Relaxed), self.loses_words.load(Relaxed)) {
+            (true, _) => Some(Away::Unreachable),
+            (_, true) => Some(Away::Late),
+            _ => None,
+        };
+        Answer::Later(Box::pin(async move {
+            match away {
+                Some(away) => Err(away),
+                None => said.wait().await,
+            }
+        }))
     }
 }
 
@@ -69,6 +83,9 @@ impl Store for FarStore {
         ttl: Duration,
         now: Moment,
     ) -> Answer<'a, ()> {
+        if self.is_away.load(Relaxed) {
+            return Answer::Later(Box::pin(async { Err(Away::Unreachable) }));
+        }
         self.later(self.memory.put(seat, key, entry, ttl, now))
     }
 
@@ -80,6 +97,9 @@ impl Store for FarStore {
         ttl: Duration,
         now: Moment,
     ) -> Answer<'a, Option<Bytes>> {
+        if self.is_away.load(Relaxed) {
+            return Answer::Later(Box::pin(async { Err(Away::Unreachable) }));
+        }
         self.later(self.memory.put_new(seat, key, entry, ttl, now))
     }
 
