@@ -231,3 +231,24 @@ fn replicas_that_share_a_store_do_things_once() {
         (gateways[0].connect().ask(&order("/orders", "k3", "pizza")).status() == 201).then_some(())
     });
 }
+
+#[test]
+fn a_gateway_that_stops_keeps_its_last_answers() {
+    let (shop, redis) = (Shop::open(), Redis::default());
+    let store = format!("{{ redis: {{ url: \"{}\", timeout: 3s }} }}", redis.url());
+    let document = format!("stores: {{ default: {store} }}\n{}", shop.document("true"));
+    let mut gateway = Gateway::start(&document);
+    let mut client = gateway.connect();
+    client.send(order("/slow", "last", "pizza"));
+    eventually("the service has it", || (shop.orders() == 1).then_some(()));
+    redis.pause();
+    shop.go.send(()).unwrap();
+    assert_eq!(client.answer().text(), "1");
+    gateway.signal("TERM");
+    client.is_closed();
+    redis.resume();
+    assert!(gateway.wait().success());
+    let next = Gateway::start(&document);
+    let again = next.connect().ask(&order("/slow", "last", "pizza"));
+    assert_eq!((again.status(), again.text().as_str(), is_replayed(&again)), (201, "1", true));
+}

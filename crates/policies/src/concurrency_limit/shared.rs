@@ -80,7 +80,7 @@ impl Slot {
             return;
         }
         let renewing = renew(Arc::clone(slots), Rc::clone(held), Rc::clone(beside));
-        held.is_renewing.set(beside.detach(Box::pin(renewing)));
+        held.is_renewing.set(beside.attend(Box::pin(renewing)));
     }
 }
 
