@@ -21,6 +21,11 @@ use crate::limit::{Algorithm, Decision, Limit, Moment, Period, Standing, Take};
 /// No time is later than this, in microseconds: 1142 years after the beginning of a clock.
 pub(crate) const FOREVER: u64 = (1 << 55) - 1;
 
+/// What is due is taken up to so many times what a limit has at most, and never more than `MOST_DUE` at once: it may be a number from outside, which
+/// must not lock a caller out for ages.
+const MOST_TIMES_DUE: u64 = 1000;
+const MOST_DUE: u64 = 1 << 40;
+
 /// What is counted for a key under one limit. The default is a key that nothing was taken under.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counter {
@@ -100,7 +105,7 @@ pub(crate) fn take(counters: &mut impl Counters, asked: &Take<'_>) -> Decision {
         .limits
         .iter()
         .map(|limit| {
-            let ask = Ask { cost: asked.cost, is_due: asked.is_due, now: time(limit, asked.now) };
+            let ask = Ask { cost: cost(limit, asked), is_due: asked.is_due, now: time(limit, asked.now) };
             let counter = counters.counter(limit);
             let (ruling, after) = match limit.algorithm {
                 Algorithm::TokenBucket => token_bucket::take(counter, limit, ask),
@@ -119,7 +124,7 @@ pub(crate) fn take(counters: &mut impl Counters, asked: &Take<'_>) -> Decision {
         let now = time(limit, asked.now);
         let left = match (limit.algorithm, is_taken) {
             (Algorithm::SlidingWindow, true) => {
-                counters.enter(limit, now, asked.cost);
+                counters.enter(limit, now, cost(limit, asked));
                 sliding_window::left(counters.log(limit), limit, now)
             }
             (Algorithm::SlidingWindow, false) => sliding_window::left(counters.log(limit), limit, now),
@@ -135,6 +140,21 @@ pub(crate) fn take(counters: &mut impl Counters, asked: &Take<'_>) -> Decision {
     });
     let standings = standings.collect();
     Decision { is_allowed, delay: Duration::from_micros(delay.unwrap_or(0)), standings }
+}
+
+/// What is taken from a limit.
+fn cost(limit: &Limit, asked: &Take<'_>) -> u64 {
+    let most_due = capacity(limit).saturating_mul(MOST_TIMES_DUE).min(MOST_DUE);
+    if asked.is_due { asked.cost.min(most_due) } else { asked.cost }
+}
+
+/// What a limit has at most.
+fn capacity(limit: &Limit) -> u64 {
+    match limit.algorithm {
+        Algorithm::TokenBucket => limit.burst,
+        Algorithm::LeakyBucket => leaky_bucket::capacity(limit),
+        _ => limit.count,
+    }
 }
 
 /// What a counter leaves.
@@ -159,12 +179,7 @@ pub(crate) fn time(limit: &Limit, now: Moment) -> u64 {
 
 /// How much of a limit is taken where so much remains: from 0 to 255 for all of it.
 pub(crate) fn share(remaining: u64, limit: &Limit) -> u8 {
-    let whole = match limit.algorithm {
-        Algorithm::TokenBucket => limit.burst,
-        Algorithm::LeakyBucket => leaky_bucket::capacity(limit),
-        _ => limit.count,
-    };
-    let free = u128::from(remaining) * 255 / u128::from(whole.max(1));
+    let free = u128::from(remaining) * 255 / u128::from(capacity(limit).max(1));
     255 - u8::try_from(free).unwrap_or(255)
 }
 

@@ -173,7 +173,8 @@ impl Idempotency {
             shelf,
             fingerprint,
         };
-        Ok(match Claim::of(taken).take().await {
+        let taking = Claim::of(taken).take();
+        Ok(match cx.facts.ask(&self.shelf.store, taking).await {
             Ok(Ok(taken)) => {
                 *cx.state = Some(taken);
                 Verdict::Continue

@@ -1,8 +1,8 @@
 //! A store as tests of limits need it: shared and slow to answer like a server, kept in memory, and away when the test says so.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,10 +17,13 @@ use maitred_telemetry::Measured;
 pub(crate) struct FarStore {
     memory: MemoryStore,
     pub(crate) is_away: AtomicBool,
-    /// Whether it does what it is asked, and nobody hears of that.
+    /// Whether it answers nothing in time.
+    pub(crate) is_late: AtomicBool,
+    /// Whether it does what it is asked, and nobody hears of that in time.
     pub(crate) loses_words: AtomicBool,
-    /// How often it was asked to take.
+    /// How often it was asked to take, and how often anything.
     pub(crate) takes: AtomicUsize,
+    pub(crate) asked: AtomicUsize,
 }
 
 impl FarStore {
@@ -29,23 +32,27 @@ impl FarStore {
         Arc::new(Self {
             memory,
             is_away: AtomicBool::default(),
+            is_late: AtomicBool::default(),
             loses_words: AtomicBool::default(),
             takes: AtomicUsize::default(),
+            asked: AtomicUsize::default(),
         })
     }
 
-    /// What memory says, a moment later.
-    fn later<'a, T: 'a>(&self, said: Answer<'a, T>) -> Answer<'a, T> {
-        let away = match (self.is_away.load(Relaxed), self.loses_words.load(Relaxed)) {
+    /// What memory says, a moment later; it is not asked by who gets no answer.
+    fn later<'a, T: 'a>(&'a self, ask: impl FnOnce(&'a MemoryStore) -> Answer<'a, T>) -> Answer<'a, T> {
+        let fails = match (self.is_away.load(Relaxed), self.is_late.load(Relaxed)) {
             (true, _) => Some(Away::Unreachable),
             (_, true) => Some(Away::Late),
             _ => None,
         };
+        let mut said = fails.map_or_else(|| ask(&self.memory), |away| Answer::Ready(Err(away)));
+        if self.loses_words.load(Relaxed) {
+            said = Answer::Ready(Err(Away::Late));
+        }
         Answer::Later(Box::pin(async move {
-            match away {
-                Some(away) => Err(away),
-                None => said.wait().await,
-            }
+            self.asked.fetch_add(1, Relaxed);
+            said.wait().await
         }))
     }
 }
@@ -57,22 +64,19 @@ impl Store for FarStore {
 
     fn take<'a>(&'a self, seat: Seat, take: Take<'a>) -> Answer<'a, Decision> {
         self.takes.fetch_add(1, Relaxed);
-        if self.is_away.load(Relaxed) {
-            return Answer::Later(Box::pin(async { Err(Away::Unreachable) }));
-        }
-        self.later(self.memory.take(seat, take))
+        self.later(|memory| memory.take(seat, take))
     }
 
     fn reset<'a>(&'a self, seat: Seat, key: Key<'a>, limits: &'a [Limit]) -> Answer<'a, ()> {
-        self.later(self.memory.reset(seat, key, limits))
+        self.later(|memory| memory.reset(seat, key, limits))
     }
 
     fn list<'a>(&'a self, seat: Seat, scope: &'a Scope, most: usize) -> Answer<'a, Vec<Box<[u8]>>> {
-        self.later(self.memory.list(seat, scope, most))
+        self.later(|memory| memory.list(seat, scope, most))
     }
 
     fn get<'a>(&'a self, seat: Seat, key: Key<'a>, now: Moment) -> Answer<'a, Option<Bytes>> {
-        self.later(self.memory.get(seat, key, now))
+        self.later(|memory| memory.get(seat, key, now))
     }
 
     fn put<'a>(
@@ -83,10 +87,7 @@ impl Store for FarStore {
         ttl: Duration,
         now: Moment,
     ) -> Answer<'a, ()> {
-        if self.is_away.load(Relaxed) {
-            return Answer::Later(Box::pin(async { Err(Away::Unreachable) }));
-        }
-        self.later(self.memory.put(seat, key, entry, ttl, now))
+        self.later(|memory| memory.put(seat, key, entry, ttl, now))
     }
 
     fn put_new<'a>(
@@ -97,21 +98,15 @@ impl Store for FarStore {
         ttl: Duration,
         now: Moment,
     ) -> Answer<'a, Option<Bytes>> {
-        if self.is_away.load(Relaxed) {
-            return Answer::Later(Box::pin(async { Err(Away::Unreachable) }));
-        }
-        self.later(self.memory.put_new(seat, key, entry, ttl, now))
+        self.later(|memory| memory.put_new(seat, key, entry, ttl, now))
     }
 
     fn remove<'a>(&'a self, seat: Seat, key: Key<'a>) -> Answer<'a, bool> {
-        self.later(self.memory.remove(seat, key))
+        self.later(|memory| memory.remove(seat, key))
     }
 
     fn hold<'a>(&'a self, seat: Seat, hold: Hold<'a>) -> Answer<'a, bool> {
-        if self.is_away.load(Relaxed) {
-            return Answer::Later(Box::pin(async { Err(Away::Unreachable) }));
-        }
-        self.later(self.memory.hold(seat, hold))
+        self.later(|memory| memory.hold(seat, hold))
     }
 
     fn release(&self, seat: Seat, key: Key<'_>, holder: u128) {
@@ -122,7 +117,7 @@ impl Store for FarStore {
         self.memory.tell(seat, channel, message);
     }
 
-    fn listen(&self, channel: &'static str, ear: Arc<dyn Ear>) {
+    fn listen(&self, channel: &'static str, ear: Weak<dyn Ear>) {
         self.memory.listen(channel, ear);
     }
 

@@ -27,6 +27,11 @@ impl Topology {
         self.nodes.get(usize::from(number)).filter(|_| number != NOBODY)
     }
 
+    /// The server that has all keys, if one has.
+    pub(super) fn only(&self) -> Option<&Arc<NodeShared>> {
+        self.nodes.first().filter(|_| self.slots.is_none())
+    }
+
     /// The server at this place.
     pub(super) fn at(&self, place: &RedisPlace) -> Option<&Arc<NodeShared>> {
         self.nodes.iter().find(|node| node.place == *place)
