@@ -187,7 +187,7 @@ fn replicas_that_share_a_store_do_things_once() {
     const KEY: &str = "key-in-the-clear";
     let (shop, redis) = (Shop::open(), Redis::default());
     let document = |more: &str| {
-        let store = format!("{{ redis: {{ url: \"{}\", timeout: 3s }} }}", redis.url());
+        let store = format!("{{ redis: {{ url: \"{}\", timeout: 900ms }} }}", redis.url());
         format!("stores: {{ default: {store} }}\n{}", shop.document(&format!("{{ ttl: 1h{more} }}")))
     };
     let gateways = [Gateway::start(&document("")), Gateway::start(&document(""))];
@@ -235,7 +235,7 @@ fn replicas_that_share_a_store_do_things_once() {
 #[test]
 fn a_gateway_that_stops_keeps_its_last_answers() {
     let (shop, redis) = (Shop::open(), Redis::default());
-    let store = format!("{{ redis: {{ url: \"{}\", timeout: 3s }} }}", redis.url());
+    let store = format!("{{ redis: {{ url: \"{}\", timeout: 900ms }} }}", redis.url());
     let document = format!("stores: {{ default: {store} }}\n{}", shop.document("true"));
     let mut gateway = Gateway::start(&document);
     let mut client = gateway.connect();

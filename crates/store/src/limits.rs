@@ -89,8 +89,8 @@ pub(crate) trait Counters {
     /// What is counted under this limit.
     fn counter(&self, limit: &Limit) -> Counter;
 
-    /// Counts this under it from now on. `share` is the [share](share) of the limit that is taken.
-    fn set(&mut self, limit: &Limit, counter: Counter, share: u8);
+    /// Counts this under it from now on. `weight` is the [weight](weight) of what is taken.
+    fn set(&mut self, limit: &Limit, counter: Counter, weight: u8);
 
     /// The times of what was taken under it, if it is an exact window.
     fn log(&self, limit: &Limit) -> &Log;
@@ -130,7 +130,7 @@ pub(crate) fn take(counters: &mut impl Counters, asked: &Take<'_>) -> Decision {
             (Algorithm::SlidingWindow, false) => sliding_window::left(counters.log(limit), limit, now),
             (_, true) => {
                 let left = left(after, limit, now);
-                counters.set(limit, after, share(left.remaining, limit));
+                counters.set(limit, after, weight(left.remaining, limit));
                 left
             }
             (_, false) => left(counter, limit, now),
@@ -169,6 +169,15 @@ pub(crate) fn left(counter: Counter, limit: &Limit, now: u64) -> Left {
     }
 }
 
+/// What remains of a limit, whichever way it is counted.
+pub(crate) fn remaining(counter: Counter, log: &Log, limit: &Limit, now: Moment) -> u64 {
+    let at = time(limit, now);
+    match limit.algorithm {
+        Algorithm::SlidingWindow => sliding_window::left(log, limit, at).remaining,
+        _ => left(counter, limit, at).remaining,
+    }
+}
+
 /// The time that an algorithm goes by: fixed windows are aligned to the clock on the wall, all others must not feel it being set.
 pub(crate) fn time(limit: &Limit, now: Moment) -> u64 {
     match limit.algorithm {
@@ -177,10 +186,18 @@ pub(crate) fn time(limit: &Limit, now: Moment) -> u64 {
     }
 }
 
-/// How much of a limit is taken where so much remains: from 0 to 255 for all of it.
-pub(crate) fn share(remaining: u64, limit: &Limit) -> u8 {
-    let free = u128::from(remaining) * 255 / u128::from(capacity(limit).max(1));
-    255 - u8::try_from(free).unwrap_or(255)
+/// How much would be lost if what is taken were forgotten, where so much remains: the less of the share of the limit, 255 for all of it, and of
+/// how much that is, on a scale of logarithms: 16 for one request, and 16 more for each time that it is about twice as much. So a limit of one request weighs little
+/// when it is used up, and a thousand requests weigh little of a million.
+pub(crate) fn weight(remaining: u64, limit: &Limit) -> u8 {
+    let whole = capacity(limit);
+    let free = u128::from(remaining) * 255 / u128::from(whole.max(1));
+    let share = 255 - u8::try_from(free).unwrap_or(255);
+    let more = whole.saturating_sub(remaining).saturating_add(1);
+    let twice = more.ilog2();
+    let between = ((u128::from(more) * 16) >> twice) & 15;
+    let size = u128::from(twice) * 16 + between;
+    u8::try_from(size).unwrap_or(255).min(share)
 }
 
 /// The length of a period in microseconds, at least 1. Months are for fixed windows; to others one is as long as the longest.

@@ -36,18 +36,10 @@ struct Due {
     key: Vec<u8>,
 }
 
-/// What an answer says that it cost counts for at most so many times what its limits have: a mistake there does not refuse a caller for
-/// centuries.
-const MOST_TIMES: u64 = 1000;
-/// And no more than this, which all stores can add up.
-const MOST_DUE: u64 = 1 << 40;
-
 impl Due {
     /// Takes what the request cost beyond what it was counted for at first.
     async fn take(self, cost: u64, seat: Seat, now: Moment) {
         for counter in &*self.group {
-            let most = counter.limits.iter().map(limit::capacity).min().unwrap_or(u64::MAX);
-            let cost = cost.min(most.saturating_mul(MOST_TIMES)).min(MOST_DUE);
             // Nobody waits for what comes of it; that the store is away is logged there.
             counter.count_beside(seat, Asked { key: &self.key, cost, more: 0, is_due: true, now }).await;
         }
