@@ -79,6 +79,16 @@ pub fn may_keep(
     if response.is_informational() || matches!(response.status, 206 | 304 | 416) {
         return Err(NotKept::Status);
     }
+    may_share(response, control, freshness, asker)
+}
+
+/// Whether others may have an answer that has this head, and have any use of it. It is asked again whenever the head changes.
+pub(crate) fn may_share(
+    response: &ResponseHead,
+    control: &ResponseControl,
+    freshness: Option<&Freshness>,
+    asker: Asker,
+) -> Result<(), NotKept> {
     // Section 5.2.2.3: it takes the place of `no-store` for those who know the status.
     let is_understood = !reason(response.status).is_empty();
     if control.must_understand && !is_understood || control.no_store && !control.must_understand {
