@@ -99,7 +99,7 @@ impl Entry {
         rules: &Rules,
     ) -> Self {
         let freshness = freshness.unwrap_or_else(|| Freshness::none(head, came.asked, came.at));
-        let (while_revalidating, if_error) = stale_for(&control, rules);
+        let (while_revalidating, if_error) = stale_for(&control, &freshness, rules);
         Self {
             head: stored_head(head, &control, came.at),
             body: Bytes::new(),
@@ -156,7 +156,7 @@ impl Entry {
     /// Whether an answer made up of these could be one for this request: it was chosen by the same, and is for whoever asks.
     pub fn is_for(&self, secondary: &[u8], request: &Fields, asker: Asker) -> bool {
         *self.secondary == *secondary
-            && asker.shares(&self.control, self.freshness.is_explicit)
+            && asker.shares(&self.control, self.freshness.is_promised())
             && self.selection.matches(request)
     }
 
@@ -196,7 +196,7 @@ impl Entry {
         };
         let freshness = freshness.unwrap_or_else(|| Freshness::none(&aged, came.asked, came.at));
         let newer = tags(told);
-        let (while_revalidating, if_error) = stale_for(&control, rules);
+        let (while_revalidating, if_error) = stale_for(&control, &freshness, rules);
         let entry = Self {
             head,
             body: self.body.clone(),
@@ -232,13 +232,15 @@ impl Entry {
 
 /// For how long it may be used stale: as the service says, else as the configuration does where the service does not forbid it. What a
 /// service says outright goes before what `s-maxage` implies (RFC 9111 sections 4.2.4 and 5.2.2.10).
-fn stale_for(control: &ResponseControl, rules: &Rules) -> (u64, u64) {
+fn stale_for(control: &ResponseControl, freshness: &Freshness, rules: &Rules) -> (u64, u64) {
     if control.forbids_stale() {
         return (0, 0);
     }
+    // Who says `max-age=0` wants to be asked each time.
+    let is_never_fresh = freshness.is_explicit && freshness.lifetime == 0;
     let or = |told: Option<u64>, configured: u64| match told {
         Some(told) => told,
-        None if control.s_maxage.is_some() => 0,
+        None if control.s_maxage.is_some() || is_never_fresh => 0,
         None => configured,
     };
     (

@@ -45,7 +45,7 @@ pub(crate) fn updated(
     let is_told = |name: &[u8]| update.fields.iter().any(|(told, _)| told.eq_ignore_ascii_case(name));
     let mut head = ResponseHead { status: stored.status, ..ResponseHead::default() };
     for (known, name, value) in stored.fields.iter_known() {
-        if !is_withheld(name) && !(takes_over(known, name) && is_told(name)) {
+        if !(is_withheld(name) || takes_over(known, name) && is_told(name)) {
             head.fields.append_found(name, known, value);
         }
     }

@@ -54,6 +54,8 @@ fn what_is_fresh_answers_and_what_is_stale_is_asked_for() {
         ("max-age=5", &stale_rules, "max-age=9", 10, Use::Ask),
         ("max-age=5, stale-while-revalidate=0", &stale_rules, "x", 6, Use::Ask),
         ("s-maxage=5", &stale_rules, "x", 6, Use::Ask),
+        ("max-age=0", &stale_rules, "x", 1, Use::Ask),
+        ("max-age=0, stale-while-revalidate=3", &stale_rules, "x", 1, Use::WhileRevalidating),
     ];
     for (control, rules, asked, seconds, expected) in table {
         let asked = RequestControl::read(&fields(&[("Cache-Control", asked)]));
@@ -75,6 +77,8 @@ fn a_stale_answer_stands_in_where_that_is_allowed() {
         ("max-age=5, proxy-revalidate", &rules, 6, false),
         ("s-maxage=5", &rules, 6, false),
         ("max-age=5, no-cache", &rules, 1, false),
+        ("max-age=0", &rules, 1, false),
+        ("max-age=0, stale-if-error=3", &rules, 1, true),
     ];
     for (control, rules, seconds, expected) in table {
         assert_eq!(of(control, rules).may_stand_in(at(seconds)), expected, "{control} {seconds}");
