@@ -186,7 +186,7 @@ fn who_lost_the_connection_gets_the_answer_on_the_next() {
 fn replicas_that_share_a_store_do_things_once() {
     let (shop, redis) = (Shop::open(), Redis::default());
     let document = |more: &str| {
-        let store = format!("{{ redis: {{ url: \"{}\", timeout: 3s }} }}", redis.url());
+        let store = format!("{{ redis: {{ url: \"{}\", timeout: 900ms }} }}", redis.url());
         format!("stores: {{ default: {store} }}\n{}", shop.document(&format!("{{ ttl: 1h{more} }}")))
     };
     let gateways = [Gateway::start(&document("")), Gateway::start(&document(""))];

@@ -10,11 +10,14 @@
 //! there is none of all that, of the client's address. So nobody gets the answer of somebody else by his key.
 //!
 //! Answers of the service with 2xx, 3xx and 4xx are kept for `ttl`: status, fields and body, as the service sent them. The key is free again at once, so that
-//! another try reaches the service, after 5xx, since then nobody knows the outcome and the key would be of no use; after 401, 403, 407, 408, 409, 425 and 429, which tell of the moment
-//! or of who asks and not of the request; and where no service was asked. An answer with 2xx to 4xx that is larger than `max_body`,
-//! has trailers, or breaks off, cannot be given again; doing the work again would be worse: its key answers 409 for as long as `ttl` (`idempotency_answer_lost`).
+//! another try reaches the service, after an answer of the service with 5xx, since then nobody knows the outcome and the key would be of no use; after one with 401, 403, 407, 408, 409, 425, 429 and 499, which tell of the moment
+//! or of who asks and not of the request; and where the service was not sent the request, or said that it did nothing with it. An answer with 2xx to 4xx that is larger than `max_body`,
+//! has trailers, or breaks off, cannot be given again, nor can one with 2xx or 3xx that the gateway itself could not pass on; doing the work again would be worse: its key answers 409 for as long as `ttl` (`idempotency_answer_lost`).
 //!
-//! Who loses a connection of HTTP/1.1 finds the answer by asking again: the request goes on without him. One that is reset (HTTP/2, HTTP/3) leaves its key taken for
+//! Where the service was sent the request and did not answer (it took longer than the timeouts allow, or the connection broke), it may be at work: the key stays taken for
+//! `lock_ttl`. The gateway itself does not send such a request twice: for retries the method counts, and not the key.
+//!
+//! Who loses a connection of HTTP/1.1 finds the answer by asking again: the request goes on without him, and once the answer has begun it is read to its end whatever he speaks. A stream that is reset before that (HTTP/2, HTTP/3) leaves its key taken for
 //! `lock_ttl`, since the service may be at work; so does a gateway that dies. This should be longer than a request may take: after it another try reaches the service.
 //!
 //! Answers are kept in the store: in memory for one gateway, in a shared one for all replicas. Where the store is away, requests with a key get 503, since

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use maitred_http::RequestHead;
 use maitred_net::ClientCertificate;
-use maitred_policy::{Facts, PathParams, Phase, RequestId, RouteFacts, TableRef};
+use maitred_policy::{Facts, PathParams, Phase, Reached, RequestId, RouteFacts, TableRef};
 use maitred_router::{Captures, Outcome, Reason, Subject, Verdict};
 
 use crate::action::Action;
@@ -150,6 +150,8 @@ pub(crate) fn facts(route: &Route, listener: &ListenerSettings, client: IpAddr, 
         params: PathParams::default(),
         upstream: None,
         sent_at: None,
+        reached: Reached::Nothing,
+        is_once: false,
         body_limit: None,
         has_body: false,
         stores: None,

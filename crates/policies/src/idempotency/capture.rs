@@ -139,6 +139,11 @@ impl BodyFilter for Capture {
     fn keeps_length(&self) -> bool {
         true
     }
+
+    /// Who asks again is one who waits for it.
+    fn outlives_client(&self) -> bool {
+        self.taken.is_some()
+    }
 }
 
 impl Drop for Capture {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use maitred_config::scalar::duration;
 use maitred_http::{Known, RequestHead, ResponseHead};
 use maitred_policy::{
-    Facts, Fault, Needs, Policy, RequestCx, ResponseBody, ResponseCx, Runtime, Side, Step, Verdict,
+    Facts, Fault, Needs, Policy, Reached, RequestCx, ResponseBody, ResponseCx, Runtime, Side, Step, Verdict,
     WholeBody, off_worker,
 };
 use maitred_store::{Away, Key};
@@ -81,7 +81,7 @@ impl Idempotency {
 
 /// Whether an answer with this status is what the request comes to, whenever it is sent.
 const fn is_final(status: u16) -> bool {
-    matches!(status, 200..=499) && !matches!(status, 401 | 403 | 407 | 408 | 409 | 425 | 429)
+    matches!(status, 200..=499) && !matches!(status, 401 | 403 | 407 | 408 | 409 | 425 | 429 | 499)
 }
 
 impl Policy for Idempotency {
@@ -110,18 +110,23 @@ impl Policy for Idempotency {
                 return Step::fail(self.refuse(400, "idempotency_key_malformed", detail));
             }
         };
+        cx.facts.is_once = true;
         Step::Later(Box::pin(async move { self.take(&key, cx).await.unwrap_or_else(Verdict::Fail) }))
     }
 
     fn on_response<'a>(&'a self, cx: ResponseCx<'a, Self>) -> Step<'a, Verdict> {
         let Some(taken) = cx.state.take() else { return Step::CONTINUE };
-        let status = cx.response.status;
-        if cx.facts.sent_at.is_some() && is_final(status) {
-            self.keep(taken, cx.request, cx.response, cx.body);
-        } else if !(cx.facts.upstream.is_some() && matches!(status, 400 | 499)) {
-            taken.release();
+        match cx.facts.reached {
+            Reached::Answered(_) if cx.facts.sent_at.is_some() && is_final(cx.response.status) => {
+                self.keep(taken, cx.request, cx.response, cx.body);
+            }
+            // The service has done it, and something else is answered.
+            Reached::Withheld(200..=399) => taken.lose(),
+            Reached::Answered(200..=399) if cx.facts.sent_at.is_none() => taken.lose(),
+            Reached::Nothing | Reached::Answered(_) | Reached::Withheld(_) => taken.release(),
+            // The service may be at work, or may have done it: the key stays taken for its time.
+            Reached::Sent => {}
         }
-        // Else the client has gone while the service was at work, and may be still: the key stays taken.
         Step::CONTINUE
     }
 

@@ -1,8 +1,8 @@
 //! A store as tests of limits need it: shared and slow to answer like a server, kept in memory, and away when the test says so.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -111,7 +111,7 @@ impl Store for FarStore {
         self.memory.tell(seat, channel, message);
     }
 
-    fn listen(&self, channel: &'static str, ear: Arc<dyn Ear>) {
+    fn listen(&self, channel: &'static str, ear: Weak<dyn Ear>) {
         self.memory.listen(channel, ear);
     }
 
