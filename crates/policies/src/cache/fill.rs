@@ -1,12 +1,13 @@
 //! Keeps an answer while it passes to the client, once all of it has come.
 //! What breaks off, is too large or has trailers is not kept.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use maitred_cache::Entry;
+use maitred_cache::{Entry, Moment};
 use maitred_http::Fields;
-use maitred_policy::{BodyFilter, Fault};
+use maitred_policy::{Beside, BodyFilter, Fault};
 
 use super::flights::{Ended, Flight};
 use super::shared::CacheShared;
@@ -14,6 +15,8 @@ use super::shared::CacheShared;
 /// An answer that is to be kept once its body is whole.
 pub(super) struct Fill {
     pub(super) shared: Arc<CacheShared>,
+    /// The worker: its clock.
+    pub(super) beside: Rc<dyn Beside>,
     pub(super) key: Box<[u8]>,
     pub(super) entry: Entry,
     pub(super) flight: Flight,
@@ -22,7 +25,7 @@ pub(super) struct Fill {
 impl Fill {
     /// Keeps it, with this body.
     pub(super) fn keep(self, body: Vec<u8>) {
-        let Self { shared, key, mut entry, flight } = self;
+        let Self { shared, key, mut entry, flight, .. } = self;
         if !flight.is_good() {
             return flight.end(Ended::NotKept);
         }
@@ -55,8 +58,9 @@ impl Filling {
 
     fn give_up(&mut self) {
         self.body = Vec::new();
-        if let Some(Fill { flight, .. }) = self.fill.take() {
-            flight.end(Ended::NotKept);
+        if let Some(Fill { flight, beside, .. }) = self.fill.take() {
+            let now = beside.moment();
+            flight.end_unkept(Moment { steady: now.steady, wall: now.wall });
         }
     }
 }
@@ -64,7 +68,8 @@ impl Filling {
 impl BodyFilter for Filling {
     fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
         out.extend_from_slice(piece);
-        if self.fill.is_some() {
+        if let Some(fill) = &self.fill {
+            fill.flight.progresses();
             if (self.body.len() + piece.len()) as u64 > self.largest {
                 self.give_up();
             } else {
@@ -86,5 +91,9 @@ impl BodyFilter for Filling {
 
     fn keeps_length(&self) -> bool {
         true
+    }
+
+    fn outlives_client(&self) -> bool {
+        self.fill.as_ref().is_some_and(|fill| fill.flight.is_waited_for())
     }
 }

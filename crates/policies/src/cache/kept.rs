@@ -47,7 +47,7 @@ impl Cache {
             }
         }
         self.shared.counts.count(runtime.seat(), Outcome::Miss);
-        let kept = self.keep(asked, response, facts, body, came);
+        let kept = self.keep(asked, response, facts, body, (came, runtime));
         if !self.expose_tags {
             remove_tags(response);
         }
@@ -107,18 +107,21 @@ impl Cache {
         response: &ResponseHead,
         facts: &Facts,
         body: &mut ResponseBody,
-        came: Came,
+        (came, runtime): (Came, &dyn Runtime),
     ) -> Result<i64, &'static str> {
         let Asked { request, key, secondary, asker, flight, .. } = asked;
         let end = |flight: Option<Flight>, why| {
             if let Some(flight) = flight {
-                flight.end(Ended::NotKept);
+                flight.end_unkept(came.at);
             }
             Err(why)
         };
         if facts.sent_at.is_none() {
             // The gateway's own, or one that stands in for the service's.
             return end(flight, "not-of-service");
+        }
+        if is_event_stream(response) {
+            return end(flight, "stream");
         }
         let control = ResponseControl::read(&response.fields, self.rules.honours_targeted);
         let freshness = Freshness::of(response, &control, came.asked, came.at, &self.rules);
@@ -135,11 +138,13 @@ impl Cache {
         let Some(flight) = flight else { return Err("not-asked-alone") };
         let entry = Entry::new(response, control, freshness, (selection, &secondary), came, &self.rules);
         let ttl = entry.freshness.ttl(came.at);
-        let fill = Fill { shared: Arc::clone(&self.shared), key, entry, flight };
+        flight.progresses();
+        let (shared, beside) = (Arc::clone(&self.shared), runtime.beside());
+        let fill = Fill { shared, beside, key, entry, flight };
         match &body.whole {
             // Policies above change what is there as a whole before it passes any filter.
             Some(whole) if whole.trailers.is_some() || whole.bytes.len() as u64 > self.max_body => {
-                fill.flight.end(Ended::NotKept);
+                fill.flight.end_unkept(came.at);
                 return Err("too-large");
             }
             Some(whole) => fill.keep(whole.bytes.clone()),
@@ -174,4 +179,11 @@ impl Cache {
         }
         tell(response, Outcome::Bypass, Told { forward: Some(why), ..Told::default() });
     }
+}
+
+/// One that has no end: whoever waited for it would wait in vain.
+fn is_event_stream(response: &ResponseHead) -> bool {
+    let media_type = response.fields.known(Known::ContentType).unwrap_or_default();
+    let essence = media_type.split(|byte| *byte == b';').next().unwrap_or_default();
+    essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
 }
