@@ -41,6 +41,9 @@ impl Fill {
     }
 }
 
+/// Room that is made before anything has come: services may announce more than they send.
+const FIRST_ROOM: u64 = 64 << 10;
+
 /// Looks at a body as it passes, and keeps it at its end.
 pub(super) struct Filling {
     /// None once it is known that the answer is not kept.
@@ -52,13 +55,31 @@ pub(super) struct Filling {
 impl Filling {
     /// A body of up to `largest` bytes follows; `expected`, where the service said so.
     pub(super) fn new(fill: Fill, expected: Option<u64>, largest: u64) -> Self {
-        let room = usize::try_from(expected.unwrap_or(0).min(largest)).unwrap_or(0);
+        let room = usize::try_from(expected.unwrap_or(0).min(largest).min(FIRST_ROOM)).unwrap_or(0);
         Self { fill: Some(fill), body: Vec::with_capacity(room), largest }
     }
 
+    /// Takes a piece more, where it may have it.
+    fn take(&mut self, piece: &[u8]) -> bool {
+        let Some(fill) = &self.fill else { return true };
+        fill.flight.progresses();
+        let fits = (self.body.len() + piece.len()) as u64 <= self.largest
+            && fill.shared.take_room(piece.len() as u64);
+        if fits {
+            self.body.extend_from_slice(piece);
+        }
+        fits
+    }
+
+    /// What was to be kept, and its body. It takes no room any more.
+    fn end(&mut self) -> Option<(Fill, Vec<u8>)> {
+        let fill = self.fill.take()?;
+        fill.shared.leave_room(self.body.len() as u64);
+        Some((fill, std::mem::take(&mut self.body)))
+    }
+
     fn give_up(&mut self) {
-        self.body = Vec::new();
-        if let Some(Fill { flight, beside, .. }) = self.fill.take() {
+        if let Some((Fill { flight, beside, .. }, _)) = self.end() {
             let now = beside.moment();
             flight.end_unkept(Moment { steady: now.steady, wall: now.wall });
         }
@@ -68,13 +89,8 @@ impl Filling {
 impl BodyFilter for Filling {
     fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
         out.extend_from_slice(piece);
-        if let Some(fill) = &self.fill {
-            fill.flight.progresses();
-            if (self.body.len() + piece.len()) as u64 > self.largest {
-                self.give_up();
-            } else {
-                self.body.extend_from_slice(piece);
-            }
+        if !self.take(piece) {
+            self.give_up();
         }
         Ok(())
     }
@@ -83,8 +99,8 @@ impl BodyFilter for Filling {
         if trailers.is_some() {
             // They would not come again.
             self.give_up();
-        } else if let Some(fill) = self.fill.take() {
-            fill.keep(std::mem::take(&mut self.body));
+        } else if let Some((fill, body)) = self.end() {
+            fill.keep(body);
         }
         Ok(trailers)
     }
@@ -95,5 +111,12 @@ impl BodyFilter for Filling {
 
     fn outlives_client(&self) -> bool {
         self.fill.as_ref().is_some_and(|fill| fill.flight.is_waited_for())
+    }
+}
+
+impl Drop for Filling {
+    fn drop(&mut self) {
+        // It broke off: its flight, dropped, was abandoned.
+        self.end();
     }
 }
