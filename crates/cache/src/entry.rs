@@ -1,7 +1,7 @@
 //! One kept answer, and whether a request may have it.
 //! What becomes of one that may not answer is the policy's to say.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use maitred_http::{Fields, Known, ResponseHead};
@@ -34,6 +34,8 @@ pub struct Entry {
     stale_if_error: u64,
     /// Until when nobody else need have it asked for anew, in microseconds by the steady clock.
     claimed: AtomicU64,
+    /// Whether somebody was given it lately.
+    is_touched: AtomicBool,
 }
 
 /// When a request was sent, and when the head of its answer came.
@@ -80,6 +82,7 @@ impl Entry {
             stale_while_revalidate: while_revalidating,
             stale_if_error: if_error,
             claimed: AtomicU64::new(0),
+            is_touched: AtomicBool::new(false),
             control,
         }
     }
@@ -115,6 +118,18 @@ impl Entry {
         let until = now.steady.saturating_add(REFRESH_EVERY);
         claimed <= now.steady
             && self.claimed.compare_exchange(claimed, until, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// Somebody is given it.
+    pub(crate) fn touch(&self) {
+        if !self.is_touched.load(Ordering::Relaxed) {
+            self.is_touched.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether somebody was given it since this was asked the last time.
+    pub(crate) fn was_touched(&self) -> bool {
+        self.is_touched.swap(false, Ordering::Relaxed)
     }
 
     /// Whether it may answer in place of an error (RFC 5861 section 4).
@@ -167,6 +182,7 @@ impl Entry {
             stale_while_revalidate: while_revalidating,
             stale_if_error: if_error,
             claimed: AtomicU64::new(0),
+            is_touched: AtomicBool::new(false),
             control,
         }
     }

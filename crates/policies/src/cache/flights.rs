@@ -148,7 +148,7 @@ impl FlightsShared {
 
     fn is_unkept(&self, hash: u64, now: Moment) -> bool {
         let known = place(&self.unkept, hash).load(Ordering::Relaxed);
-        known >> 32 == hash >> 32 && known & LOWER > seconds(now)
+        known >> 32 == hash >> 32 && (known & LOWER) > seconds(now)
     }
 
     /// One that is not waited for any more, if it is still there.
@@ -170,7 +170,7 @@ const LOWER: u64 = 0xffff_ffff;
 
 /// Seconds, of which the lower half is enough.
 fn seconds(now: Moment) -> u64 {
-    now.steady / 1_000_000 & LOWER
+    (now.steady / 1_000_000) & LOWER
 }
 
 fn place(table: &[AtomicU64], hash: u64) -> &AtomicU64 {
@@ -211,7 +211,7 @@ impl Flight {
 
     /// Tells those who wait that the answer is not kept; who asks in the next seconds does not wait.
     pub(super) fn end_unkept(self, now: Moment) {
-        let known = self.hash >> 32 << 32 | seconds(now).saturating_add(UNKEPT_FOR).min(LOWER);
+        let known = (self.hash & !LOWER) | seconds(now).saturating_add(UNKEPT_FOR).min(LOWER);
         place(&self.all.unkept, self.hash).store(known, Ordering::Relaxed);
         self.end(Ended::NotKept);
     }

@@ -209,17 +209,17 @@ impl Cache {
                 other.close();
             }
             asked.at = moment(runtime);
-            match how {
-                Ended::Kept => {
-                    let Asked { key, secondary, asker, .. } = &asked;
-                    let found = shared.answers.find(key, secondary, &asked.request.fields, *asker);
-                    if let Some(entry) = found {
-                        if let Some(verdict) = self.answer(&entry, &asked.request, &control, runtime, true) {
-                            return verdict;
-                        }
-                        asked.stale = Some(entry);
+            if matches!(how, Ended::Kept | Ended::Stalled) {
+                let Asked { key, secondary, asker, .. } = &asked;
+                let found = shared.answers.find(key, secondary, &asked.request.fields, *asker);
+                if let Some(entry) = found {
+                    if let Some(verdict) = self.answer(&entry, &asked.request, &control, runtime, true) {
+                        return verdict;
                     }
+                    asked.stale = Some(entry);
                 }
+            }
+            match how {
                 Ended::Abandoned | Ended::Stalled => match self.join(&asked) {
                     Some(Joined::Follows(next)) => {
                         other = next;
@@ -232,7 +232,7 @@ impl Cache {
                         return verdict;
                     }
                 }
-                Ended::NotKept | Ended::NotYet => {}
+                Ended::Kept | Ended::NotKept | Ended::NotYet => {}
             }
             break;
         }
