@@ -112,7 +112,7 @@ impl AnswersShared {
         self.places.has(key)
     }
 
-    /// Keeps an answer, in the place of what was chosen by the same.
+    /// Keeps an answer, in the place of what was chosen by the same; not in that of one that the service was asked for later, since that is newer.
     pub fn keep(&self, key: &[u8], entry: Arc<Entry>) {
         let place = Place::new(key, &entry.secondary);
         // What is replaced is dropped when no lock is held any more.
@@ -120,8 +120,7 @@ impl AnswersShared {
         self.places.enter(&place, || {
             let found = self.cache.entry(&place, None, |_, variants: &mut Variants| {
                 if let Some(entry) = entry.take() {
-                    let with = variants.with(&entry);
-                    dropped = Some(std::mem::replace(variants, with));
+                    dropped = variants.with(&entry).map(|with| std::mem::replace(variants, with));
                 }
                 EntryAction::Retain(())
             });
@@ -228,9 +227,13 @@ fn shards(bytes: u64, largest: u64) -> usize {
 }
 
 impl Variants {
-    fn with(&self, entry: &Arc<Entry>) -> Self {
+    /// None where there is a newer one.
+    fn with(&self, entry: &Arc<Entry>) -> Option<Self> {
         let is_replaced =
             |old: &&Arc<Entry>| old.secondary == entry.secondary && old.selection.is_same(&entry.selection);
+        if self.0.iter().any(|old| is_replaced(&old) && old.asked > entry.asked) {
+            return None;
+        }
         let mut all: Vec<_> =
             [entry].into_iter().chain(self.0.iter().filter(|old| !is_replaced(old))).collect();
         if all.len() > MOST_VARIANTS {
@@ -238,7 +241,7 @@ impl Variants {
             let unused = all.iter().skip(1).rposition(|old| !old.was_touched());
             all.remove(unused.map_or(MOST_VARIANTS, |at| at + 1));
         }
-        Self(all.into_iter().map(Arc::clone).collect())
+        Some(Self(all.into_iter().map(Arc::clone).collect()))
     }
 
     fn without(&self, goes: impl Fn(&Arc<Entry>) -> bool) -> Option<Self> {

@@ -32,6 +32,8 @@ pub struct Entry {
     pub(crate) tags: Box<[Box<[u8]>]>,
     stale_while_revalidate: u64,
     stale_if_error: u64,
+    /// When the service was asked for it, in microseconds by the steady clock.
+    pub(crate) asked: u64,
     /// Until when nobody else need have it asked for anew, in microseconds by the steady clock.
     claimed: AtomicU64,
     /// Whether somebody was given it lately.
@@ -81,6 +83,7 @@ impl Entry {
             tags: tags(head),
             stale_while_revalidate: while_revalidating,
             stale_if_error: if_error,
+            asked: came.asked.steady,
             claimed: AtomicU64::new(0),
             is_touched: AtomicBool::new(false),
             control,
@@ -181,6 +184,7 @@ impl Entry {
             tags: if newer.is_empty() { self.tags.clone() } else { newer },
             stale_while_revalidate: while_revalidating,
             stale_if_error: if_error,
+            asked: came.asked.steady,
             claimed: AtomicU64::new(0),
             is_touched: AtomicBool::new(false),
             control,

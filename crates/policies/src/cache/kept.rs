@@ -71,7 +71,6 @@ impl Cache {
         let Asked { key, request, stale, flight, .. } = asked;
         let stale = stale.expect("who validates has something");
         let is_good = flight.as_ref().is_none_or(Flight::is_good);
-        // One that is about another edition changes nothing; all the same, it is the answer to the only tag that was sent.
         let entry = match stale.validated(response, came, &self.rules) {
             Some(fresh) if is_good => {
                 let fresh = Arc::new(fresh);
@@ -79,9 +78,14 @@ impl Cache {
                 fresh
             }
             Some(fresh) => Arc::new(fresh),
+            // It is about an edition that nobody has here: the client gets what there is, and the next one asks for all of it.
             None => {
                 self.shared.answers.forget(&key, &stale);
-                stale
+                if let Some(flight) = flight {
+                    flight.end(Ended::NotKept);
+                }
+                let told = Told { forward_status: Some(304), detail: Some("other-edition"), ..told };
+                return self.reply(&stale, &request, runtime, Outcome::Stale, told);
             }
         };
         if let Some(flight) = flight {
@@ -120,6 +124,10 @@ impl Cache {
             // The gateway's own, or one that stands in for the service's.
             return end(flight, "not-of-service");
         }
+        if has_field(response, b"X-Degraded") {
+            // From what stands in for the service while that fails.
+            return end(flight, "degraded");
+        }
         if is_event_stream(response) {
             return end(flight, "stream");
         }
@@ -154,9 +162,17 @@ impl Cache {
     }
 
     /// The answer to a request that changes something: what is kept under its URL is out of date, and what is kept under those that the answer
-    /// names (RFC 9111 section 4.4).
-    pub(super) fn changed(&self, key: &[u8], response: &mut ResponseHead, runtime: &dyn Runtime) {
-        if matches!(response.status, 200..400) {
+    /// names (RFC 9111 section 4.4). So it may be where the answer was lost.
+    pub(super) fn changed(
+        &self,
+        key: &[u8],
+        response: &mut ResponseHead,
+        facts: &Facts,
+        runtime: &dyn Runtime,
+    ) {
+        // Whoever got no answer of the service does not know what it did.
+        let is_lost = facts.upstream.is_some() && facts.sent_at.is_none();
+        if matches!(response.status, 200..400 | 502 | 504) || is_lost {
             self.invalidate(runtime.seat(), key);
             let named = [FieldName::parse("Location"), FieldName::parse("Content-Location")];
             for name in named.iter().flatten() {
@@ -186,4 +202,8 @@ fn is_event_stream(response: &ResponseHead) -> bool {
     let media_type = response.fields.known(Known::ContentType).unwrap_or_default();
     let essence = media_type.split(|byte| *byte == b';').next().unwrap_or_default();
     essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
+}
+
+fn has_field(response: &ResponseHead, name: &[u8]) -> bool {
+    response.fields.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
 }

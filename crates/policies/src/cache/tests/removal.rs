@@ -1,7 +1,7 @@
 //! What is removed: by methods that change something, by operators, by other replicas; and what goes on over a reload.
 
 use maitred_http::{Method, RequestHead};
-use maitred_policy::{AdminReply, AdminRequest, Policy as _};
+use maitred_policy::{AdminReply, AdminRequest, Fault, Policy as _};
 use maitred_store::{MemorySettings, MemoryStore, Moment, Scope, Seat, StoreShared};
 use serde_json::json;
 
@@ -36,6 +36,45 @@ fn methods_that_change_something_remove_what_is_kept() {
     fill(&harness);
     ask(&harness, "OPTIONS /x", &[], 200, &[], "");
     assert!(left(&harness, "/x"));
+}
+
+/// The service may have done it, whoever says that it failed.
+#[test]
+fn changes_whose_answer_is_lost_remove_what_is_kept() {
+    for fault in [Fault::timeout("upstream_timeout"), Fault::bad_gateway("upstream_closed")] {
+        let harness = cached("true");
+        get(&harness, &[], FRESH, "old");
+        harness.request("POST /x", &[HOST]).fail(fault);
+        assert!(!is_hit(&get(&harness, &[], FRESH, "new")));
+    }
+}
+
+#[test]
+fn what_stands_in_for_the_service_is_not_kept() {
+    let harness = cached("true");
+    get(&harness, &[], &[("X-Degraded", "backup"), ("Cache-Control", "max-age=60")], "backup");
+    assert!(!is_hit(&get(&harness, &[], FRESH, "")));
+}
+
+#[test]
+fn a_304_about_another_edition_is_no_hit() {
+    let harness = cached("true");
+    get(&harness, &[], &[("Cache-Control", "max-age=0"), ("ETag", "\"a\"")], "a");
+    let outcome = ask(&harness, "GET /x", &[], 304, &[("ETag", "\"b\"")], "");
+    assert_eq!((outcome.field("X-Cache").as_deref(), &outcome.body[..]), (Some("STALE"), &b"a"[..]));
+    assert!(get(&harness, &[], FRESH, "b").sent_field("If-None-Match").is_none());
+}
+
+#[test]
+fn an_older_answer_does_not_replace_a_newer_one() {
+    let harness = cached("true");
+    let slow = harness.request("GET /x", &[HOST]).begin();
+    seconds(&harness, 1);
+    // Who asks on a condition does not wait.
+    ask(&harness, "GET /x", &[("If-None-Match", "\"q\"")], 200, FRESH, "newer");
+    assert_eq!(slow.finish_as(200, FRESH, "older").body, "older");
+    let next = get(&harness, &[], &[], "");
+    assert_eq!((is_hit(&next), &next.body[..]), (true, &b"newer"[..]));
 }
 
 #[test]
