@@ -26,15 +26,16 @@ impl Fill {
     /// Keeps it, with this body.
     pub(super) fn keep(self, body: Vec<u8>) {
         let Self { shared, key, mut entry, flight, .. } = self;
-        if !flight.is_good() {
+        if !flight.is_good(&key, &entry) {
             return flight.end(Ended::NotKept);
         }
         // As large as it is, and no larger.
         entry.body = body.into_boxed_slice().into();
-        shared.answers.keep(&key, Arc::new(entry));
+        let entry = Arc::new(entry);
+        shared.answers.keep(&key, Arc::clone(&entry));
         shared.kept.fetch_add(1, Ordering::Relaxed);
         // What made it out of date meanwhile has removed what was there before.
-        if !flight.is_good() {
+        if !flight.is_good(&key, &entry) {
             shared.answers.remove(&key);
         }
         flight.end(Ended::Kept);

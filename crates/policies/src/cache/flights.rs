@@ -9,18 +9,22 @@
     reason = "held for a look at a table, and only where an answer is not there"
 )]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use maitred_cache::Moment;
+use maitred_cache::{Entry, Moment};
 use tokio::sync::watch;
+
+use super::purge::Purge;
 
 const SHARDS: usize = 16;
 /// Numbers in each table.
 const PLACES: u64 = 4096;
+/// Purges that are remembered. What is under way for longer than these is not kept.
+const MOST_PURGES: usize = 64;
 /// For so many seconds nobody waits for what was not kept.
 const UNKEPT_FOR: u64 = 10;
 
@@ -29,8 +33,10 @@ pub(super) struct FlightsShared {
     shards: [Mutex<Table>; SHARDS],
     /// How often what is kept under URLs went out of date, by their hashes.
     changes: Box<[AtomicU64]>,
-    /// How often it was purged, whatever its URL.
+    /// How often operators have purged anything.
     purges: AtomicU64,
+    /// What they have purged lately, the last one first.
+    purged: Mutex<VecDeque<Purge>>,
     /// Whose answers were not kept: the upper half of their hash, and the second until which that counts.
     unkept: Box<[AtomicU64]>,
     hash: RandomState,
@@ -100,6 +106,7 @@ impl Default for FlightsShared {
             shards: Default::default(),
             changes: numbers(),
             purges: AtomicU64::new(0),
+            purged: Mutex::default(),
             unkept: numbers(),
             hash: RandomState::new(),
         }
@@ -137,9 +144,23 @@ impl FlightsShared {
         place(&self.changes, url).fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Nothing that is under way is to be kept.
-    pub(super) fn void_all(&self) {
+    /// Nothing of this that is under way is to be kept.
+    pub(super) fn purged(&self, purge: &Purge) {
+        let mut purged = self.purged.lock().unwrap_or_else(PoisonError::into_inner);
+        purged.push_front(purge.clone());
+        purged.truncate(MOST_PURGES);
         self.purges.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Whether any purge but the first so many concerns this.
+    fn is_purged_since(&self, purges: u64, key: &[u8], entry: &Entry) -> bool {
+        if self.purges.load(Ordering::Acquire) == purges {
+            return false;
+        }
+        let purged = self.purged.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = self.purges.load(Ordering::Acquire) - purges;
+        since > purged.len() as u64
+            || purged.iter().zip(0..since).any(|(purge, _)| purge.concerns(key, entry))
     }
 
     fn changes_of(&self, url: u64) -> u64 {
@@ -178,10 +199,9 @@ fn place(table: &[AtomicU64], hash: u64) -> &AtomicU64 {
 }
 
 impl Flight {
-    /// Whether its answer may still be kept.
-    pub(super) fn is_good(&self) -> bool {
-        self.all.changes_of(self.url) == self.changes
-            && self.all.purges.load(Ordering::Acquire) == self.purges
+    /// Whether its answer, which is to be kept under this key, may still be.
+    pub(super) fn is_good(&self, key: &[u8], entry: &Entry) -> bool {
+        self.all.changes_of(self.url) == self.changes && !self.all.is_purged_since(self.purges, key, entry)
     }
 
     /// Whether somebody waits for it.

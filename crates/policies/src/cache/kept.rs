@@ -70,7 +70,7 @@ impl Cache {
     ) -> Verdict {
         let Asked { key, request, stale, flight, .. } = asked;
         let stale = stale.expect("who validates has something");
-        let is_good = flight.as_ref().is_none_or(Flight::is_good);
+        let is_good = flight.as_ref().is_none_or(|flight| flight.is_good(&key, &stale));
         let entry = match stale.validated(response, came, &self.rules) {
             Some(fresh) if is_good => {
                 let fresh = Arc::new(fresh);

@@ -131,6 +131,9 @@ fn operators_remove_by_url_prefix_and_tag() {
         "[]",
         "{}",
         r#"{"url": "/a"}"#,
+        r#"{"prefix": "/a"}"#,
+        r#"{"prefix": ""}"#,
+        r#"{"key": "https://shop.example/a/1"}"#,
         r#"{"all": false}"#,
         r#"{"tag": ""}"#,
         r#"{"tag":"a","all":true}"#,
@@ -143,6 +146,44 @@ fn operators_remove_by_url_prefix_and_tag() {
     assert_eq!((numbers.status, &numbers.json["urls"]), (200, &json!(3)));
     assert_eq!(admin(&harness, Method::Get, "purge", "").status, 405);
     assert_eq!(admin(&harness, Method::Get, "nothing", "").status, 404);
+}
+
+#[test]
+fn a_prefix_is_read_as_urls_are() {
+    let table = [
+        ("https://shop.example:443/c/", 2),
+        ("https://shop.example/c/%7Euser/", 1),
+        ("https://SHOP.example", 2),
+        ("https://shop.exam", 0),
+    ];
+    for (prefix, removed) in table {
+        let harness = cached("true");
+        for (host, path) in [(HOST.1, "/c/~user/a"), (HOST.1, "/c/b"), ("shop.example.evil", "/c/b")] {
+            let line = format!("GET {path}");
+            harness.request(&line, &[("Host", host)]).answer_with(200, FRESH, "", &[]);
+        }
+        let body = json!({ "prefix": prefix }).to_string();
+        let reply = admin(&harness, Method::Post, "purge", &body);
+        assert_eq!((reply.status, &reply.json["purged"]), (200, &json!(removed)), "{prefix}");
+    }
+}
+
+#[test]
+fn a_purge_concerns_what_it_names_on_its_way_and_nothing_else() {
+    let table = [
+        (r#"{"prefix": "https://shop.example/x"}"#, false),
+        (r#"{"prefix": "https://shop.example/y"}"#, true),
+        (r#"{"tag": "t"}"#, false),
+        (r#"{"tag": "u"}"#, true),
+        (r#"{"all": true}"#, false),
+    ];
+    for (purge, is_kept) in table {
+        let harness = cached("true");
+        let slow = harness.request("GET /x", &[HOST]).begin();
+        admin(&harness, Method::Post, "purge", purge);
+        slow.finish_as(200, &[("Cache-Control", "max-age=60"), ("Cache-Tag", "t")], "");
+        assert_eq!(is_hit(&get(&harness, &[], &[], "")), is_kept, "{purge}");
+    }
 }
 
 /// Two replicas, in one process: a store in memory tells all who listen.
@@ -172,7 +213,7 @@ fn replicas_hear_of_what_others_remove() {
     for purge in
         [Purge::Tag(b"t"[..].into()), Purge::Prefix(b"p"[..].into()), Purge::Key(b"k"[..].into()), Purge::All]
     {
-        assert_eq!(Purge::read(purge.to_json().to_string().as_bytes(), &QueryRule::All), Ok(purge));
+        assert_eq!(Purge::hear(&purge.to_json()), Some(purge));
     }
 }
 
