@@ -2,6 +2,7 @@
 //! Step 6 in the life of a request.
 
 use std::task::Poll;
+use std::time::Duration;
 
 use maitred_cache::{
     Entry, Moment, RequestControl, Use, ask_for_changes, is_for_the_service, serve, write_key,
@@ -13,9 +14,12 @@ use tokio::sync::watch;
 
 use super::Cache;
 use super::counts::Outcome;
-use super::flights::{Ended, Flight, Joined};
+use super::flights::{Ended, Flight, Followed, Joined};
 use super::state::{Asked, Keys, State};
 use super::told::{Forward, Told, tell};
+
+/// Who waits looks so often whether the body that it waits for still comes.
+const STALLED: Duration = Duration::from_millis(500);
 
 /// The time by both clocks.
 pub(super) fn moment(runtime: &dyn Runtime) -> Moment {
@@ -159,8 +163,8 @@ impl Cache {
         runtime: &'a dyn Runtime,
     ) -> Step<'a, Verdict> {
         match self.join(&asked) {
-            Some(Joined::Follows(ended)) => {
-                Step::Later(Box::pin(self.follow(ended, asked, request, state, control, runtime)))
+            Some(Joined::Follows(other)) => {
+                Step::Later(Box::pin(self.follow(other, asked, request, state, control, runtime)))
             }
             joined => {
                 asked.flight = leads(joined);
@@ -183,13 +187,13 @@ impl Cache {
             .any(|&condition| fields.has(condition));
         let is_own = asker.has_authorization || asker.is_identified || is_conditional && stale.is_none();
         let waits = self.coalesce.is_some() && !is_own;
-        Some(self.shared.flights.join(&asked.key, &asked.secondary, waits))
+        Some(self.shared.flights.join(&asked.key, &asked.secondary, waits, asked.at))
     }
 
     /// Waits for who asks the same, and takes what came of that, or asks.
     async fn follow(
         &self,
-        mut ended: watch::Receiver<Ended>,
+        mut other: Followed,
         mut asked: Asked,
         request: &mut RequestHead,
         state: &mut State,
@@ -200,20 +204,25 @@ impl Cache {
         asked.collapsed = true;
         let shared = &self.shared;
         loop {
-            match wait(&mut ended, &mut late).await {
-                Ended::Kept => {
-                    let Asked { key, secondary, asker, .. } = &asked;
-                    let found = shared.answers.find(key, secondary, &asked.request.fields, *asker);
-                    if let Some(entry) = found {
-                        if let Some(verdict) = self.answer(&entry, &asked.request, &control, runtime, true) {
-                            return verdict;
-                        }
-                        asked.stale = Some(entry);
+            let how = wait(&mut other, &mut late, runtime).await;
+            if matches!(how, Ended::NotYet | Ended::Stalled) {
+                other.close();
+            }
+            asked.at = moment(runtime);
+            if matches!(how, Ended::Kept | Ended::Stalled) {
+                let Asked { key, secondary, asker, .. } = &asked;
+                let found = shared.answers.find(key, secondary, &asked.request.fields, *asker);
+                if let Some(entry) = found {
+                    if let Some(verdict) = self.answer(&entry, &asked.request, &control, runtime, true) {
+                        return verdict;
                     }
+                    asked.stale = Some(entry);
                 }
-                Ended::Abandoned => match self.join(&asked) {
-                    Some(Joined::Follows(other)) => {
-                        ended = other;
+            }
+            match how {
+                Ended::Abandoned | Ended::Stalled => match self.join(&asked) {
+                    Some(Joined::Follows(next)) => {
+                        other = next;
                         continue;
                     }
                     joined => asked.flight = leads(joined),
@@ -223,14 +232,13 @@ impl Cache {
                         return verdict;
                     }
                 }
-                Ended::NotKept | Ended::NotYet => {}
+                Ended::Kept | Ended::NotKept | Ended::NotYet => {}
             }
             break;
         }
         if asked.flight.is_none() {
-            asked.flight = leads(Some(shared.flights.join(&asked.key, &asked.secondary, false)));
+            asked.flight = leads(Some(shared.flights.join(&asked.key, &asked.secondary, false, asked.at)));
         }
-        asked.at = moment(runtime);
         go_on(asked, request, state, runtime);
         Verdict::Continue
     }
@@ -285,15 +293,35 @@ fn has_pragma(request: &RequestHead) -> bool {
         .any(|(known, name, _)| known.is_none() && name.eq_ignore_ascii_case(b"Pragma"))
 }
 
-/// Waits until another request has ended, or it is too late: then it has not.
-async fn wait(ended: &mut watch::Receiver<Ended>, late: &mut Sleep) -> Ended {
+/// Waits until another request has ended, nothing comes of it any more, or it is too late: then it has not.
+async fn wait(other: &mut Followed, late: &mut Sleep, runtime: &dyn Runtime) -> Ended {
+    let mut seen = other.progress();
+    loop {
+        let mut look = runtime.sleep_until(runtime.now() + STALLED);
+        if let Some(ended) = wait_until(&mut other.ended, late, &mut look).await {
+            return ended;
+        }
+        // The service may take its time for the head: all would wait for that.
+        let progress = other.progress();
+        if progress > 0 && progress == seen {
+            return Ended::Stalled;
+        }
+        seen = progress;
+    }
+}
+
+/// How it ended, and none where it is time to look.
+async fn wait_until(ended: &mut watch::Receiver<Ended>, late: &mut Sleep, look: &mut Sleep) -> Option<Ended> {
     let mut over = std::pin::pin!(ended.wait_for(|ended| *ended != Ended::NotYet));
     std::future::poll_fn(|cx| {
         if let Poll::Ready(ended) = over.as_mut().poll(cx) {
             // Who told nothing before it was gone was abandoned.
-            return Poll::Ready(ended.map_or(Ended::Abandoned, |ended| *ended));
+            return Poll::Ready(Some(ended.map_or(Ended::Abandoned, |ended| *ended)));
         }
-        late.as_mut().poll(cx).map(|()| Ended::NotYet)
+        if late.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some(Ended::NotYet));
+        }
+        look.as_mut().poll(cx).map(|()| None)
     })
     .await
 }
