@@ -105,6 +105,7 @@ pub(crate) async fn serve(
 ) -> After {
     let started = worker.clock.now();
     let (mut captures, first) = (Captures::default(), again.as_ref().map_or(0, |again| again.first));
+
     // Route.
     let mut facts;
     let chosen = match again {
@@ -161,7 +162,6 @@ pub(crate) async fn serve(
                 (body, answer) = (Body::of(*reply, &mut heads.response), ResponseBody::default());
             }
             Verdict::Fail(fault) => {
-                exchange.cookies.clear();
                 body = exchange.fault(&mut heads.response, &heads.request, &fault);
                 answer = ResponseBody::default();
             }
@@ -271,6 +271,7 @@ impl Exchange<'_> {
         fault: &Fault,
     ) -> Body {
         self.record.outcome = fault.cause();
+        self.cookies.clear();
         self.record.policy = fault.policy().map(Into::into);
         if let Reached::Answered(status) = self.facts.reached {
             self.facts.reached = Reached::Withheld(status);
