@@ -37,7 +37,7 @@ impl Cache {
                 if let Some(flight) = asked.flight {
                     flight.end(Ended::Failed);
                 }
-                return self.reply(stale, &asked.request, runtime, Outcome::Stale, told);
+                return self.reply(stale, &asked.request, (runtime, came.at), Outcome::Stale, told);
             }
             if status == 304 && asked.validates {
                 return self.validated(asked, response, came, runtime, told);
@@ -85,7 +85,7 @@ impl Cache {
                     flight.end(Ended::NotKept);
                 }
                 let told = Told { forward_status: Some(304), detail: Some("other-edition"), ..told };
-                return self.reply(&stale, &request, runtime, Outcome::Stale, told);
+                return self.reply(&stale, &request, (runtime, came.at), Outcome::Stale, told);
             }
         };
         if let Some(flight) = flight {
@@ -93,7 +93,7 @@ impl Cache {
         }
         let ttl = Some(entry.freshness.ttl(came.at));
         let told = Told { forward_status: Some(304), ttl, ..told };
-        self.reply(&entry, &request, runtime, Outcome::Hit, told)
+        self.reply(&entry, &request, (runtime, came.at), Outcome::Hit, told)
     }
 
     /// What the answer to HEAD says of what is kept (RFC 9111 section 4.3.5).
