@@ -26,7 +26,8 @@ impl Ear for Listener {
 fn listen(stage: &Stage, name: &'static str) -> (Arc<Listener>, Receiver<Option<Vec<u8>>>) {
     let (sender, heard) = channel();
     let listener = Arc::new(Listener(Mutex::new(sender)));
-    stage.store.listen(name, Arc::clone(&listener) as Arc<dyn Ear>);
+    let ear: Arc<dyn Ear> = Arc::clone(&listener) as _;
+    stage.store.listen(name, Arc::downgrade(&ear));
     // Before that, something may have been missed.
     assert_eq!(next(&heard), None);
     (listener, heard)

@@ -324,3 +324,32 @@ fn hosts_and_schemes_are_kept_apart_and_reloads_forget_nothing() {
     ));
     assert_eq!(outcome(&ask("shop.example")), "HIT");
 }
+
+/// The cookie leads one client back to an endpoint or a variant: others, who get the same answer, are not led there.
+#[test]
+fn cookies_of_the_gateway_are_set_and_not_kept() {
+    let service = Counting::start();
+    let url = service.fake.url();
+    let sticky = format!(
+        "upstreams: {{ app: {{ endpoints: [\"{url}\"], balance: {{ sticky: srv }} }} }}\nroutes: {{ app: {{ upstream: app }} }}\n"
+    );
+    let split = format!(
+        "upstreams: {{ app: \"{url}\" }}\nroutes: {{ app: {{ split: {{ variants: {{ A: app, B: app }}, sticky: srv }} }} }}\n"
+    );
+    for document in [sticky, split] {
+        let gateway = Gateway::start(&format!("policies: {{ cache: true }}\n{document}"));
+        let first = gateway.curl("/tagged?public,max-age=0,s-maxage=3600", &[]);
+        assert!(first.head.field("Set-Cookie").is_some_and(|cookie| cookie.starts_with("srv=")));
+        assert_eq!(outcome(&first), "MISS");
+        let second = gateway.curl("/tagged?public,max-age=0,s-maxage=3600", &[]);
+        assert_eq!((outcome(&second), second.head.field("Set-Cookie")), ("HIT", None));
+        // One that says less is kept all the same, for its service sets none.
+        assert_eq!(outcome(&gateway.curl("/x?max-age=3600", &[])), "MISS");
+        assert_eq!(outcome(&gateway.curl("/x?max-age=3600", &[])), "HIT");
+        // A client that only asks whether its own still holds gets the cookie, too.
+        let asked =
+            gateway.curl("/tagged?public,max-age=0,s-maxage=3600", &["-H", "Cache-Control: no-cache"]);
+        assert_eq!(outcome(&asked), "HIT");
+        assert!(asked.head.field("Set-Cookie").is_some());
+    }
+}

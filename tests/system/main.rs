@@ -39,6 +39,7 @@ mod hedging;
 mod http2;
 mod http3;
 mod idempotency;
+mod idempotency_tries;
 mod interim;
 mod introspection;
 mod keycloak;

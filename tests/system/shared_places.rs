@@ -28,7 +28,7 @@ fn replicas_count_together_and_places_of_the_dead_come_back() {
     let redis = Redis::default();
     let (service, asked, go) = holding();
     let document = format!(
-        "stores: {{ default: {{ redis: {{ url: \"{}\", timeout: 3s }} }} }}\n\
+        "stores: {{ default: {{ redis: {{ url: \"{}\", timeout: 900ms }} }} }}\n\
          upstreams: {{ app: {{ endpoints: \"{}\", timeouts: {{ response: 1m }} }} }}\n\
          routes: {{ app: {{ upstream: app, policies: {{ concurrency_limit: {{ limit: 4, store: default }} }} }} }}\n",
         redis.url(),

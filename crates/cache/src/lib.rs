@@ -23,7 +23,7 @@ pub use answers::AnswersShared;
 pub use conditional::{ask_for_changes, is_for_the_service, is_unchanged};
 pub use control::{RequestControl, ResponseControl};
 pub use date::Moment;
-pub use entry::{Came, Entry, Use};
+pub use entry::{Came, Entry, Update, Updated, Use};
 pub use freshness::{Freshness, Rules};
 pub use key::{QueryRule, key_of_reference, write_key};
 pub use serve::{Served, serve};

@@ -198,7 +198,8 @@ fn listen(replicas: &Replicas, shared: &Arc<SessionsShared>, previous: Option<&O
         Arc::ptr_eq(&previous.shared, shared) && previous.replicas.as_ref().is_some_and(is_store)
     };
     if !previous.is_some_and(same) {
-        store.listen(replicas::CHANNEL, Arc::clone(shared) as Arc<dyn Ear>);
+        let ear: Arc<dyn Ear> = Arc::clone(shared) as _;
+        store.listen(replicas::CHANNEL, Arc::downgrade(&ear));
     }
 }
 

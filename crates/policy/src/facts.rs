@@ -39,6 +39,9 @@ pub struct Facts {
     /// A digest of what services that decide about the request went by and have put into it, as far as that is known: requests that
     /// differ in it may be those of others. None where none has said anything.
     pub decided_by: Option<Box<[u8; 32]>>,
+    /// Whether a service that decides was shown more of the request than `decided_by` tells: it may know who asks, by something that nobody
+    /// else can tell apart. Who asks then counts as somebody.
+    pub is_decided_unseen: bool,
     /// Whether the client looks for errors in `grpc-status`: it calls gRPC, or gRPC-Web. Policies may change the request into
     /// such a call, and do not change this.
     pub speaks_grpc: bool,
@@ -57,6 +60,11 @@ pub struct Facts {
     /// When the service was sent the last of the request that came before its answer, or before it was given up for lack of one:
     /// from there on the wait is for the service. None where no service was asked, and where something else stands in for its answer.
     pub sent_at: Option<Instant>,
+    /// How far the request has come with services.
+    pub reached: Reached,
+    /// Whether a policy has undertaken that the request is done once: it is sent again only where its method allows that, whatever key it
+    /// carries.
+    pub is_once: bool,
     /// Bytes that the request body may have; above it the answer is 413. Policies only lower it.
     pub body_limit: Option<u64>,
     /// Whether the request has a body, as far as its head tells: one of unknown length counts.
@@ -65,6 +73,20 @@ pub struct Facts {
     pub stores: Option<Box<StoreFacts>>,
     /// Whether no client waits for the answer: a policy has had the request [asked anew](crate::Runtime::refresh).
     pub is_refresh: bool,
+}
+
+/// How far a request has come with services, over all tries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reached {
+    /// Nothing of it was sent, or a service has said that it did nothing with it.
+    #[default]
+    Nothing,
+    /// A service was sent it, and may have done it: it did not answer.
+    Sent,
+    /// A service has answered with this status.
+    Answered(u16),
+    /// A service has answered with this status, and the answer to a fault of the gateway takes its place.
+    Withheld(u16),
 }
 
 impl Facts {

@@ -19,7 +19,7 @@ use std::time::Instant;
 
 use maitred_http::{Method, ResponseHead};
 use maitred_policy::values::View;
-use maitred_policy::{Facts, Fault, Pieces, Reply, ReplyBody, RequestBody, ResponseBody, Verdict};
+use maitred_policy::{Facts, Fault, Pieces, Reached, Reply, ReplyBody, RequestBody, ResponseBody, Verdict};
 use maitred_router::Captures;
 use maitred_wire::h1::RequestFraming;
 
@@ -52,6 +52,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) deadline: Deadline,
     /// What to tell of it when it is over.
     pub(crate) record: Record,
+    /// Cookies that the gateway sets of its own. They are added behind all policies: what one of them keeps of an answer is for others, too.
+    pub(crate) cookies: Vec<Vec<u8>>,
 }
 
 /// The body of an answer, and where it comes from. The head is among the heads of the exchange.
@@ -118,9 +120,9 @@ pub(crate) async fn serve(
     let route = &snapshot.routes[chosen.route];
     let serving = Serving { worker, snapshot, captures: &captures, turn: Cell::new(0) };
     let mut run = Run::new((&route.pipeline, first), &snapshot.locals, serving);
-    let (deadline, record) = Default::default();
+    let (deadline, record, cookies) = Default::default();
     let mut exchange =
-        Exchange { worker, snapshot, listener, route, facts, announced, started, deadline, record };
+        Exchange { worker, snapshot, listener, route, facts, announced, started, deadline, record, cookies };
 
     // Pipeline down.
     let (mut sent, mut answer) = (RequestBody::default(), ResponseBody::default());
@@ -159,6 +161,7 @@ pub(crate) async fn serve(
                 (body, answer) = (Body::of(*reply, &mut heads.response), ResponseBody::default());
             }
             Verdict::Fail(fault) => {
+                exchange.cookies.clear();
                 body = exchange.fault(&mut heads.response, &heads.request, &fault);
                 answer = ResponseBody::default();
             }
@@ -269,6 +272,9 @@ impl Exchange<'_> {
     ) -> Body {
         self.record.outcome = fault.cause();
         self.record.policy = fault.policy().map(Into::into);
+        if let Reached::Answered(status) = self.facts.reached {
+            self.facts.reached = Reached::Withheld(status);
+        }
         respond::log_fault(self, request.method, fault);
         let view = View::of_request(request, &self.facts);
         Body::of(self.route.errors.reply(fault, &view), response)

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use maitred_http::RequestHead;
 use maitred_net::ClientCertificate;
-use maitred_policy::{Facts, PathParams, Phase, RequestId, RouteFacts, TableRef};
+use maitred_policy::{Facts, PathParams, Phase, Reached, RequestId, RouteFacts, TableRef};
 use maitred_router::{Captures, Outcome, Reason, Subject, Verdict};
 
 use crate::action::Action;
@@ -141,6 +141,7 @@ pub(crate) fn facts(route: &Route, listener: &ListenerSettings, client: IpAddr, 
         claims: None,
         token: None,
         decided_by: None,
+        is_decided_unseen: false,
         speaks_grpc: false,
         asked: None,
         request_id: RequestId::new(0, [0; 10]),
@@ -149,6 +150,8 @@ pub(crate) fn facts(route: &Route, listener: &ListenerSettings, client: IpAddr, 
         params: PathParams::default(),
         upstream: None,
         sent_at: None,
+        reached: Reached::Nothing,
+        is_once: false,
         body_limit: None,
         has_body: false,
         stores: None,

@@ -22,7 +22,7 @@ mod text;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -211,7 +211,7 @@ impl Store for MemoryStore {
         self.ears.tell(channel, &message);
     }
 
-    fn listen(&self, channel: &'static str, ear: Arc<dyn Ear>) {
+    fn listen(&self, channel: &'static str, ear: Weak<dyn Ear>) {
         self.ears.add(channel, ear);
     }
 
@@ -233,8 +233,11 @@ impl Store for MemoryStore {
 
     fn save(&self) {
         let Some(file) = &self.file else { return };
-        let is_changed = self.shards.iter().fold(false, |any, mut part| part.lasting.settle() | any);
-        if (is_changed || file.is_failing()) && !file.write(|| self.text()) {
+        let text = || {
+            let is_changed = self.shards.iter().fold(false, |any, mut part| part.lasting.settle() | any);
+            (is_changed || file.is_failing()).then(|| self.text())
+        };
+        if !file.write(text) {
             self.shards.failed_saves.fetch_add(1, Ordering::Relaxed);
         }
     }

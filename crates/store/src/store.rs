@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -94,9 +94,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Tells all replicas that share the store, this one among them, on a channel. Nobody waits for that.
     fn tell(&self, seat: Seat, channel: &'static str, message: Bytes);
 
-    /// Hears what is told on a channel from now on. Where the store is away meanwhile, `gap` is called when it is back: something may have
-    /// been missed.
-    fn listen(&self, channel: &'static str, ear: Arc<dyn Ear>);
+    /// Hears what is told on a channel from now on, for as long as somebody else has the ear. Where the store is away meanwhile, `gap` is called
+    /// when it is back: something may have been missed.
+    fn listen(&self, channel: &'static str, ear: Weak<dyn Ear>);
 
     /// What it measures.
     fn measured(&self) -> Arc<dyn Measured>;

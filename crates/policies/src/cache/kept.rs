@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use maitred_cache::{
-    Came, Entry, Freshness, NotKept, ResponseControl, Selection, key_of_reference, may_keep, remove_tags,
+    Came, Entry, Freshness, NotKept, ResponseControl, Selection, Update, Updated, key_of_reference, may_keep,
+    remove_tags,
 };
-use maitred_http::{FieldName, Known, Method, ResponseHead};
+use maitred_http::{FieldName, Fields, Known, Method, ResponseHead};
 use maitred_policy::{Facts, ResponseBody, Runtime, Verdict};
 
 use super::Cache;
@@ -22,7 +23,7 @@ impl Cache {
     pub(super) fn take(
         &self,
         asked: Asked,
-        response: &mut ResponseHead,
+        (response, sent): (&mut ResponseHead, &Fields),
         facts: &Facts,
         body: &mut ResponseBody,
         runtime: &dyn Runtime,
@@ -40,14 +41,14 @@ impl Cache {
                 return self.reply(stale, &asked.request, (runtime, came.at), Outcome::Stale, told);
             }
             if status == 304 && asked.validates {
-                return self.validated(asked, response, came, runtime, told);
+                return self.validated(asked, (response, sent), came, runtime, told);
             }
             if status == 200 && asked.request.method == Method::Head {
-                self.heard_of(&asked, stale, response, came);
+                self.heard_of(&asked, stale, (response, sent), came);
             }
         }
         self.shared.counts.count(runtime.seat(), Outcome::Miss);
-        let kept = self.keep(asked, response, facts, body, (came, runtime));
+        let kept = self.keep(asked, (response, sent), facts, body, (came, runtime));
         if !self.expose_tags {
             remove_tags(response);
         }
@@ -63,44 +64,59 @@ impl Cache {
     fn validated(
         &self,
         asked: Asked,
-        response: &ResponseHead,
+        (response, sent): (&ResponseHead, &Fields),
         came: Came,
         runtime: &dyn Runtime,
         told: Told,
     ) -> Verdict {
-        let Asked { key, request, stale, flight, .. } = asked;
+        let Asked { key, request, stale, flight, asker, .. } = asked;
         let stale = stale.expect("who validates has something");
+        let update = Update { told: response, came, asked: &request.fields, sent, asker };
         let is_good = flight.as_ref().is_none_or(|flight| flight.is_good(&key, &stale));
-        let entry = match stale.validated(response, came, &self.rules) {
-            Some(fresh) if is_good => {
-                let fresh = Arc::new(fresh);
-                self.shared.answers.renew(&key, &stale, &fresh);
-                fresh
-            }
-            Some(fresh) => Arc::new(fresh),
+        let Some(Updated { entry, may_keep }) = stale.validated(&update, &self.rules) else {
             // It is about an edition that nobody has here: the client gets what there is, and the next one asks for all of it.
-            None => {
-                self.shared.answers.forget(&key, &stale);
-                if let Some(flight) = flight {
-                    flight.end(Ended::NotKept);
-                }
-                let told = Told { forward_status: Some(304), detail: Some("other-edition"), ..told };
-                return self.reply(&stale, &request, (runtime, came.at), Outcome::Stale, told);
+            self.shared.answers.forget(&key, &stale);
+            if let Some(flight) = flight {
+                flight.end(Ended::NotKept);
             }
+            let told = Told { forward_status: Some(304), detail: Some("other-edition"), ..told };
+            return self.reply(&stale, &request, (runtime, came.at), Outcome::Stale, told);
         };
+        let (entry, may_keep) = (Arc::new(entry), may_keep.map_err(NotKept::as_str));
+        match may_keep {
+            Ok(()) if is_good => self.shared.answers.renew(&key, &stale, &entry),
+            Ok(()) => {}
+            Err(_) => self.shared.answers.forget(&key, &stale),
+        }
         if let Some(flight) = flight {
-            flight.end(if is_good { Ended::Kept } else { Ended::NotKept });
+            flight.end(if is_good && may_keep.is_ok() { Ended::Kept } else { Ended::NotKept });
         }
         let ttl = Some(entry.freshness.ttl(came.at));
-        let told = Told { forward_status: Some(304), ttl, ..told };
-        self.reply(&entry, &request, (runtime, came.at), Outcome::Hit, told)
+        let told = Told { forward_status: Some(304), ttl, detail: may_keep.err(), ..told };
+        let mut verdict = self.reply(&entry, &request, (runtime, came.at), Outcome::Hit, told);
+        if let Verdict::Respond(reply) = &mut verdict {
+            // What the service sets for this one goes to this one, and is not kept.
+            for cookie in response.fields.all_known(Known::SetCookie) {
+                reply.head.fields.append_known(Known::SetCookie, cookie);
+            }
+        }
+        verdict
     }
 
     /// What the answer to HEAD says of what is kept (RFC 9111 section 4.3.5).
-    fn heard_of(&self, asked: &Asked, stale: &Arc<Entry>, response: &ResponseHead, came: Came) {
-        match stale.freshened_by_head(response, came, &self.rules) {
-            Some(fresh) => self.shared.answers.renew(&asked.key, stale, &Arc::new(fresh)),
-            None => self.shared.answers.forget(&asked.key, stale),
+    fn heard_of(
+        &self,
+        asked: &Asked,
+        stale: &Arc<Entry>,
+        (response, sent): (&ResponseHead, &Fields),
+        came: Came,
+    ) {
+        let update = Update { told: response, came, asked: &asked.request.fields, sent, asker: asked.asker };
+        match stale.freshened_by_head(&update, &self.rules) {
+            Some(Updated { entry, may_keep: Ok(()) }) => {
+                self.shared.answers.renew(&asked.key, stale, &Arc::new(entry));
+            }
+            _ => self.shared.answers.forget(&asked.key, stale),
         }
     }
 
@@ -108,7 +124,7 @@ impl Cache {
     fn keep(
         &self,
         asked: Asked,
-        response: &ResponseHead,
+        (response, sent): (&ResponseHead, &Fields),
         facts: &Facts,
         body: &mut ResponseBody,
         (came, runtime): (Came, &dyn Runtime),
@@ -136,7 +152,9 @@ impl Cache {
         if let Err(why) = may_keep(&request, response, &control, freshness.as_ref(), asker) {
             return end(flight, why.as_str());
         }
-        let Some(selection) = Selection::of(response, &request.fields) else {
+        // What was put into the request on its way down is not there when the next one is looked for.
+        let selection = Selection::of(response, &request.fields);
+        let Some(selection) = selection.filter(|selection| selection.matches(sent)) else {
             return end(flight, NotKept::Varies.as_str());
         };
         let length = response.fields.known_str(Known::ContentLength).and_then(|text| text.parse().ok());

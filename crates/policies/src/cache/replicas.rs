@@ -1,6 +1,7 @@
 //! What is removed at one replica is removed at all: they tell each other over a store that they share.
 //! Answers themselves are not shared.
 
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Weak};
 
@@ -13,13 +14,14 @@ use super::shared::CacheShared;
 const CHANNEL: &str = "cache_purge";
 
 /// The other replicas, as far as one cache is concerned.
-#[derive(Debug)]
 pub(super) struct Replicas {
     pub(super) store: StoreShared,
     /// Which cache it is: the same on all replicas.
     scope: Box<str>,
     /// Which replica this is. What it hears of itself it has done already.
     own: u64,
+    /// What hears for as long as this is there.
+    _ear: Arc<dyn Ear>,
 }
 
 /// Hears what others have removed, for as long as the cache is there.
@@ -35,14 +37,21 @@ impl Replicas {
         let own = RandomState::new().hash_one(0);
         let scope = scope.name.clone();
         let listening = Listening { cache: Arc::downgrade(cache), scope: scope.clone(), own };
-        store.listen(CHANNEL, Arc::new(listening));
-        Self { store, scope, own }
+        let ear: Arc<dyn Ear> = Arc::new(listening);
+        store.listen(CHANNEL, Arc::downgrade(&ear));
+        Self { store, scope, own, _ear: ear }
     }
 
     /// Tells them what is to be removed. Nobody waits for that.
     pub(super) fn tell(&self, seat: Seat, purge: &Purge) {
         let message = json!({ "cache": &*self.scope, "by": self.own, "purge": purge.to_json() });
         self.store.tell(seat, CHANNEL, message.to_string().into_bytes().into());
+    }
+}
+
+impl fmt::Debug for Replicas {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "replicas of {}", self.scope)
     }
 }
 

@@ -13,6 +13,7 @@ mod configuration;
 mod filling;
 mod identities;
 mod removal;
+mod updates;
 mod waiting;
 
 const FRESH: &[(&str, &str)] = &[("Cache-Control", "max-age=60")];

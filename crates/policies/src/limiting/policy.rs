@@ -18,7 +18,7 @@ use smallvec::SmallVec;
 use super::counter::{Asked, Counted, Counter};
 use super::lease::Leases;
 use super::tiers::{self, Group};
-use super::told::Told;
+use super::told::{self, Told};
 use super::{Limiter, limit};
 
 /// What a limiter remembers of a request.
@@ -65,7 +65,7 @@ impl Counting<'_> {
         let counts = self.limiter.counts.at(self.runtime.seat());
         let now = self.runtime.moment();
         let (group, key) = (self.group, std::mem::take(&mut self.key));
-        for counter in &**group {
+        for (number, counter) in group.iter().enumerate() {
             let most = counter.limits.iter().map(limit::capacity).min().unwrap_or(u64::MAX);
             // One that costs more than there can ever be takes all there is: else it could never pass.
             let asked = Asked { key: &key, cost: self.cost.min(most), more: 0, is_due: false, now };
@@ -90,7 +90,12 @@ impl Counting<'_> {
             }
             if !decision.is_allowed {
                 counts.refused.inc();
-                return Err(counter.class.refuse(&decision));
+                // What comes behind was not asked, and may refuse for longer.
+                let seat = self.runtime.seat();
+                let rest = group[number + 1..].iter().filter_map(|counter| counter.look(seat, &key, now));
+                let wait =
+                    rest.filter(|decision| !decision.is_allowed).map(|decision| told::wait(&decision)).max();
+                return Err(counter.class.refuse(told::wait(&decision).max(wait.unwrap_or_default())));
             }
             delay = delay.max(decision.delay);
         }
@@ -169,8 +174,8 @@ impl Policy for Limiter {
         if !self.counts(&view) {
             return Step::CONTINUE;
         }
-        let (group, _) = self.tiers.of(&view);
         let mut key = Vec::with_capacity(64);
+        let (group, _) = self.tiers.of(&view, &mut key);
         self.callers.write(&view, &mut key);
         let cost = self.cost.of_request(&view);
         let mut counting =
@@ -214,12 +219,12 @@ impl Policy for Limiter {
         if !self.counts(&view) {
             return "does not count it".to_owned();
         }
-        let (group, tier) = self.tiers.of(&view);
+        let mut key = Vec::new();
+        let (group, tier) = self.tiers.of(&view, &mut key);
         let tier = tier.map(|tier| format!(" of `{tier}`")).unwrap_or_default();
         if group.is_empty() {
             return format!("does not count it: the limits{tier} are off");
         }
-        let mut key = Vec::new();
         self.callers.write(&view, &mut key);
         let key = String::from_utf8_lossy(&key);
         format!("counts it for `{key}` by the limits{tier}: {}", tiers::describe(group))

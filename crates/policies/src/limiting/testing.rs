@@ -1,8 +1,8 @@
 //! A store as tests of limits need it: shared and slow to answer like a server, kept in memory, and away when the test says so.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,6 +19,8 @@ pub(crate) struct FarStore {
     pub(crate) is_away: AtomicBool,
     /// Whether it answers nothing in time.
     pub(crate) is_late: AtomicBool,
+    /// Whether it does what it is asked, and nobody hears of that in time.
+    pub(crate) loses_words: AtomicBool,
     /// How often it was asked to take, and how often anything.
     pub(crate) takes: AtomicUsize,
     pub(crate) asked: AtomicUsize,
@@ -31,6 +33,7 @@ impl FarStore {
             memory,
             is_away: AtomicBool::default(),
             is_late: AtomicBool::default(),
+            loses_words: AtomicBool::default(),
             takes: AtomicUsize::default(),
             asked: AtomicUsize::default(),
         })
@@ -43,7 +46,10 @@ impl FarStore {
             (_, true) => Some(Away::Late),
             _ => None,
         };
-        let said = fails.map_or_else(|| ask(&self.memory), |away| Answer::Ready(Err(away)));
+        let mut said = fails.map_or_else(|| ask(&self.memory), |away| Answer::Ready(Err(away)));
+        if self.loses_words.load(Relaxed) {
+            said = Answer::Ready(Err(Away::Late));
+        }
         Answer::Later(Box::pin(async move {
             self.asked.fetch_add(1, Relaxed);
             said.wait().await
@@ -111,7 +117,7 @@ impl Store for FarStore {
         self.memory.tell(seat, channel, message);
     }
 
-    fn listen(&self, channel: &'static str, ear: Arc<dyn Ear>) {
+    fn listen(&self, channel: &'static str, ear: Weak<dyn Ear>) {
         self.memory.listen(channel, ear);
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use maitred_http::{Method, PathRules, RequestHead, Scheme};
 
-use crate::facts::{Facts, PathParams, RouteFacts, TableRef};
+use crate::facts::{Facts, PathParams, Reached, RouteFacts, TableRef};
 use crate::request_id::RequestId;
 
 /// A request of HTTP/1.1, `METHOD TARGET`, with these fields.
@@ -40,6 +40,7 @@ pub fn facts() -> Facts {
         claims: None,
         token: None,
         decided_by: None,
+        is_decided_unseen: false,
         speaks_grpc: false,
         asked: None,
         request_id: RequestId::parse(b"the-id").expect("letters and a dash"),
@@ -48,6 +49,8 @@ pub fn facts() -> Facts {
         params: PathParams::default(),
         upstream: None,
         sent_at: None,
+        reached: Reached::Nothing,
+        is_once: false,
         body_limit: None,
         has_body: false,
         stores: None,

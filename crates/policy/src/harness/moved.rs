@@ -14,7 +14,7 @@ use maitred_store::{Moment, Seat};
 
 use super::called::{Answer, Called};
 use crate::body::WholeBody;
-use crate::facts::Facts;
+use crate::facts::{Facts, Reached};
 use crate::fault::Fault;
 use crate::outbound::{CallError, CallLimits, Calling, Outbound};
 use crate::runtime::{Aside, Beside, Job, Runtime, Sleep};
@@ -232,6 +232,7 @@ impl Runtime for MovedRuntime {
         }
         facts.is_refresh = true;
         (facts.upstream, facts.sent_at, facts.stores) = (None, None, None);
+        (facts.reached, facts.is_once) = (Reached::Nothing, false);
         self.0.refreshes.borrow_mut().push(Refresh { request, facts, first: self.1.get() });
         true
     }
@@ -296,6 +297,10 @@ impl Beside for MovedRuntime {
             self.0.asides.borrow_mut().0.push(aside);
         }
         true
+    }
+
+    fn attend(&self, aside: Aside) -> bool {
+        self.detach(aside)
     }
 }
 

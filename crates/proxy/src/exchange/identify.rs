@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use maitred_http::{Fields, Known, RequestHead, Scheme, list_items};
-use maitred_policy::{Facts, PathParams, RequestId, TableRef};
+use maitred_policy::{Facts, PathParams, Reached, RequestId, TableRef};
 use maitred_wire::h1::RequestFraming;
 
 use crate::clock::unix_micros;
@@ -41,6 +41,7 @@ pub(crate) fn facts(
         claims: None,
         token: None,
         decided_by: None,
+        is_decided_unseen: false,
         speaks_grpc: grpc_type(request).is_some(),
         request_id: RequestId::new(unix_micros(received) / 1000, worker.random()),
         received,
@@ -49,6 +50,8 @@ pub(crate) fn facts(
         params: PathParams::default(),
         upstream: None,
         sent_at: None,
+        reached: Reached::Nothing,
+        is_once: false,
         body_limit: None,
         has_body: !announced.length.is_empty(),
         stores: None,

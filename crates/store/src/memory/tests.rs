@@ -138,10 +138,17 @@ fn what_is_told_on_a_channel_is_heard_there() {
         fn gap(&self) {}
     }
     let (store, ear) = (store(1 << 20), Arc::new(Heard::default()));
-    store.listen("purge", Arc::clone(&ear) as Arc<dyn Ear>);
+    let listening: Arc<dyn Ear> = Arc::clone(&ear) as _;
+    store.listen("purge", Arc::downgrade(&listening));
     store.tell(SEAT, "purge", Bytes::from_static(b"one"));
     store.tell(SEAT, "other", Bytes::from_static(b"two"));
     assert_eq!(*ear.0.lock().unwrap(), [b"one"]);
+    // An ear that nobody has any more hears nothing, and is not kept.
+    drop(listening);
+    let gone = Arc::downgrade(&ear);
+    drop(ear);
+    assert!(gone.upgrade().is_none());
+    store.tell(SEAT, "purge", Bytes::from_static(b"three"));
 }
 
 #[test]

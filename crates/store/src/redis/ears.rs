@@ -7,7 +7,7 @@
 )]
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use redis::aio::{AsyncPushSender, MultiplexedConnection, SendError};
@@ -36,7 +36,7 @@ pub(super) struct Ears {
 
 struct Listening {
     channel: &'static str,
-    ear: Arc<dyn Ear>,
+    ear: Weak<dyn Ear>,
     /// Whether the channel was subscribed to since it listens.
     is_reached: bool,
 }
@@ -57,10 +57,10 @@ impl Ears {
         format!("{}{channel}", self.prefix)
     }
 
-    /// One more. Those that nobody else has any more are forgotten.
-    pub(super) fn add(&self, channel: &'static str, ear: Arc<dyn Ear>) {
+    /// One more. Those that nobody has any more are forgotten.
+    pub(super) fn add(&self, channel: &'static str, ear: Weak<dyn Ear>) {
         let mut all = self.all();
-        all.retain(|listening| Arc::strong_count(&listening.ear) > 1);
+        all.retain(|listening| listening.ear.strong_count() > 0);
         all.push(Listening { channel, ear, is_reached: false });
         drop(all);
         self.more.notify_one();
@@ -79,7 +79,7 @@ impl Ears {
 
     /// Those who listen so. They are called without the lock.
     fn of(&self, mut wanted: impl FnMut(&mut Listening) -> bool) -> Vec<Arc<dyn Ear>> {
-        let ear = |listening: &mut Listening| wanted(listening).then(|| Arc::clone(&listening.ear));
+        let ear = |listening: &mut Listening| if wanted(listening) { listening.ear.upgrade() } else { None };
         self.all().iter_mut().filter_map(ear).collect()
     }
 

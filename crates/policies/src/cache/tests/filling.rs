@@ -31,6 +31,10 @@ impl Beside for Still {
     fn detach(&self, _: Aside) -> bool {
         false
     }
+
+    fn attend(&self, _: Aside) -> bool {
+        false
+    }
 }
 
 fn join(shared: &Arc<CacheShared>, path: &str) -> Joined {

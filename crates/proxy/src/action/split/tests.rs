@@ -6,7 +6,7 @@ use std::rc::Rc;
 use maitred_config::scalar::value_name;
 use maitred_http::{PathRules, RequestHead};
 use maitred_policy::values::Available;
-use maitred_policy::{Facts, PathParams, RequestId, RouteFacts, TableRef};
+use maitred_policy::{Facts, PathParams, Reached, RequestId, RouteFacts, TableRef};
 use proptest::prelude::*;
 
 use super::*;
@@ -26,6 +26,7 @@ fn facts(received: SystemTime) -> Facts {
         claims: None,
         token: None,
         decided_by: None,
+        is_decided_unseen: false,
         speaks_grpc: false,
         asked: None,
         request_id: RequestId::new(0, [0; 10]),
@@ -34,6 +35,8 @@ fn facts(received: SystemTime) -> Facts {
         params: PathParams::default(),
         upstream: None,
         sent_at: None,
+        reached: Reached::Nothing,
+        is_once: false,
         body_limit: None,
         has_body: false,
         stores: None,
