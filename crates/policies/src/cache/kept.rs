@@ -38,7 +38,7 @@ impl Cache {
                 if let Some(flight) = asked.flight {
                     flight.end(Ended::Failed);
                 }
-                return self.reply(stale, &asked.request, runtime, Outcome::Stale, told);
+                return self.reply(stale, &asked.request, (runtime, came.at), Outcome::Stale, told);
             }
             if status == 304 && asked.validates {
                 return self.validated(asked, (response, sent), came, runtime, told);
@@ -80,7 +80,7 @@ impl Cache {
                 flight.end(Ended::NotKept);
             }
             let told = Told { forward_status: Some(304), detail: Some("other-edition"), ..told };
-            return self.reply(&stale, &request, runtime, Outcome::Stale, told);
+            return self.reply(&stale, &request, (runtime, came.at), Outcome::Stale, told);
         };
         let (entry, may_keep) = (Arc::new(entry), may_keep.map_err(NotKept::as_str));
         match may_keep {
@@ -93,7 +93,7 @@ impl Cache {
         }
         let ttl = Some(entry.freshness.ttl(came.at));
         let told = Told { forward_status: Some(304), ttl, detail: may_keep.err(), ..told };
-        let mut verdict = self.reply(&entry, &request, runtime, Outcome::Hit, told);
+        let mut verdict = self.reply(&entry, &request, (runtime, came.at), Outcome::Hit, told);
         if let Verdict::Respond(reply) = &mut verdict {
             // What the service sets for this one goes to this one, and is not kept.
             for cookie in response.fields.all_known(Known::SetCookie) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use maitred_cache::{
     Entry, Moment, RequestControl, Use, ask_for_changes, is_for_the_service, serve, write_key,
 };
-use maitred_http::{Known, Method, RequestHead};
+use maitred_http::{Known, Method, RequestHead, list_items};
 use maitred_policy::values::View;
 use maitred_policy::{Facts, Fault, Reply, Runtime, Sleep, Step, Verdict};
 use tokio::sync::watch;
@@ -37,7 +37,7 @@ impl Cache {
     ) -> Option<Forward> {
         let fields = &request.fields;
         // What a body asks for is in no key, and what becomes of an upgrade is no answer.
-        if facts.has_body || fields.has(Known::Upgrade) || is_for_the_service(fields) {
+        if facts.has_body || is_upgrade(request) || is_for_the_service(fields) {
             return Some(Forward::Bypass);
         }
         if control.no_store {
@@ -87,13 +87,14 @@ impl Cache {
         let found = self.shared.answers.find(key, secondary, &request.fields, asker);
         let mut why = Forward::UriMiss;
         if let Some(entry) = &found {
-            if let Some(verdict) = self.answer(entry, request, &control, runtime, false) {
+            if let Some(verdict) = self.answer(entry, request, &control, (runtime, now), false) {
                 return Step::Ready(verdict);
             }
-            if entry.judge(&control, now) == Use::WhileRevalidating && refresh(entry, request, facts, runtime)
+            if entry.judge(&control, now) == Use::WhileRevalidating
+                && refresh(entry, request, facts, (runtime, now))
             {
                 let told = Told { ttl: Some(entry.freshness.ttl(now)), ..Told::default() };
-                return Step::Ready(self.reply(entry, request, runtime, Outcome::Stale, told));
+                return Step::Ready(self.reply(entry, request, (runtime, now), Outcome::Stale, told));
             }
             let is_fresh = entry.freshness.is_fresh(now) && !entry.control().no_cache;
             why = if is_fresh { Forward::Request } else { Forward::Stale };
@@ -126,17 +127,17 @@ impl Cache {
         entry: &Entry,
         request: &RequestHead,
         control: &RequestControl,
-        runtime: &dyn Runtime,
+        (runtime, now): (&dyn Runtime, Moment),
         collapsed: bool,
     ) -> Option<Verdict> {
-        let now = moment(runtime);
         let outcome = match entry.judge(control, now) {
             Use::Fresh => Outcome::Hit,
             Use::Stale => Outcome::Stale,
             Use::WhileRevalidating | Use::Ask => return None,
         };
         let ttl = Some(entry.freshness.ttl(now));
-        Some(self.reply(entry, request, runtime, outcome, Told { collapsed, ttl, ..Told::default() }))
+        let told = Told { collapsed, ttl, ..Told::default() };
+        Some(self.reply(entry, request, (runtime, now), outcome, told))
     }
 
     /// The answer made of this.
@@ -144,12 +145,12 @@ impl Cache {
         &self,
         entry: &Entry,
         request: &RequestHead,
-        runtime: &dyn Runtime,
+        (runtime, now): (&dyn Runtime, Moment),
         outcome: Outcome,
         told: Told,
     ) -> Verdict {
         self.shared.counts.count(runtime.seat(), outcome);
-        let served = serve(entry, request, moment(runtime), |head| tell(head, outcome, told));
+        let served = serve(entry, request, now, |head| tell(head, outcome, told));
         Verdict::Respond(Box::new(Reply { head: served.head, body: served.body.into() }))
     }
 
@@ -213,7 +214,9 @@ impl Cache {
                 let Asked { key, secondary, asker, .. } = &asked;
                 let found = shared.answers.find(key, secondary, &asked.request.fields, *asker);
                 if let Some(entry) = found {
-                    if let Some(verdict) = self.answer(&entry, &asked.request, &control, runtime, true) {
+                    if let Some(verdict) =
+                        self.answer(&entry, &asked.request, &control, (runtime, asked.at), true)
+                    {
                         return verdict;
                     }
                     asked.stale = Some(entry);
@@ -245,19 +248,24 @@ impl Cache {
 
     /// The stale answer, where the service has just failed somebody else who asked for it.
     fn stand_in(&self, asked: &Asked, runtime: &dyn Runtime) -> Option<Verdict> {
-        let stale = asked.stale.as_ref().filter(|stale| stale.may_stand_in(moment(runtime)))?;
+        let stale = asked.stale.as_ref().filter(|stale| stale.may_stand_in(asked.at))?;
         let detail = Some("stale-if-error");
         let told = Told { forward: Some(asked.why), collapsed: true, detail, ..Told::default() };
-        Some(self.reply(stale, &asked.request, runtime, Outcome::Stale, told))
+        Some(self.reply(stale, &asked.request, (runtime, asked.at), Outcome::Stale, told))
     }
 }
 
 /// Has this one asked for anew, unless that was done a moment ago: whether it may answer meanwhile (RFC 5861 section 3).
-fn refresh(entry: &Entry, request: &RequestHead, facts: &Facts, runtime: &dyn Runtime) -> bool {
+fn refresh(
+    entry: &Entry,
+    request: &RequestHead,
+    facts: &Facts,
+    (runtime, now): (&dyn Runtime, Moment),
+) -> bool {
     if facts.is_refresh {
         return false;
     }
-    if !entry.claim_refresh(moment(runtime)) {
+    if !entry.claim_refresh(now) {
         return true;
     }
     let mut anew = request.clone();
@@ -284,6 +292,13 @@ fn leads(joined: Option<Joined>) -> Option<Flight> {
         Some(Joined::Leads(flight)) => Some(flight),
         _ => None,
     }
+}
+
+/// Whether it asks for another protocol. That some clients could speak HTTP/2 in the clear is no such thing: no gateway changes to that (RFC 9113
+/// section 3.1).
+fn is_upgrade(request: &RequestHead) -> bool {
+    let mut named = request.fields.all_known(Known::Upgrade).flat_map(list_items);
+    named.any(|name| !name.eq_ignore_ascii_case(b"h2c"))
 }
 
 fn has_pragma(request: &RequestHead) -> bool {

@@ -1,13 +1,9 @@
 //! What is removed from a cache: by URL, prefix or tag, or all of it.
 //! Who may say so is in `admin.rs` and `replicas.rs`.
 
-use std::sync::atomic::Ordering;
-
 use maitred_cache::{Entry, QueryRule, write_key};
 use maitred_http::{PathRules, RequestHead, Scheme};
 use serde_json::{Value, json};
-
-use super::shared::CacheShared;
 
 /// What is removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,17 +96,4 @@ fn key_of(url: &str, rule: &QueryRule) -> Option<Box<[u8]>> {
     let mut key = Vec::new();
     write_key(&mut key, scheme, &request, rule);
     Some(key.into())
-}
-
-impl CacheShared {
-    /// Removes it, and does not keep what was on its way. Tells how many answers were removed.
-    pub(super) fn purge(&self, purge: &Purge) -> usize {
-        if let Purge::Key(key) = purge {
-            return self.invalidate(key);
-        }
-        self.flights.purged(purge);
-        let removed = self.answers.remove_where(|key, entry| purge.concerns(key, entry));
-        self.removed.fetch_add(removed as u64, Ordering::Relaxed);
-        removed
-    }
 }

@@ -9,6 +9,7 @@ use maitred_telemetry::{Measure, Measured};
 
 use super::counts::Counts;
 use super::flights::FlightsShared;
+use super::purge::Purge;
 
 /// What all workers share of a cache.
 #[derive(Debug)]
@@ -54,6 +55,17 @@ impl CacheShared {
         // In this order: what comes between the two is not kept any more.
         self.flights.void(key);
         let removed = self.answers.remove(key);
+        self.removed.fetch_add(removed as u64, Ordering::Relaxed);
+        removed
+    }
+
+    /// Removes it, and does not keep what was on its way. Tells how many answers were removed.
+    pub(super) fn purge(&self, purge: &Purge) -> usize {
+        if let Purge::Key(key) = purge {
+            return self.invalidate(key);
+        }
+        self.flights.purged(purge);
+        let removed = self.answers.remove_where(|key, entry| purge.concerns(key, entry));
         self.removed.fetch_add(removed as u64, Ordering::Relaxed);
         removed
     }
