@@ -176,7 +176,18 @@ impl Callers {
                 let network = address.to_bits() & !(u128::MAX >> self.ipv6_prefix);
                 write!(key, "ip:{}/{}", Ipv6Addr::from_bits(network), self.ipv6_prefix)
             }
-            address => write!(key, "ip:{address}"),
+            IpAddr::V6(address) => write!(key, "ip:{address}"),
+            // For most requests of most limits, so not by the machinery of formatting.
+            IpAddr::V4(address) => {
+                key.extend_from_slice(b"ip:");
+                for (at, octet) in address.octets().into_iter().enumerate() {
+                    if at > 0 {
+                        key.push(b'.');
+                    }
+                    key.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
+                }
+                Ok(())
+            }
         };
         shown.expect("writing to memory does not fail");
     }

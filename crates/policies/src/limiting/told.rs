@@ -118,9 +118,13 @@ impl Told {
                     Class::Rate => ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"],
                     Class::Quota => ["X-Quota-Limit", "X-Quota-Remaining", "X-Quota-Reset"],
                 };
-                set(fields, limit_name, self.limit);
-                set(fields, remaining_name, remaining);
-                set(fields, reset_name, self.reset_at);
+                // One look at what is there, and no name looked up: this is written into every answer.
+                let names = [limit_name, remaining_name, reset_name];
+                fields.remove_where(|name| names.iter().any(|own| name.eq_ignore_ascii_case(own.as_bytes())));
+                let mut digits = itoa::Buffer::new();
+                for (name, number) in names.into_iter().zip([self.limit, remaining, self.reset_at]) {
+                    fields.append_found(name.as_bytes(), None, digits.format(number).as_bytes());
+                }
             }
             HeaderStyle::Ietf => {
                 let name = self.class.word();
