@@ -161,7 +161,6 @@ pub(crate) async fn serve(
                 (body, answer) = (Body::of(*reply, &mut heads.response), ResponseBody::default());
             }
             Verdict::Fail(fault) => {
-                exchange.cookies.clear();
                 body = exchange.fault(&mut heads.response, &heads.request, &fault);
                 answer = ResponseBody::default();
             }
@@ -270,6 +269,7 @@ impl Exchange<'_> {
         request: &maitred_http::RequestHead,
         fault: &Fault,
     ) -> Body {
+        self.cookies.clear();
         self.record.outcome = fault.cause();
         self.record.policy = fault.policy().map(Into::into);
         if let Reached::Answered(status) = self.facts.reached {
