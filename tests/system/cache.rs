@@ -256,6 +256,39 @@ fn a_first_one_that_goes_away_holds_up_nobody() {
     assert_eq!(second.answer().text(), "answer 1");
 }
 
+/// The service stops in the middle of its first answer: that may be for long.
+#[test]
+fn a_body_that_stops_holds_up_nobody() {
+    let ((asked, seen), (go, wait)) = (channel(), channel::<()>());
+    let (asked, wait) = (Mutex::new(asked), Mutex::new(wait));
+    let service = Fake::start(move |mut wire, number| {
+        while wire.request().is_some() {
+            let _ = asked.lock().unwrap().send(());
+            let head = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 8\r\n\r\n";
+            if wire.try_send(format!("{head}answ")).is_err() {
+                return;
+            }
+            if number == 0 && wait.lock().unwrap().recv().is_err() {
+                return;
+            }
+            if wire.try_send(format!("er {number}")).is_err() {
+                return;
+            }
+        }
+    });
+    let gateway = gateway(&service, "{ coalesce_timeout: 1h }");
+    let mut first = asks(&gateway);
+    seen.recv_timeout(PATIENCE).unwrap();
+    let mut others = [asks(&gateway), asks(&gateway)];
+    for other in &mut others {
+        assert_eq!(other.answer().text(), "answer 1");
+    }
+    seen.recv_timeout(PATIENCE).unwrap();
+    assert!(seen.try_recv().is_err(), "one of them asked for both");
+    go.send(()).unwrap();
+    assert_eq!(first.answer().text(), "answer 0");
+}
+
 #[test]
 fn memory_is_bounded_whoever_asks_for_what() {
     let service = Counting::start();

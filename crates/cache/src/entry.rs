@@ -1,7 +1,7 @@
 //! One kept answer, and whether a request may have it.
 //! What becomes of one that may not answer is the policy's to say.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use maitred_http::{Fields, Known, ResponseHead};
@@ -32,8 +32,12 @@ pub struct Entry {
     pub(crate) tags: Box<[Box<[u8]>]>,
     stale_while_revalidate: u64,
     stale_if_error: u64,
+    /// When the service was asked for it, in microseconds by the steady clock.
+    pub(crate) asked: u64,
     /// Until when nobody else need have it asked for anew, in microseconds by the steady clock.
     claimed: AtomicU64,
+    /// Whether somebody was given it lately.
+    is_touched: AtomicBool,
 }
 
 /// When a request was sent, and when the head of its answer came.
@@ -109,7 +113,9 @@ impl Entry {
             tags: tags(head),
             stale_while_revalidate: while_revalidating,
             stale_if_error: if_error,
+            asked: came.asked.steady,
             claimed: AtomicU64::new(0),
+            is_touched: AtomicBool::new(false),
             control,
         }
     }
@@ -145,6 +151,18 @@ impl Entry {
         let until = now.steady.saturating_add(REFRESH_EVERY);
         claimed <= now.steady
             && self.claimed.compare_exchange(claimed, until, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// Somebody is given it.
+    pub(crate) fn touch(&self) {
+        if !self.is_touched.load(Ordering::Relaxed) {
+            self.is_touched.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether somebody was given it since this was asked the last time.
+    pub(crate) fn was_touched(&self) -> bool {
+        self.is_touched.swap(false, Ordering::Relaxed)
     }
 
     /// Whether it may answer in place of an error (RFC 5861 section 4).
@@ -206,7 +224,9 @@ impl Entry {
             tags: if newer.is_empty() { self.tags.clone() } else { newer },
             stale_while_revalidate: while_revalidating,
             stale_if_error: if_error,
+            asked: came.asked.steady,
             claimed: AtomicU64::new(0),
+            is_touched: AtomicBool::new(false),
             control,
         };
         Updated { entry, may_keep }

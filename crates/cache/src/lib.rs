@@ -11,6 +11,7 @@ mod entry;
 mod freshen;
 mod freshness;
 mod key;
+mod places;
 mod range;
 mod serve;
 mod storing;

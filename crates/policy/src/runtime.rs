@@ -36,8 +36,11 @@ pub trait Beside: fmt::Debug {
     fn sleep(&self, time: Duration) -> Sleep;
 
     /// Has this done, and waits for nothing. It goes as far as it can at once, so that what a store in memory is asked is done on return. False where so much
-    /// goes on already that the rest of it was given up.
+    /// goes on already that the rest of it was given up. A gateway that ends waits for it a while.
     fn detach(&self, aside: Aside) -> bool;
+
+    /// The same for what has a meaning only as long as requests are under way: a gateway that ends does not wait for it.
+    fn attend(&self, aside: Aside) -> bool;
 }
 
 /// The worker, as far as policies know it.

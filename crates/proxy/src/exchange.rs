@@ -105,6 +105,7 @@ pub(crate) async fn serve(
 ) -> After {
     let started = worker.clock.now();
     let (mut captures, first) = (Captures::default(), again.as_ref().map_or(0, |again| again.first));
+
     // Route.
     let mut facts;
     let chosen = match again {
@@ -271,6 +272,7 @@ impl Exchange<'_> {
     ) -> Body {
         self.cookies.clear();
         self.record.outcome = fault.cause();
+        self.cookies.clear();
         self.record.policy = fault.policy().map(Into::into);
         if let Reached::Answered(status) = self.facts.reached {
             self.facts.reached = Reached::Withheld(status);

@@ -38,7 +38,7 @@ impl Cache {
                 if let Some(flight) = asked.flight {
                     flight.end(Ended::Failed);
                 }
-                return self.reply(stale, &asked.request, runtime, Outcome::Stale, told);
+                return self.reply(stale, &asked.request, (runtime, came.at), Outcome::Stale, told);
             }
             if status == 304 && asked.validates {
                 return self.validated(asked, (response, sent), came, runtime, told);
@@ -48,7 +48,7 @@ impl Cache {
             }
         }
         self.shared.counts.count(runtime.seat(), Outcome::Miss);
-        let kept = self.keep(asked, (response, sent), facts, body, came);
+        let kept = self.keep(asked, (response, sent), facts, body, (came, runtime));
         if !self.expose_tags {
             remove_tags(response);
         }
@@ -72,12 +72,17 @@ impl Cache {
         let Asked { key, request, stale, flight, asker, .. } = asked;
         let stale = stale.expect("who validates has something");
         let update = Update { told: response, came, asked: &request.fields, sent, asker };
-        let is_good = flight.as_ref().is_none_or(Flight::is_good);
-        // One that is about another edition changes nothing; all the same, it is the answer to the only tag that was sent.
-        let (entry, may_keep) = match stale.validated(&update, &self.rules) {
-            Some(Updated { entry, may_keep }) => (Arc::new(entry), may_keep.map_err(NotKept::as_str)),
-            None => (Arc::clone(&stale), Err("other-edition")),
+        let is_good = flight.as_ref().is_none_or(|flight| flight.is_good(&key, &stale));
+        let Some(Updated { entry, may_keep }) = stale.validated(&update, &self.rules) else {
+            // It is about an edition that nobody has here: the client gets what there is, and the next one asks for all of it.
+            self.shared.answers.forget(&key, &stale);
+            if let Some(flight) = flight {
+                flight.end(Ended::NotKept);
+            }
+            let told = Told { forward_status: Some(304), detail: Some("other-edition"), ..told };
+            return self.reply(&stale, &request, (runtime, came.at), Outcome::Stale, told);
         };
+        let (entry, may_keep) = (Arc::new(entry), may_keep.map_err(NotKept::as_str));
         match may_keep {
             Ok(()) if is_good => self.shared.answers.renew(&key, &stale, &entry),
             Ok(()) => {}
@@ -88,7 +93,7 @@ impl Cache {
         }
         let ttl = Some(entry.freshness.ttl(came.at));
         let told = Told { forward_status: Some(304), ttl, detail: may_keep.err(), ..told };
-        let mut verdict = self.reply(&entry, &request, runtime, Outcome::Hit, told);
+        let mut verdict = self.reply(&entry, &request, (runtime, came.at), Outcome::Hit, told);
         if let Verdict::Respond(reply) = &mut verdict {
             // What the service sets for this one goes to this one, and is not kept.
             for cookie in response.fields.all_known(Known::SetCookie) {
@@ -122,18 +127,25 @@ impl Cache {
         (response, sent): (&ResponseHead, &Fields),
         facts: &Facts,
         body: &mut ResponseBody,
-        came: Came,
+        (came, runtime): (Came, &dyn Runtime),
     ) -> Result<i64, &'static str> {
         let Asked { request, key, secondary, asker, flight, .. } = asked;
         let end = |flight: Option<Flight>, why| {
             if let Some(flight) = flight {
-                flight.end(Ended::NotKept);
+                flight.end_unkept(came.at);
             }
             Err(why)
         };
         if facts.sent_at.is_none() {
             // The gateway's own, or one that stands in for the service's.
             return end(flight, "not-of-service");
+        }
+        if has_field(response, b"X-Degraded") {
+            // From what stands in for the service while that fails.
+            return end(flight, "degraded");
+        }
+        if is_event_stream(response) {
+            return end(flight, "stream");
         }
         let control = ResponseControl::read(&response.fields, self.rules.honours_targeted);
         let freshness = Freshness::of(response, &control, came.asked, came.at, &self.rules);
@@ -152,11 +164,13 @@ impl Cache {
         let Some(flight) = flight else { return Err("not-asked-alone") };
         let entry = Entry::new(response, control, freshness, (selection, &secondary), came, &self.rules);
         let ttl = entry.freshness.ttl(came.at);
-        let fill = Fill { shared: Arc::clone(&self.shared), key, entry, flight };
+        flight.progresses();
+        let (shared, beside) = (Arc::clone(&self.shared), runtime.beside());
+        let fill = Fill { shared, beside, key, entry, flight };
         match &body.whole {
             // Policies above change what is there as a whole before it passes any filter.
             Some(whole) if whole.trailers.is_some() || whole.bytes.len() as u64 > self.max_body => {
-                fill.flight.end(Ended::NotKept);
+                fill.flight.end_unkept(came.at);
                 return Err("too-large");
             }
             Some(whole) => fill.keep(whole.bytes.clone()),
@@ -166,9 +180,17 @@ impl Cache {
     }
 
     /// The answer to a request that changes something: what is kept under its URL is out of date, and what is kept under those that the answer
-    /// names (RFC 9111 section 4.4).
-    pub(super) fn changed(&self, key: &[u8], response: &mut ResponseHead, runtime: &dyn Runtime) {
-        if matches!(response.status, 200..400) {
+    /// names (RFC 9111 section 4.4). So it may be where the answer was lost.
+    pub(super) fn changed(
+        &self,
+        key: &[u8],
+        response: &mut ResponseHead,
+        facts: &Facts,
+        runtime: &dyn Runtime,
+    ) {
+        // Whoever got no answer of the service does not know what it did.
+        let is_lost = facts.upstream.is_some() && facts.sent_at.is_none();
+        if matches!(response.status, 200..400 | 502 | 504) || is_lost {
             self.invalidate(runtime.seat(), key);
             let named = [FieldName::parse("Location"), FieldName::parse("Content-Location")];
             for name in named.iter().flatten() {
@@ -191,4 +213,15 @@ impl Cache {
         }
         tell(response, Outcome::Bypass, Told { forward: Some(why), ..Told::default() });
     }
+}
+
+/// One that has no end: whoever waited for it would wait in vain.
+fn is_event_stream(response: &ResponseHead) -> bool {
+    let media_type = response.fields.known(Known::ContentType).unwrap_or_default();
+    let essence = media_type.split(|byte| *byte == b';').next().unwrap_or_default();
+    essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
+}
+
+fn has_field(response: &ResponseHead, name: &[u8]) -> bool {
+    response.fields.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
 }

@@ -2,20 +2,24 @@
 //! Step 6 in the life of a request.
 
 use std::task::Poll;
+use std::time::Duration;
 
 use maitred_cache::{
     Entry, Moment, RequestControl, Use, ask_for_changes, is_for_the_service, serve, write_key,
 };
-use maitred_http::{Known, Method, RequestHead};
+use maitred_http::{Known, Method, RequestHead, list_items};
 use maitred_policy::values::View;
 use maitred_policy::{Facts, Fault, Reply, Runtime, Sleep, Step, Verdict};
 use tokio::sync::watch;
 
 use super::Cache;
 use super::counts::Outcome;
-use super::flights::{Ended, Flight, Joined};
+use super::flights::{Ended, Flight, Followed, Joined};
 use super::state::{Asked, Keys, State};
 use super::told::{Forward, Told, tell};
+
+/// Who waits looks so often whether the body that it waits for still comes.
+const STALLED: Duration = Duration::from_millis(500);
 
 /// The time by both clocks.
 pub(super) fn moment(runtime: &dyn Runtime) -> Moment {
@@ -33,7 +37,7 @@ impl Cache {
     ) -> Option<Forward> {
         let fields = &request.fields;
         // What a body asks for is in no key, and what becomes of an upgrade is no answer.
-        if facts.has_body || fields.has(Known::Upgrade) || is_for_the_service(fields) {
+        if facts.has_body || is_upgrade(request) || is_for_the_service(fields) {
             return Some(Forward::Bypass);
         }
         if control.no_store {
@@ -83,13 +87,14 @@ impl Cache {
         let found = self.shared.answers.find(key, secondary, &request.fields, asker);
         let mut why = Forward::UriMiss;
         if let Some(entry) = &found {
-            if let Some(verdict) = self.answer(entry, request, &control, runtime, false) {
+            if let Some(verdict) = self.answer(entry, request, &control, (runtime, now), false) {
                 return Step::Ready(verdict);
             }
-            if entry.judge(&control, now) == Use::WhileRevalidating && refresh(entry, request, facts, runtime)
+            if entry.judge(&control, now) == Use::WhileRevalidating
+                && refresh(entry, request, facts, (runtime, now))
             {
                 let told = Told { ttl: Some(entry.freshness.ttl(now)), ..Told::default() };
-                return Step::Ready(self.reply(entry, request, runtime, Outcome::Stale, told));
+                return Step::Ready(self.reply(entry, request, (runtime, now), Outcome::Stale, told));
             }
             let is_fresh = entry.freshness.is_fresh(now) && !entry.control().no_cache;
             why = if is_fresh { Forward::Request } else { Forward::Stale };
@@ -122,17 +127,17 @@ impl Cache {
         entry: &Entry,
         request: &RequestHead,
         control: &RequestControl,
-        runtime: &dyn Runtime,
+        (runtime, now): (&dyn Runtime, Moment),
         collapsed: bool,
     ) -> Option<Verdict> {
-        let now = moment(runtime);
         let outcome = match entry.judge(control, now) {
             Use::Fresh => Outcome::Hit,
             Use::Stale => Outcome::Stale,
             Use::WhileRevalidating | Use::Ask => return None,
         };
         let ttl = Some(entry.freshness.ttl(now));
-        Some(self.reply(entry, request, runtime, outcome, Told { collapsed, ttl, ..Told::default() }))
+        let told = Told { collapsed, ttl, ..Told::default() };
+        Some(self.reply(entry, request, (runtime, now), outcome, told))
     }
 
     /// The answer made of this.
@@ -140,12 +145,12 @@ impl Cache {
         &self,
         entry: &Entry,
         request: &RequestHead,
-        runtime: &dyn Runtime,
+        (runtime, now): (&dyn Runtime, Moment),
         outcome: Outcome,
         told: Told,
     ) -> Verdict {
         self.shared.counts.count(runtime.seat(), outcome);
-        let served = serve(entry, request, moment(runtime), |head| tell(head, outcome, told));
+        let served = serve(entry, request, now, |head| tell(head, outcome, told));
         Verdict::Respond(Box::new(Reply { head: served.head, body: served.body.into() }))
     }
 
@@ -159,8 +164,8 @@ impl Cache {
         runtime: &'a dyn Runtime,
     ) -> Step<'a, Verdict> {
         match self.join(&asked) {
-            Some(Joined::Follows(ended)) => {
-                Step::Later(Box::pin(self.follow(ended, asked, request, state, control, runtime)))
+            Some(Joined::Follows(other)) => {
+                Step::Later(Box::pin(self.follow(other, asked, request, state, control, runtime)))
             }
             joined => {
                 asked.flight = leads(joined);
@@ -183,13 +188,13 @@ impl Cache {
             .any(|&condition| fields.has(condition));
         let is_own = asker.has_authorization || asker.is_identified || is_conditional && stale.is_none();
         let waits = self.coalesce.is_some() && !is_own;
-        Some(self.shared.flights.join(&asked.key, &asked.secondary, waits))
+        Some(self.shared.flights.join(&asked.key, &asked.secondary, waits, asked.at))
     }
 
     /// Waits for who asks the same, and takes what came of that, or asks.
     async fn follow(
         &self,
-        mut ended: watch::Receiver<Ended>,
+        mut other: Followed,
         mut asked: Asked,
         request: &mut RequestHead,
         state: &mut State,
@@ -200,20 +205,27 @@ impl Cache {
         asked.collapsed = true;
         let shared = &self.shared;
         loop {
-            match wait(&mut ended, &mut late).await {
-                Ended::Kept => {
-                    let Asked { key, secondary, asker, .. } = &asked;
-                    let found = shared.answers.find(key, secondary, &asked.request.fields, *asker);
-                    if let Some(entry) = found {
-                        if let Some(verdict) = self.answer(&entry, &asked.request, &control, runtime, true) {
-                            return verdict;
-                        }
-                        asked.stale = Some(entry);
+            let how = wait(&mut other, &mut late, runtime).await;
+            if matches!(how, Ended::NotYet | Ended::Stalled) {
+                other.close();
+            }
+            asked.at = moment(runtime);
+            if matches!(how, Ended::Kept | Ended::Stalled) {
+                let Asked { key, secondary, asker, .. } = &asked;
+                let found = shared.answers.find(key, secondary, &asked.request.fields, *asker);
+                if let Some(entry) = found {
+                    if let Some(verdict) =
+                        self.answer(&entry, &asked.request, &control, (runtime, asked.at), true)
+                    {
+                        return verdict;
                     }
+                    asked.stale = Some(entry);
                 }
-                Ended::Abandoned => match self.join(&asked) {
-                    Some(Joined::Follows(other)) => {
-                        ended = other;
+            }
+            match how {
+                Ended::Abandoned | Ended::Stalled => match self.join(&asked) {
+                    Some(Joined::Follows(next)) => {
+                        other = next;
                         continue;
                     }
                     joined => asked.flight = leads(joined),
@@ -223,33 +235,37 @@ impl Cache {
                         return verdict;
                     }
                 }
-                Ended::NotKept | Ended::NotYet => {}
+                Ended::Kept | Ended::NotKept | Ended::NotYet => {}
             }
             break;
         }
         if asked.flight.is_none() {
-            asked.flight = leads(Some(shared.flights.join(&asked.key, &asked.secondary, false)));
+            asked.flight = leads(Some(shared.flights.join(&asked.key, &asked.secondary, false, asked.at)));
         }
-        asked.at = moment(runtime);
         go_on(asked, request, state, runtime);
         Verdict::Continue
     }
 
     /// The stale answer, where the service has just failed somebody else who asked for it.
     fn stand_in(&self, asked: &Asked, runtime: &dyn Runtime) -> Option<Verdict> {
-        let stale = asked.stale.as_ref().filter(|stale| stale.may_stand_in(moment(runtime)))?;
+        let stale = asked.stale.as_ref().filter(|stale| stale.may_stand_in(asked.at))?;
         let detail = Some("stale-if-error");
         let told = Told { forward: Some(asked.why), collapsed: true, detail, ..Told::default() };
-        Some(self.reply(stale, &asked.request, runtime, Outcome::Stale, told))
+        Some(self.reply(stale, &asked.request, (runtime, asked.at), Outcome::Stale, told))
     }
 }
 
 /// Has this one asked for anew, unless that was done a moment ago: whether it may answer meanwhile (RFC 5861 section 3).
-fn refresh(entry: &Entry, request: &RequestHead, facts: &Facts, runtime: &dyn Runtime) -> bool {
+fn refresh(
+    entry: &Entry,
+    request: &RequestHead,
+    facts: &Facts,
+    (runtime, now): (&dyn Runtime, Moment),
+) -> bool {
     if facts.is_refresh {
         return false;
     }
-    if !entry.claim_refresh(moment(runtime)) {
+    if !entry.claim_refresh(now) {
         return true;
     }
     let mut anew = request.clone();
@@ -278,6 +294,13 @@ fn leads(joined: Option<Joined>) -> Option<Flight> {
     }
 }
 
+/// Whether it asks for another protocol. That some clients could speak HTTP/2 in the clear is no such thing: no gateway changes to that (RFC 9113
+/// section 3.1).
+fn is_upgrade(request: &RequestHead) -> bool {
+    let mut named = request.fields.all_known(Known::Upgrade).flat_map(list_items);
+    named.any(|name| !name.eq_ignore_ascii_case(b"h2c"))
+}
+
 fn has_pragma(request: &RequestHead) -> bool {
     request
         .fields
@@ -285,15 +308,35 @@ fn has_pragma(request: &RequestHead) -> bool {
         .any(|(known, name, _)| known.is_none() && name.eq_ignore_ascii_case(b"Pragma"))
 }
 
-/// Waits until another request has ended, or it is too late: then it has not.
-async fn wait(ended: &mut watch::Receiver<Ended>, late: &mut Sleep) -> Ended {
+/// Waits until another request has ended, nothing comes of it any more, or it is too late: then it has not.
+async fn wait(other: &mut Followed, late: &mut Sleep, runtime: &dyn Runtime) -> Ended {
+    let mut seen = other.progress();
+    loop {
+        let mut look = runtime.sleep_until(runtime.now() + STALLED);
+        if let Some(ended) = wait_until(&mut other.ended, late, &mut look).await {
+            return ended;
+        }
+        // The service may take its time for the head: all would wait for that.
+        let progress = other.progress();
+        if progress > 0 && progress == seen {
+            return Ended::Stalled;
+        }
+        seen = progress;
+    }
+}
+
+/// How it ended, and none where it is time to look.
+async fn wait_until(ended: &mut watch::Receiver<Ended>, late: &mut Sleep, look: &mut Sleep) -> Option<Ended> {
     let mut over = std::pin::pin!(ended.wait_for(|ended| *ended != Ended::NotYet));
     std::future::poll_fn(|cx| {
         if let Poll::Ready(ended) = over.as_mut().poll(cx) {
             // Who told nothing before it was gone was abandoned.
-            return Poll::Ready(ended.map_or(Ended::Abandoned, |ended| *ended));
+            return Poll::Ready(Some(ended.map_or(Ended::Abandoned, |ended| *ended)));
         }
-        late.as_mut().poll(cx).map(|()| Ended::NotYet)
+        if late.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some(Ended::NotYet));
+        }
+        look.as_mut().poll(cx).map(|()| None)
     })
     .await
 }

@@ -39,7 +39,7 @@ impl Policy for Cache {
                 Verdict::Continue
             }
             State::Changes(key) => {
-                self.changed(&key, response, runtime);
+                self.changed(&key, response, facts, runtime);
                 Verdict::Continue
             }
             State::Asked(asked) => self.take(*asked, (response, &request.fields), facts, body, runtime),

@@ -5,7 +5,6 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Weak};
 
-use maitred_cache::QueryRule;
 use maitred_store::{Ear, Scope, Seat, StoreShared};
 use serde_json::{Value, json};
 
@@ -63,7 +62,7 @@ impl Ear for Listening {
         if message["cache"].as_str() != Some(&*self.scope) || message["by"].as_u64() == Some(self.own) {
             return;
         }
-        if let Ok(purge) = Purge::read(message["purge"].to_string().as_bytes(), &QueryRule::All) {
+        if let Some(purge) = Purge::hear(&message["purge"]) {
             cache.purge(&purge);
         }
     }

@@ -9,6 +9,7 @@ use maitred_telemetry::{Measure, Measured};
 
 use super::counts::Counts;
 use super::flights::FlightsShared;
+use super::purge::Purge;
 
 /// What all workers share of a cache.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(super) struct CacheShared {
     pub(super) counts: Counts,
     /// Answers that were kept.
     pub(super) kept: AtomicU64,
+    /// Bytes of bodies that are still coming, to be kept.
+    pub(super) coming: AtomicU64,
     /// Answers that were removed because something made them out of date, or an operator said so.
     pub(super) removed: AtomicU64,
 }
@@ -30,8 +33,21 @@ impl CacheShared {
             flights: Arc::default(),
             counts: Counts::default(),
             kept: AtomicU64::new(0),
+            coming: AtomicU64::new(0),
             removed: AtomicU64::new(0),
         }
+    }
+
+    /// Takes room for so many bytes more of bodies that are coming, where all of them together have it: a quarter of the memory.
+    pub(super) fn take_room(&self, bytes: u64) -> bool {
+        let most = self.answers.capacity() / 4;
+        let taken = |coming: u64| coming.checked_add(bytes).filter(|all| *all <= most);
+        self.coming.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken).is_ok()
+    }
+
+    /// Gives it back.
+    pub(super) fn leave_room(&self, bytes: u64) {
+        self.coming.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     /// Removes what is kept under a key, and does not keep what is on its way there.
@@ -39,6 +55,17 @@ impl CacheShared {
         // In this order: what comes between the two is not kept any more.
         self.flights.void(key);
         let removed = self.answers.remove(key);
+        self.removed.fetch_add(removed as u64, Ordering::Relaxed);
+        removed
+    }
+
+    /// Removes it, and does not keep what was on its way. Tells how many answers were removed.
+    pub(super) fn purge(&self, purge: &Purge) -> usize {
+        if let Purge::Key(key) = purge {
+            return self.invalidate(key);
+        }
+        self.flights.purged(purge);
+        let removed = self.answers.remove_where(|key, entry| purge.concerns(key, entry));
         self.removed.fetch_add(removed as u64, Ordering::Relaxed);
         removed
     }
@@ -66,6 +93,11 @@ impl Measured for CacheShared {
                 of(&self.removed),
             ),
             gauge("maitred_cache_bytes", "Bytes that kept answers take up.", self.answers.bytes()),
+            gauge(
+                "maitred_cache_coming_bytes",
+                "Bytes of bodies that are coming, to be kept.",
+                of(&self.coming),
+            ),
             gauge("maitred_cache_capacity_bytes", "Bytes that they may take up.", self.answers.capacity()),
             gauge("maitred_cache_keys", "URLs of which something is kept.", self.answers.keys() as u64),
         ];

@@ -10,6 +10,7 @@ use super::*;
 
 mod answers;
 mod configuration;
+mod filling;
 mod identities;
 mod removal;
 mod updates;

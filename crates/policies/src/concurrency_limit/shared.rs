@@ -6,8 +6,10 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use maitred_policy::{Beside, Runtime};
@@ -17,6 +19,10 @@ use maitred_store::{Hold, Key, Said, Scope, StoreShared};
 pub(super) const LEASE: Duration = Duration::from_secs(10);
 /// How often holders are heard of: where a word or two gets lost, the slot is still theirs.
 const PACE: Duration = Duration::from_secs(3);
+/// When those of whom the store has not heard are told of again.
+const SOON: Duration = Duration::from_millis(500);
+/// How many are told of at once: one after the other, those of thousands would take longer than the lease.
+const AT_ONCE: usize = 128;
 
 /// Slots in a store.
 #[derive(Debug)]
@@ -71,6 +77,16 @@ impl Holding {
     }
 }
 
+impl Held {
+    /// The holders of whom the store should hear now.
+    fn due(&self, now: u64) -> Vec<u128> {
+        let pace = u64::try_from(PACE.as_micros()).unwrap_or(u64::MAX);
+        let heard = self.heard.borrow();
+        let due = heard.iter().filter(|(_, heard)| now.saturating_sub(**heard) >= pace);
+        due.map(|(holder, _)| *holder).collect()
+    }
+}
+
 impl Slot {
     /// Has it renewed from now on.
     fn renew(&self) {
@@ -80,43 +96,64 @@ impl Slot {
             return;
         }
         let renewing = renew(Arc::clone(slots), Rc::clone(held), Rc::clone(beside));
-        held.is_renewing.set(beside.detach(Box::pin(renewing)));
+        held.is_renewing.set(beside.attend(Box::pin(renewing)));
     }
 }
 
 /// Renews the slots that a worker holds, until it holds none.
 async fn renew(slots: Arc<Slots>, held: Rc<Held>, beside: Rc<dyn Beside>) {
+    let mut pause = PACE;
     loop {
-        beside.sleep(PACE).await;
+        beside.sleep(pause).await;
         if held.heard.borrow().is_empty() {
             held.is_renewing.set(false);
             return;
         }
-        let now = beside.moment().steady;
-        let pace = u64::try_from(PACE.as_micros()).unwrap_or(u64::MAX);
-        let is_due = |heard: u64| now.saturating_sub(heard) >= pace;
-        let due: Vec<u128> = held
-            .heard
-            .borrow()
-            .iter()
-            .filter(|(_, heard)| is_due(**heard))
-            .map(|(holder, _)| *holder)
-            .collect();
-        for holder in due {
-            if !held.heard.borrow().contains_key(&holder) {
-                continue;
-            }
-            if slots.hold(holder, &*beside).await.is_err() {
-                // It is away: the others would not get through either, and the lease has time.
-                break;
-            }
-            match held.heard.borrow_mut().get_mut(&holder) {
-                Some(heard) => *heard = now,
-                // Its request has ended meanwhile.
-                None => slots.store.release(beside.seat(), slots.key(), holder),
+        let due = held.due(beside.moment().steady);
+        pause = PACE;
+        for some in due.chunks(AT_ONCE) {
+            let renewals = some.iter().map(|holder| renew_one(&slots, &held, &*beside, *holder));
+            if !all(renewals).await {
+                // The others may get through all the same: a server of many may be away, or one word be late.
+                pause = SOON;
             }
         }
     }
+}
+
+/// Whether the store has heard of this holder, or need not.
+async fn renew_one(slots: &Slots, held: &Held, beside: &dyn Beside, holder: u128) -> bool {
+    if !held.heard.borrow().contains_key(&holder) {
+        return true;
+    }
+    let now = beside.moment().steady;
+    if slots.hold(holder, beside).await.is_err() {
+        return false;
+    }
+    match held.heard.borrow_mut().get_mut(&holder) {
+        // Also where its lease was over and all are taken: the request is under way, and has the next one that is free.
+        Some(heard) => *heard = now,
+        // Its request has ended meanwhile.
+        None => slots.store.release(beside.seat(), slots.key(), holder),
+    }
+    true
+}
+
+/// Waits for all of them at once: whether all succeeded.
+async fn all(futures: impl Iterator<Item = impl Future<Output = bool>>) -> bool {
+    let mut under_way: Vec<_> = futures.map(Box::pin).collect();
+    let mut succeeded = true;
+    poll_fn(|cx| {
+        under_way.retain_mut(|future| match future.as_mut().poll(cx) {
+            Poll::Ready(succeeds) => {
+                succeeded &= succeeds;
+                false
+            }
+            Poll::Pending => true,
+        });
+        if under_way.is_empty() { Poll::Ready(succeeded) } else { Poll::Pending }
+    })
+    .await
 }
 
 impl Drop for Slot {

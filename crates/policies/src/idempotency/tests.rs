@@ -11,6 +11,7 @@ use super::*;
 
 mod away;
 mod callers;
+mod failing_store;
 mod given_up;
 
 const KEY: (&str, &str) = ("Idempotency-Key", "\"8e03978e\"");
@@ -197,12 +198,15 @@ fn an_answer_that_breaks_off_is_lost() {
     let harness = harness("true");
     let policy = harness.policy::<Idempotency>();
     let beside = harness.beside();
-    let taken = || capture::Taken {
-        shelf: Arc::clone(&policy.shelf),
-        beside: std::rc::Rc::clone(&beside),
-        place: [7; 32],
-        fingerprint: [9; 32],
-        until: u64::MAX,
+    let taken = || {
+        std::rc::Rc::new(taken::Taken {
+            shelf: Arc::clone(&policy.shelf),
+            beside: std::rc::Rc::clone(&beside),
+            place: [7; 32],
+            fingerprint: [9; 32],
+            holder: 7,
+            until: u64::MAX,
+        })
     };
     let found = || {
         let key = maitred_store::Key { scope: &policy.shelf.scope, value: &[7; 32] };

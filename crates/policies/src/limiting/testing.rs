@@ -19,6 +19,8 @@ pub(crate) struct FarStore {
     pub(crate) is_away: AtomicBool,
     /// Whether it answers nothing in time.
     pub(crate) is_late: AtomicBool,
+    /// Whether it does what it is asked, and nobody hears of that in time.
+    pub(crate) loses_words: AtomicBool,
     /// How often it was asked to take, and how often anything.
     pub(crate) takes: AtomicUsize,
     pub(crate) asked: AtomicUsize,
@@ -31,6 +33,7 @@ impl FarStore {
             memory,
             is_away: AtomicBool::default(),
             is_late: AtomicBool::default(),
+            loses_words: AtomicBool::default(),
             takes: AtomicUsize::default(),
             asked: AtomicUsize::default(),
         })
@@ -43,7 +46,10 @@ impl FarStore {
             (_, true) => Some(Away::Late),
             _ => None,
         };
-        let said = fails.map_or_else(|| ask(&self.memory), |away| Answer::Ready(Err(away)));
+        let mut said = fails.map_or_else(|| ask(&self.memory), |away| Answer::Ready(Err(away)));
+        if self.loses_words.load(Relaxed) {
+            said = Answer::Ready(Err(Away::Late));
+        }
         Answer::Later(Box::pin(async move {
             self.asked.fetch_add(1, Relaxed);
             said.wait().await

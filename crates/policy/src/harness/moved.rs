@@ -298,6 +298,10 @@ impl Beside for MovedRuntime {
         }
         true
     }
+
+    fn attend(&self, aside: Aside) -> bool {
+        self.detach(aside)
+    }
 }
 
 /// Counts a call for as long as somebody waits for it.

@@ -96,3 +96,20 @@ fn a_store_in_memory_will_do() {
     one.finish(200);
     assert!(begin(&harness, "/4").is_at_service());
 }
+
+#[test]
+fn a_word_that_got_lost_is_said_again_soon() {
+    let (store, one, other) = replicas("{ limit: 1, store: default }");
+    let mut long = begin(&one, "/long");
+    assert!(long.is_at_service());
+    let away = |is_away| store.is_away.store(is_away, Relaxed);
+    away(true);
+    one.advance(Duration::from_secs(3));
+    away(false);
+    one.advance(Duration::from_millis(500));
+    away(true);
+    // The lease goes from there.
+    one.advance(Duration::from_secs(9));
+    away(false);
+    is_shed(begin(&other, "/").ended().unwrap());
+}
