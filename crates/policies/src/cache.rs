@@ -5,9 +5,9 @@
 //! asked for, by the route, by what `Vary` names, and by the values in `vary`. `POST`, `PUT`, `DELETE` and the like remove what is kept under their URL. What is kept is what the
 //! service said: policies that change answers do so each time.
 //!
-//! Nobody gets what is for another: answers to requests with `Authorization`, or of somebody who is known by a key, a token or a session, are shared only where the
-//! service says `public` or `s-maxage` (`must-revalidate`, too, for `Authorization`), or where `vary` tells askers apart: by `header.Authorization`, `consumer.name` or `claim.sub`.
-//! Answers that say nothing of caching are not kept for requests with cookies, nor with `Set-Cookie`; a cookie named in `vary` changes that.
+//! Nobody gets what is for another: answers to requests with `Authorization`, or of somebody who is known by a key, a token, a session, a certificate or a service that decides, are shared only where the
+//! service says `public` or `s-maxage` (`must-revalidate`, too, for `Authorization`), or where `vary` tells askers apart: by `header.Authorization`, `consumer.name`, `claim.sub` or `client.certificate`.
+//! So are those with `Set-Cookie`. Answers that say nothing of caching are not kept for requests with cookies; a cookie named in `vary` changes that.
 //!
 //! Requests that want the same at the same time wait for the first of them. Answers are in memory, up to `memory` bytes for the place where the policy is written, and stay there over reloads.
 //! Each answer tells in `X-Cache` (`HIT`, `MISS`, `STALE`, `BYPASS`) and `Cache-Status` (RFC 9211) what became of it. See `docs/cache.md`.

@@ -11,6 +11,8 @@
 //! `X-User-ID` and `X-Consumer-Groups` among `copy_headers` tell who asks: `authorize`, conditions and limits go by them, as by the claim `sub` and by
 //! groups. Where a policy before has told that already, it stays so.
 //!
+//! The policy `cache` tells those who pass apart by the fields that `send` names and by those that the answer gives. Without `send` it shares only what is `public`.
+//!
 //! With `cache` an answer with 2xx counts for a while, for requests that would be asked for with the very same fields; each worker remembers up to 4096 of them.
 //! Without a `send` that is hardly ever so for two clients, nor for two kinds of content. `Cache-Control: no-store` or `no-cache` in an answer keeps it from being remembered.
 

@@ -270,6 +270,7 @@ impl Exchange<'_> {
         request: &maitred_http::RequestHead,
         fault: &Fault,
     ) -> Body {
+        self.cookies.clear();
         self.record.outcome = fault.cause();
         self.cookies.clear();
         self.record.policy = fault.policy().map(Into::into);

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
 use maitred_http::{FieldName, Fields, Known, RequestHead, ResponseHead, Scheme, list_items};
-use maitred_policy::identity::{CREDENTIALS, Claims};
+use maitred_policy::identity::CREDENTIALS;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
@@ -26,9 +26,6 @@ pub(crate) const LARGEST: usize = 1 << 20;
 const SHARDS: usize = 8;
 /// About as many answers as there may be, at 8 KiB each.
 const ABOUT: usize = 8192;
-
-/// Claims that say something of the token, and nothing of who shows it (RFC 7519 section 4.1).
-const OF_THE_TOKEN: [&str; 4] = ["exp", "iat", "jti", "nbf"];
 
 /// Good answers of all routes that keep some.
 pub(crate) struct KeptShared {
@@ -53,14 +50,8 @@ pub(crate) struct KeptFor<'a> {
     pub(crate) route: &'a str,
     pub(crate) upstream: &'a str,
     pub(crate) scheme: Scheme,
-    /// What tells the client's certificate apart, where it has shown one.
-    pub(crate) certificate: Option<&'a str>,
-    /// The consumer that asks, where it is known.
-    pub(crate) consumer: Option<&'a str>,
-    /// What others say of who asks.
-    pub(crate) claims: Option<&'a Claims>,
-    /// A digest of what services that decide went by and have said.
-    pub(crate) decided_by: Option<&'a [u8; 32]>,
+    /// All that is known of who asks (`identity::whose`).
+    pub(crate) whose: [u8; 32],
 }
 
 /// What stands under a key.
@@ -122,14 +113,9 @@ impl KeptKey {
             whose.scheme.as_str().as_bytes(),
             authority.as_bytes(),
             request.target.as_str().as_bytes(),
-            whose.certificate.unwrap_or_default().as_bytes(),
-            whose.consumer.unwrap_or_default().as_bytes(),
-            whose.decided_by.map_or(&[][..], |digest| digest),
+            &whose.whose,
         ] {
             add(&mut digest, part);
-        }
-        if let Some(claims) = whose.claims {
-            add_claims(&mut digest, claims);
         }
         for name in CREDENTIALS {
             add_field(&mut digest, name, &request.fields);
@@ -175,24 +161,6 @@ fn add_field(digest: &mut Context, name: &[u8], fields: &Fields) {
     digest.update(&(lines().count() as u64).to_be_bytes());
     for (_, value) in lines() {
         add(digest, value);
-    }
-}
-
-/// Adds what others say of who asks: who it is, and everything else. Of somebody who has a name, what changes from one token to the next
-/// does not count.
-fn add_claims(digest: &mut Context, claims: &Claims) {
-    add(digest, claims.issuer.as_bytes());
-    add(digest, claims.subject.as_deref().unwrap_or_default().as_bytes());
-    let counts = |name: &str| claims.subject.is_none() || !OF_THE_TOKEN.contains(&name);
-    let all = || claims.all.iter().filter(|(name, _)| counts(name));
-    digest.update(&(all().count() as u64).to_be_bytes());
-    for (name, value) in all() {
-        add(digest, name.as_bytes());
-        add(digest, value.to_string().as_bytes());
-    }
-    for texts in [&claims.groups, &claims.roles, &claims.scopes] {
-        digest.update(&(texts.len() as u64).to_be_bytes());
-        texts.iter().for_each(|text| add(digest, text.as_bytes()));
     }
 }
 

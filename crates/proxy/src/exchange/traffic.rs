@@ -5,7 +5,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use maitred_http::{RequestHead, ResponseHead};
+use maitred_http::{Known, RequestHead, ResponseHead};
+use maitred_policy::identity::whose;
 use maitred_policy::values::View;
 use maitred_policy::{Beside, Fault, RequestBody, Side};
 use maitred_router::Captures;
@@ -104,13 +105,8 @@ fn has_failed(service: &Service, answered: &Result<Body, Failed>, status: u16) -
 /// What a kept answer to this request is found by.
 fn key(exchange: &Exchange<'_>, target: &Target, request: &RequestHead) -> KeptKey {
     let facts = &exchange.facts;
-    let certificate = facts.certificate.as_ref().map(|shown| shown.fingerprint.as_str());
     let (route, upstream) = (&*facts.route.name, &*target.service.upstream);
-    let consumer = facts.consumer.as_ref().map(|consumer| &*consumer.name);
-    let (claims, decided_by) = (facts.claims.as_deref(), facts.decided_by.as_deref());
-    let scheme = facts.scheme;
-    let whose = KeptFor { route, upstream, scheme, certificate, consumer, claims, decided_by };
-    KeptKey::new(whose, request)
+    KeptKey::new(KeptFor { route, upstream, scheme: facts.scheme, whose: whose(facts) }, request)
 }
 
 /// Has a good answer kept for when the service fails.
@@ -122,7 +118,14 @@ fn keep(
     answered: &mut Result<Body, Failed>,
 ) {
     let (Some(kept), Ok(Body::Stream(forwarded))) = (&degrade.kept, answered) else { return };
-    let is_for_one = exchange.facts.certificate.is_some() || exchange.facts.is_identified();
+    let facts = &exchange.facts;
+    let is_public = || heads.response.fields.has_item(Known::CacheControl, "public");
+    let is_told_apart = facts.is_identified() || facts.decided_by.is_some();
+    if facts.is_decided_unseen && !is_told_apart && !is_public() {
+        // Who it is for is known to the service that has decided, and it has said nothing of that.
+        return;
+    }
+    let is_for_one = facts.certificate.is_some() || facts.is_identified();
     let request_body = forwarded.upload.length(exchange.announced.length);
     let key = || key(exchange, target, &heads.request);
     let shelf = || {

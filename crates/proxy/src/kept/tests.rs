@@ -29,15 +29,7 @@ fn response(status: u16, fields: &[(&str, &str)]) -> ResponseHead {
 }
 
 fn whose() -> KeptFor<'static> {
-    KeptFor {
-        route: "orders",
-        upstream: "orders-v1",
-        scheme: Scheme::Http,
-        certificate: None,
-        consumer: None,
-        claims: None,
-        decided_by: None,
-    }
+    KeptFor { route: "orders", upstream: "orders-v1", scheme: Scheme::Http, whose: [0; 32] }
 }
 
 /// Keeps an answer with this body to a request, and tells what others find.
@@ -101,8 +93,7 @@ fn nobody_finds_the_answer_of_another() {
         KeptFor { route: "others", ..whose() },
         KeptFor { upstream: "orders-v2", ..whose() },
         KeptFor { scheme: Scheme::Https, ..whose() },
-        KeptFor { certificate: Some("ab"), ..whose() },
-        KeptFor { decided_by: Some(&[1; 32]), ..whose() },
+        KeptFor { whose: [1; 32], ..whose() },
     ] {
         assert_eq!(found(&kept, other, &request("/orders", &fields), HOUR, now), None, "{other:?}");
     }
@@ -175,33 +166,4 @@ fn memory_is_bounded_and_the_largest_fit() {
         assert!(kept.cache.weight() <= MOST);
     }
     assert!(kept.cache.len() >= 30, "{}", kept.cache.len());
-}
-
-#[test]
-fn what_others_say_of_who_asks_keeps_answers_apart() {
-    let key = |claims: Option<&Claims>| KeptKey::new(KeptFor { claims, ..whose() }, &request("/a", &[]));
-    let claims = |issuer: &str, subject: Option<&str>, role: &str, jti: &str| Claims {
-        issuer: issuer.into(),
-        subject: subject.map(Into::into),
-        roles: [role.into()].into(),
-        all: [("jti".to_owned(), jti.into())].into_iter().collect(),
-        ..Claims::default()
-    };
-    let mut elsewhere = claims("us", Some("ann"), "r", "1");
-    elsewhere.all.insert("tenant".to_owned(), "b".into());
-    let all = [
-        claims("us", Some("ann"), "r", "1"),
-        claims("us", Some("bob"), "r", "1"),
-        claims("others", Some("ann"), "r", "1"),
-        claims("us", Some("ann"), "admin", "1"),
-        claims("us", None, "r", "1"),
-        claims("us", None, "r", "2"),
-        elsewhere,
-    ];
-    let keys: Vec<KeptKey> = all.iter().map(Some).chain([None]).map(key).collect();
-    for (at, one) in keys.iter().enumerate() {
-        assert!(keys.iter().skip(at + 1).all(|other| other != one), "{at}");
-    }
-    // The next token of somebody who has a name finds what the last one left.
-    assert_eq!(key(Some(&claims("us", Some("ann"), "r", "2"))), keys[0]);
 }

@@ -39,15 +39,7 @@ fn request(language: &str) -> RequestHead {
 
 fn key(request: &RequestHead) -> KeptKey {
     let (route, upstream, scheme) = ("orders", "orders", Scheme::Http);
-    let whose = KeptFor {
-        route,
-        upstream,
-        scheme,
-        certificate: None,
-        consumer: None,
-        claims: None,
-        decided_by: None,
-    };
+    let whose = KeptFor { route, upstream, scheme, whose: [0; 32] };
     KeptKey::new(whose, request)
 }
 
