@@ -58,6 +58,7 @@ mod retries;
 mod retries_of_routes;
 mod routing;
 mod secrets;
+mod shared_cache;
 mod shedding;
 mod shutdown;
 mod stored_quotas;

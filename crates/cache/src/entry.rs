@@ -30,10 +30,10 @@ pub struct Entry {
     /// What the policy tells answers of the same URL apart by.
     pub(crate) secondary: Box<[u8]>,
     pub(crate) tags: Box<[Box<[u8]>]>,
-    stale_while_revalidate: u64,
-    stale_if_error: u64,
+    pub(crate) stale_while_revalidate: u64,
+    pub(crate) stale_if_error: u64,
     /// Until when nobody else need have it asked for anew, in microseconds by the steady clock.
-    claimed: AtomicU64,
+    pub(crate) claimed: AtomicU64,
 }
 
 /// When a request was sent, and when the head of its answer came.
@@ -176,6 +176,16 @@ impl Entry {
         self.tags.binary_search_by(|known| (**known).cmp(tag)).is_ok()
     }
 
+    /// What it can be removed by, in order.
+    pub fn tags(&self) -> impl Iterator<Item = &[u8]> {
+        self.tags.iter().map(|tag| &**tag)
+    }
+
+    /// What it was chosen by: fields that its service names, and what the policy tells answers apart by.
+    pub fn chosen_by(&self) -> (&Selection, &[u8]) {
+        (&self.selection, &self.secondary)
+    }
+
     /// What the service said of it.
     pub fn control(&self) -> &ResponseControl {
         &self.control
@@ -191,7 +201,7 @@ impl Entry {
 
 /// For how long it may be used stale: as the service says, else as the configuration does where the service does not forbid it. What a
 /// service says outright goes before what `s-maxage` implies (RFC 9111 sections 4.2.4 and 5.2.2.10).
-fn stale_for(control: &ResponseControl, rules: &Rules) -> (u64, u64) {
+pub(crate) fn stale_for(control: &ResponseControl, rules: &Rules) -> (u64, u64) {
     if control.forbids_stale() {
         return (0, 0);
     }

@@ -13,6 +13,7 @@ mod freshness;
 mod key;
 mod range;
 mod serve;
+mod stored;
 mod storing;
 #[cfg(test)]
 mod testing;
@@ -26,5 +27,6 @@ pub use entry::{Came, Entry, Use};
 pub use freshness::{Freshness, Rules};
 pub use key::{QueryRule, key_of_reference, write_key};
 pub use serve::{Served, serve};
+pub use stored::Stored;
 pub use storing::{Asker, NotKept, may_keep, remove_tags};
 pub use vary::Selection;

@@ -14,6 +14,7 @@ use super::counts::Outcome;
 use super::fill::{Fill, Filling};
 use super::flights::{Ended, Flight};
 use super::lookup::moment;
+use super::shelf::Shelving;
 use super::state::Asked;
 use super::told::{Forward, Told, tell};
 
@@ -43,11 +44,11 @@ impl Cache {
                 return self.validated(asked, response, came, runtime, told);
             }
             if status == 200 && asked.request.method == Method::Head {
-                self.heard_of(&asked, stale, response, came);
+                self.heard_of(&asked, stale, response, (came, runtime));
             }
         }
         self.shared.counts.count(runtime.seat(), Outcome::Miss);
-        let kept = self.keep(asked, response, facts, body, came);
+        let kept = self.keep(asked, response, (facts, body), came, runtime);
         if !self.expose_tags {
             remove_tags(response);
         }
@@ -68,6 +69,7 @@ impl Cache {
         runtime: &dyn Runtime,
         told: Told,
     ) -> Verdict {
+        let shelving = self.shelving(&asked, runtime);
         let Asked { key, request, stale, flight, .. } = asked;
         let stale = stale.expect("who validates has something");
         let is_good = flight.as_ref().is_none_or(Flight::is_good);
@@ -76,11 +78,14 @@ impl Cache {
             Some(fresh) if is_good => {
                 let fresh = Arc::new(fresh);
                 self.shared.answers.renew(&key, &stale, &fresh);
+                if let Some(shelving) = shelving {
+                    shelving.put(&key, &fresh);
+                }
                 fresh
             }
             Some(fresh) => Arc::new(fresh),
             None => {
-                self.shared.answers.forget(&key, &stale);
+                self.forget(&key, &stale, runtime);
                 stale
             }
         };
@@ -93,11 +98,32 @@ impl Cache {
     }
 
     /// What the answer to HEAD says of what is kept (RFC 9111 section 4.3.5).
-    fn heard_of(&self, asked: &Asked, stale: &Arc<Entry>, response: &ResponseHead, came: Came) {
+    fn heard_of(
+        &self,
+        asked: &Asked,
+        stale: &Arc<Entry>,
+        response: &ResponseHead,
+        (came, runtime): (Came, &dyn Runtime),
+    ) {
         match stale.freshened_by_head(response, came, &self.rules) {
             Some(fresh) => self.shared.answers.renew(&asked.key, stale, &Arc::new(fresh)),
-            None => self.shared.answers.forget(&asked.key, stale),
+            None => self.forget(&asked.key, stale, runtime),
         }
+    }
+
+    /// Forgets an answer that does not hold any more. In the store it is found out of date with the others of its URL.
+    fn forget(&self, key: &[u8], stale: &Arc<Entry>, runtime: &dyn Runtime) {
+        if self.replicas.is_some() {
+            self.invalidate(key, runtime);
+        } else {
+            self.shared.answers.forget(key, stale);
+        }
+    }
+
+    /// Where replicas find the answer to this, if it is kept.
+    fn shelving(&self, asked: &Asked, runtime: &dyn Runtime) -> Option<Shelving> {
+        let (replicas, way) = (self.replicas.as_ref()?, asked.way?);
+        Some(Shelving { shelf: Arc::clone(&replicas.shelf), beside: runtime.beside(), way, asked: asked.at })
     }
 
     /// Keeps the answer, if it may be: for how long it is fresh, or why it is not kept.
@@ -105,10 +131,11 @@ impl Cache {
         &self,
         asked: Asked,
         response: &ResponseHead,
-        facts: &Facts,
-        body: &mut ResponseBody,
+        (facts, body): (&Facts, &mut ResponseBody),
         came: Came,
+        runtime: &dyn Runtime,
     ) -> Result<i64, &'static str> {
+        let shelving = self.shelving(&asked, runtime);
         let Asked { request, key, secondary, asker, flight, .. } = asked;
         let end = |flight: Option<Flight>, why| {
             if let Some(flight) = flight {
@@ -135,7 +162,7 @@ impl Cache {
         let Some(flight) = flight else { return Err("not-asked-alone") };
         let entry = Entry::new(response, control, freshness, (selection, &secondary), came, &self.rules);
         let ttl = entry.freshness.ttl(came.at);
-        let fill = Fill { shared: Arc::clone(&self.shared), key, entry, flight };
+        let fill = Fill { shared: Arc::clone(&self.shared), key, entry, flight, shelving };
         match &body.whole {
             // Policies above change what is there as a whole before it passes any filter.
             Some(whole) if whole.trailers.is_some() || whole.bytes.len() as u64 > self.max_body => {
@@ -152,14 +179,14 @@ impl Cache {
     /// names (RFC 9111 section 4.4).
     pub(super) fn changed(&self, key: &[u8], response: &mut ResponseHead, runtime: &dyn Runtime) {
         if matches!(response.status, 200..400) {
-            self.invalidate(runtime.seat(), key);
+            self.invalidate(key, runtime);
             let named = [FieldName::parse("Location"), FieldName::parse("Content-Location")];
             for name in named.iter().flatten() {
                 let reference = response.fields.first(name);
                 let other =
                     reference.and_then(|reference| key_of_reference(reference, key, &self.keying.query));
                 if let Some(other) = other {
-                    self.invalidate(runtime.seat(), &other);
+                    self.invalidate(&other, runtime);
                 }
             }
         }

@@ -8,11 +8,15 @@ use maitred_http::{Known, RequestHead};
 use maitred_policy::values::{Available, Value, View};
 use maitred_policy::{Build, Facts};
 
+use super::marks::digest;
+
 /// How keys are made.
 #[derive(Debug)]
 pub(super) struct Keying {
     pub(super) query: QueryRule,
     values: Box<[Value]>,
+    /// What stands for the configuration of all this: under another one, the same bytes would mean something else.
+    meaning: [u8; 8],
     by_authorization: bool,
     by_cookie: bool,
     /// One of the values is the name of somebody: then all that is known of who asks is part of the key.
@@ -55,7 +59,9 @@ impl Keying {
             Some(names) if names.is_empty() => QueryRule::Ignored,
             Some(names) => QueryRule::Only(names.into_iter().map(Into::into).collect()),
         };
+        let names: Vec<String> = vary.iter().map(|written| written.value.to_string()).collect();
         (values.len() == vary.len()).then(|| Self {
+            meaning: meaning(&names, &query),
             query,
             by_cookie: values.iter().any(is_cookie),
             by_identity: by_authorization || values.iter().any(names_somebody),
@@ -74,6 +80,7 @@ impl Keying {
 
     /// Writes what tells answers of the same URL apart. Each part stands behind its length, so that no others make the same.
     pub(super) fn write_secondary(&self, request: &RequestHead, facts: &Facts, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.meaning);
         part(out, |out| out.extend_from_slice(facts.route.name.as_bytes()));
         let view = View::of_request(request, facts);
         for value in &self.values {
@@ -105,6 +112,20 @@ impl Keying {
             has_cookies: request.fields.has(Known::Cookie) && !self.by_cookie,
         }
     }
+}
+
+/// A few bytes of a digest: nobody but who writes the configuration makes two meet.
+fn meaning(names: &[String], query: &QueryRule) -> [u8; 8] {
+    let (is_all, parameters): (&[u8], &[Box<str>]) = match query {
+        QueryRule::All => (b"all", &[]),
+        QueryRule::Ignored => (b"", &[]),
+        QueryRule::Only(names) => (b"", names),
+    };
+    let names = names.iter().map(|name| digest(&[name.as_bytes()]));
+    let parameters = parameters.iter().map(|name| digest(&[name.as_bytes()]));
+    let parts = [names.flatten().collect::<Vec<u8>>(), is_all.to_vec(), parameters.flatten().collect()];
+    let digest = digest(&parts.each_ref().map(Vec::as_slice));
+    *digest.first_chunk().expect("a SHA-256 has 32 bytes")
 }
 
 /// Appends a part behind its length.

@@ -1,21 +1,25 @@
-//! The way down: a request is answered from what is kept, or goes on to the service, alone or behind another that asks the same.
+//! The way down: a request is answered from what is kept. What becomes of those that are not is in `asking.rs`.
 //! Step 6 in the life of a request.
 
-use std::task::Poll;
-
-use maitred_cache::{
-    Entry, Moment, RequestControl, Use, ask_for_changes, is_for_the_service, serve, write_key,
-};
+use maitred_cache::{Entry, Moment, RequestControl, Use, is_for_the_service, serve, write_key};
 use maitred_http::{Known, Method, RequestHead};
 use maitred_policy::values::View;
-use maitred_policy::{Facts, Fault, Reply, Runtime, Sleep, Step, Verdict};
-use tokio::sync::watch;
+use maitred_policy::{Facts, Fault, Reply, Runtime, Step, Verdict};
 
 use super::Cache;
 use super::counts::Outcome;
-use super::flights::{Ended, Flight, Joined};
 use super::state::{Asked, Keys, State};
 use super::told::{Forward, Told, tell};
+
+/// Who asks, and by what.
+pub(super) struct Client<'a> {
+    pub(super) request: &'a mut RequestHead,
+    pub(super) facts: &'a Facts,
+    pub(super) state: &'a mut State,
+    /// What it asks of caches, where that counts.
+    pub(super) control: RequestControl,
+    pub(super) runtime: &'a dyn Runtime,
+}
 
 /// The time by both clocks.
 pub(super) fn moment(runtime: &dyn Runtime) -> Moment {
@@ -81,27 +85,22 @@ impl Cache {
         let asker = self.keying.asker(request, facts);
         let now = moment(runtime);
         let found = self.shared.answers.find(key, secondary, &request.fields, asker);
+        let client = Client { request, facts, state, control, runtime };
         let mut why = Forward::UriMiss;
         if let Some(entry) = &found {
-            if let Some(verdict) = self.answer(entry, request, &control, runtime, false) {
+            if let Some(verdict) = self.answer(entry, &client, Told::default()) {
                 return Step::Ready(verdict);
-            }
-            if entry.judge(&control, now) == Use::WhileRevalidating && refresh(entry, request, facts, runtime)
-            {
-                let told = Told { ttl: Some(entry.freshness.ttl(now)), ..Told::default() };
-                return Step::Ready(self.reply(entry, request, runtime, Outcome::Stale, told));
             }
             let is_fresh = entry.freshness.is_fresh(now) && !entry.control().no_cache;
             why = if is_fresh { Forward::Request } else { Forward::Stale };
         } else if self.shared.answers.has(key) {
             why = Forward::VaryMiss;
         }
-        if control.only_if_cached {
-            let detail = "The answer is not in the cache";
-            return Step::fail(Fault::client(504, "only_if_cached", detail));
+        if control.only_if_cached && self.replicas.is_none() {
+            return Step::Ready(not_cached());
         }
         let asked = Asked {
-            request: request.clone(),
+            request: client.request.clone(),
             key: key.as_slice().into(),
             secondary: secondary.as_slice().into(),
             asker,
@@ -111,28 +110,24 @@ impl Cache {
             validates: false,
             flight: None,
             collapsed: false,
+            way: None,
         };
         drop(keys);
-        self.ask(asked, request, state, control, runtime)
+        self.ask(asked, client)
     }
 
-    /// Answers from this, if it may: at once.
-    fn answer(
-        &self,
-        entry: &Entry,
-        request: &RequestHead,
-        control: &RequestControl,
-        runtime: &dyn Runtime,
-        collapsed: bool,
-    ) -> Option<Verdict> {
-        let now = moment(runtime);
+    /// Answers from this, if it may: at once, or while it is asked for anew.
+    pub(super) fn answer(&self, entry: &Entry, client: &Client<'_>, told: Told) -> Option<Verdict> {
+        let Client { request, facts, control, runtime, .. } = client;
+        let now = moment(*runtime);
         let outcome = match entry.judge(control, now) {
             Use::Fresh => Outcome::Hit,
             Use::Stale => Outcome::Stale,
+            Use::WhileRevalidating if refresh(entry, request, facts, *runtime) => Outcome::Stale,
             Use::WhileRevalidating | Use::Ask => return None,
         };
         let ttl = Some(entry.freshness.ttl(now));
-        Some(self.reply(entry, request, runtime, outcome, Told { collapsed, ttl, ..Told::default() }))
+        Some(self.reply(entry, request, *runtime, outcome, Told { ttl, ..told }))
     }
 
     /// The answer made of this.
@@ -147,100 +142,6 @@ impl Cache {
         self.shared.counts.count(runtime.seat(), outcome);
         let served = serve(entry, request, moment(runtime), |head| tell(head, outcome, told));
         Verdict::Respond(Box::new(Reply { head: served.head, body: served.body.into() }))
-    }
-
-    /// Sends a request on, or has it wait for who asks the same.
-    fn ask<'a>(
-        &'a self,
-        mut asked: Asked,
-        request: &'a mut RequestHead,
-        state: &'a mut State,
-        control: RequestControl,
-        runtime: &'a dyn Runtime,
-    ) -> Step<'a, Verdict> {
-        match self.join(&asked) {
-            Some(Joined::Follows(ended)) => {
-                Step::Later(Box::pin(self.follow(ended, asked, request, state, control, runtime)))
-            }
-            joined => {
-                asked.flight = leads(joined);
-                go_on(asked, request, state, runtime);
-                Step::CONTINUE
-            }
-        }
-    }
-
-    /// Joins who asks the same; none where the answer cannot be kept, whatever it is. Those whose answers are hardly ever for others do not
-    /// wait: nor do those who want a part, or to know what changed, for their answers are not kept.
-    fn join(&self, asked: &Asked) -> Option<Joined> {
-        let Asked { request, asker, stale, .. } = asked;
-        if request.method != Method::Get {
-            return None;
-        }
-        let fields = &request.fields;
-        let is_conditional = [Known::Range, Known::IfNoneMatch, Known::IfModifiedSince]
-            .iter()
-            .any(|&condition| fields.has(condition));
-        let is_own = asker.has_authorization || asker.is_identified || is_conditional && stale.is_none();
-        let waits = self.coalesce.is_some() && !is_own;
-        Some(self.shared.flights.join(&asked.key, &asked.secondary, waits))
-    }
-
-    /// Waits for who asks the same, and takes what came of that, or asks.
-    async fn follow(
-        &self,
-        mut ended: watch::Receiver<Ended>,
-        mut asked: Asked,
-        request: &mut RequestHead,
-        state: &mut State,
-        control: RequestControl,
-        runtime: &dyn Runtime,
-    ) -> Verdict {
-        let mut late = runtime.sleep_until(runtime.now() + self.coalesce.unwrap_or_default());
-        asked.collapsed = true;
-        let shared = &self.shared;
-        loop {
-            match wait(&mut ended, &mut late).await {
-                Ended::Kept => {
-                    let Asked { key, secondary, asker, .. } = &asked;
-                    let found = shared.answers.find(key, secondary, &asked.request.fields, *asker);
-                    if let Some(entry) = found {
-                        if let Some(verdict) = self.answer(&entry, &asked.request, &control, runtime, true) {
-                            return verdict;
-                        }
-                        asked.stale = Some(entry);
-                    }
-                }
-                Ended::Abandoned => match self.join(&asked) {
-                    Some(Joined::Follows(other)) => {
-                        ended = other;
-                        continue;
-                    }
-                    joined => asked.flight = leads(joined),
-                },
-                Ended::Failed => {
-                    if let Some(verdict) = self.stand_in(&asked, runtime) {
-                        return verdict;
-                    }
-                }
-                Ended::NotKept | Ended::NotYet => {}
-            }
-            break;
-        }
-        if asked.flight.is_none() {
-            asked.flight = leads(Some(shared.flights.join(&asked.key, &asked.secondary, false)));
-        }
-        asked.at = moment(runtime);
-        go_on(asked, request, state, runtime);
-        Verdict::Continue
-    }
-
-    /// The stale answer, where the service has just failed somebody else who asked for it.
-    fn stand_in(&self, asked: &Asked, runtime: &dyn Runtime) -> Option<Verdict> {
-        let stale = asked.stale.as_ref().filter(|stale| stale.may_stand_in(moment(runtime)))?;
-        let detail = Some("stale-if-error");
-        let told = Told { forward: Some(asked.why), collapsed: true, detail, ..Told::default() };
-        Some(self.reply(stale, &asked.request, runtime, Outcome::Stale, told))
     }
 }
 
@@ -262,20 +163,9 @@ fn refresh(entry: &Entry, request: &RequestHead, facts: &Facts, runtime: &dyn Ru
     runtime.refresh(anew, facts.clone())
 }
 
-/// Sends the request to the service: with what there is to go by, where something is kept.
-fn go_on(mut asked: Asked, request: &mut RequestHead, state: &mut State, runtime: &dyn Runtime) {
-    if let Some(stale) = &asked.stale {
-        asked.validates = ask_for_changes(&mut request.fields, &stale.head);
-    }
-    asked.at = moment(runtime);
-    *state = State::Asked(Box::new(asked));
-}
-
-fn leads(joined: Option<Joined>) -> Option<Flight> {
-    match joined {
-        Some(Joined::Leads(flight)) => Some(flight),
-        _ => None,
-    }
+/// What is answered where the client does not want the service to be asked (RFC 9111 section 5.2.1.7).
+pub(super) fn not_cached() -> Verdict {
+    Verdict::Fail(Fault::client(504, "only_if_cached", "The answer is not in the cache"))
 }
 
 fn has_pragma(request: &RequestHead) -> bool {
@@ -283,17 +173,4 @@ fn has_pragma(request: &RequestHead) -> bool {
         .fields
         .iter_known()
         .any(|(known, name, _)| known.is_none() && name.eq_ignore_ascii_case(b"Pragma"))
-}
-
-/// Waits until another request has ended, or it is too late: then it has not.
-async fn wait(ended: &mut watch::Receiver<Ended>, late: &mut Sleep) -> Ended {
-    let mut over = std::pin::pin!(ended.wait_for(|ended| *ended != Ended::NotYet));
-    std::future::poll_fn(|cx| {
-        if let Poll::Ready(ended) = over.as_mut().poll(cx) {
-            // Who told nothing before it was gone was abandoned.
-            return Poll::Ready(ended.map_or(Ended::Abandoned, |ended| *ended));
-        }
-        late.as_mut().poll(cx).map(|()| Ended::NotYet)
-    })
-    .await
 }

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use maitred_cache::AnswersShared;
+use maitred_cache::{AnswersShared, Entry};
 use maitred_telemetry::{Measure, Measured};
 
 use super::counts::Counts;
-use super::flights::FlightsShared;
+use super::flights::{Flight, FlightsShared};
 
 /// What all workers share of a cache.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(super) struct CacheShared {
     pub(super) counts: Counts,
     /// Answers that were kept.
     pub(super) kept: AtomicU64,
+    /// Answers that were found in the store that replicas share.
+    pub(super) found: AtomicU64,
     /// Answers that were removed because something made them out of date, or an operator said so.
     pub(super) removed: AtomicU64,
 }
@@ -30,8 +32,23 @@ impl CacheShared {
             flights: Arc::default(),
             counts: Counts::default(),
             kept: AtomicU64::new(0),
+            found: AtomicU64::new(0),
             removed: AtomicU64::new(0),
         }
+    }
+
+    /// Keeps an answer, unless what was asked for there has become out of date meanwhile: whether it is kept.
+    pub(super) fn keep(&self, key: &[u8], entry: &Arc<Entry>, flight: &Flight) -> bool {
+        if !flight.is_good() {
+            return false;
+        }
+        self.answers.keep(key, Arc::clone(entry));
+        // What made it out of date just now has removed what was there before.
+        let is_good = flight.is_good();
+        if !is_good {
+            self.answers.remove(key);
+        }
+        is_good
     }
 
     /// Removes what is kept under a key, and does not keep what is on its way there.
@@ -55,6 +72,11 @@ impl Measured for CacheShared {
         });
         let others = [
             counter("maitred_cache_stored_total", "Answers that were kept.", of(&self.kept)),
+            counter(
+                "maitred_cache_found_total",
+                "Answers that were found in the store that replicas share.",
+                of(&self.found),
+            ),
             counter(
                 "maitred_cache_evicted_total",
                 "Answers that gave way to others.",

@@ -12,6 +12,7 @@ mod answers;
 mod configuration;
 mod identities;
 mod removal;
+mod store;
 mod waiting;
 
 const FRESH: &[(&str, &str)] = &[("Cache-Control", "max-age=60")];

@@ -1,4 +1,4 @@
-//! A store as tests of limits need it: shared and slow to answer like a server, kept in memory, and away when the test says so.
+//! A store as tests of policies need it: shared and slow to answer like a server, kept in memory, and away when the test says so.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -19,12 +19,19 @@ pub(crate) struct FarStore {
     pub(crate) is_away: AtomicBool,
     /// How often it was asked to take.
     pub(crate) takes: AtomicUsize,
+    /// How often it was asked for an entry.
+    pub(crate) gets: AtomicUsize,
 }
 
 impl FarStore {
     pub(crate) fn new() -> Arc<Self> {
         let memory = MemoryStore::new(MemorySettings::default());
-        Arc::new(Self { memory, is_away: AtomicBool::default(), takes: AtomicUsize::default() })
+        Arc::new(Self {
+            memory,
+            is_away: AtomicBool::default(),
+            takes: AtomicUsize::default(),
+            gets: AtomicUsize::default(),
+        })
     }
 
     /// What memory says, a moment later.
@@ -58,6 +65,7 @@ impl Store for FarStore {
     }
 
     fn get<'a>(&'a self, seat: Seat, key: Key<'a>, now: Moment) -> Answer<'a, Option<Bytes>> {
+        self.gets.fetch_add(1, Relaxed);
         self.later(self.memory.get(seat, key, now))
     }
 
