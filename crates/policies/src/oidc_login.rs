@@ -147,24 +147,12 @@ impl PolicyKind for OidcLogin {
         })?;
         let replicas = build.store(None)?;
         let replicas = replicas.is_shared().then(|| Replicas::new(replicas));
-        let own = |written: &Spanned<OwnPath>| Own::new(written, build);
-        let paths = Paths {
-            callback: own(&config.callback),
-            login: config.login.as_ref().map(own),
-            logout: config.logout.on().map(own),
-            backchannel_logout: config.backchannel_logout.as_ref().map(own),
-            after_logout: config.after_logout.0.as_str().into(),
-        };
+        let paths = Self::paths(&config, build);
         let (sessions, logins) = seals(&config, &[&named, &client_id], &shared);
         if config.secrets().next().is_none() {
             build.report(without_secret().at(build.span()));
         }
-        if let Some(Replicas { store, .. }) = &replicas
-            && !previous.is_some_and(|previous| previous.listens(store, &shared))
-        {
-            let ear: Arc<dyn Ear> = Arc::clone(&shared) as _;
-            store.listen(replicas::CHANNEL, Arc::downgrade(&ear));
-        }
+        Self::listen(replicas.as_ref(), &shared, previous);
         let consumers = Arc::clone(build.consumers());
         let lifetimes = Lifetimes { whole: config.session.lifetime, idle: config.session.idle };
         Some(Self {
@@ -188,6 +176,27 @@ impl PolicyKind for OidcLogin {
 }
 
 impl OidcLogin {
+    /// The paths that it answers itself.
+    fn paths(config: &OidcLoginConfig, build: &mut Build<'_>) -> Paths {
+        let own = |written: &Spanned<OwnPath>| Own::new(written, build);
+        Paths {
+            callback: own(&config.callback),
+            login: config.login.as_ref().map(own),
+            logout: config.logout.on().map(own),
+            backchannel_logout: config.backchannel_logout.as_ref().map(own),
+            after_logout: config.after_logout.0.as_str().into(),
+        }
+    }
+
+    /// Has these sessions hear what replicas tell, unless they do.
+    fn listen(replicas: Option<&Replicas>, shared: &Arc<SessionsShared>, previous: Option<&Self>) {
+        let Some(Replicas { store, .. }) = replicas else { return };
+        if !previous.is_some_and(|previous| previous.listens(store, shared)) {
+            let ear: Arc<dyn Ear> = Arc::clone(shared) as _;
+            store.listen(replicas::CHANNEL, Arc::downgrade(&ear));
+        }
+    }
+
     /// Whether these sessions hear what is told in this store.
     fn listens(&self, store: &StoreShared, shared: &Arc<SessionsShared>) -> bool {
         let same = |replicas: &Replicas| Arc::ptr_eq(&replicas.store, store);

@@ -74,14 +74,12 @@ impl Cache {
         if replicas.owed.has_any() {
             replicas.settle_beside(&runtime.beside());
         }
-        if replicas.owed.covers(&asked.key, std::iter::empty()) {
-            return None;
-        }
         let Asked { key, secondary, asker, request, .. } = &*asked;
         let wanted = Wanted { url: key, secondary, fields: &request.fields, asker: *asker };
         let looking = replicas.shelf.find(wanted, &self.rules, runtime.seat(), runtime.moment());
         // Where it is away, it is as if there was none.
         let found = looking.await.ok()?;
+        // What it was not told yet it cannot know.
         let entry = found.entry.filter(|entry| !replicas.owed.covers(&asked.key, entry.tags()));
         asked.way = Some(found.way);
         let entry = Arc::new(entry?);

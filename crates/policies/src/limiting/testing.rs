@@ -17,6 +17,8 @@ use maitred_telemetry::Measured;
 pub(crate) struct FarStore {
     memory: MemoryStore,
     pub(crate) is_away: AtomicBool,
+    /// Whether it takes no entries, as a server that is full.
+    pub(crate) is_full: AtomicBool,
     /// How often it was asked to take.
     pub(crate) takes: AtomicUsize,
     /// How often it was asked for an entry.
@@ -29,6 +31,7 @@ impl FarStore {
         Arc::new(Self {
             memory,
             is_away: AtomicBool::default(),
+            is_full: AtomicBool::default(),
             takes: AtomicUsize::default(),
             gets: AtomicUsize::default(),
         })
@@ -77,6 +80,9 @@ impl Store for FarStore {
         ttl: Duration,
         now: Moment,
     ) -> Answer<'a, ()> {
+        if self.is_full.load(Relaxed) {
+            return Answer::Ready(Err(Away::Refused));
+        }
         self.later(self.memory.put(seat, key, entry, ttl, now))
     }
 

@@ -176,6 +176,23 @@ fn while_the_store_is_away_each_has_its_own() {
 }
 
 #[test]
+fn a_server_that_is_full_revives_nothing() {
+    let (store, one, two) = replicas(SHARED);
+    let tagged = [("Cache-Control", "max-age=600"), ("Cache-Tag", "t")];
+    for what in [r#"{"url": "https://shop.example/x"}"#, r#"{"tag": "t"}"#, r#"{"all": true}"#] {
+        get(&one, &[], &tagged, "old");
+        store.is_full.store(true, Relaxed);
+        assert_eq!(purge(&one, what), json!({ "purged": 1, "told": false }));
+        assert_eq!(look(&one, &[]), None, "{what}");
+        store.is_full.store(false, Relaxed);
+        assert_eq!(purge(&two, r#"{"tag": "other"}"#)["told"], true);
+        assert_eq!(look(&one, &[]), None, "{what}");
+        assert_eq!(look(&two, &[]), None, "{what}");
+        seconds(&one, 20);
+    }
+}
+
+#[test]
 fn many_who_ask_the_same_look_once() {
     let (store, one, _) = replicas(SHARED);
     let mut first = one.request("GET /x", &[HOST]).begin();
