@@ -56,4 +56,4 @@ class LimitingMaitred(Maitred):
         self.defaults = f"{Maitred.defaults}rate_limit: {{ limit: {RATE}/s, by: {by}{headers}{away} }}, "
         if redis:
             # The cores are full: who waits long for the store waits for its turn there.
-            self.sections = [f'stores: {{ default: {{ redis: {{ url: "{redis}", timeout: 1s }} }} }}']
+            self.sections = [f'stores: {{ default: {{ redis: {{ url: "{redis}", timeout: 900ms }} }} }}']

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 /// A port of its own before another one of this machine. It passes everything on until it is told otherwise.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ enum State {
     Cut,
     /// Connections are accepted, and nothing passes.
     Stalled,
+    /// What passes takes so long, each way.
+    Slow(Duration),
     /// For good.
     Over,
 }
@@ -45,7 +48,7 @@ impl Forwarder {
                 match forwarded.state() {
                     State::Over => return,
                     State::Cut => drop(asking),
-                    State::Whole | State::Stalled => forwarded.forward(asking, to),
+                    State::Whole | State::Stalled | State::Slow(_) => forwarded.forward(asking, to),
                 }
             }
         });
@@ -69,6 +72,11 @@ impl Forwarder {
     /// The service takes connections, and neither hears nor says anything.
     pub fn stall(&self) {
         self.line.turn(State::Stalled);
+    }
+
+    /// The service is far away: what is sent takes so long until it is there, and so do answers.
+    pub fn slow(&self, delay: Duration) {
+        self.line.turn(State::Slow(delay));
     }
 
     /// The service is back. What waited is passed on.
@@ -116,7 +124,13 @@ impl Line {
         let mut room = [0; 16 * 1024];
         while let Ok(read @ 1..) = from.read(&mut room) {
             let state = self.state.lock().unwrap();
-            drop(self.changed.wait_while(state, |state| *state == State::Stalled).unwrap());
+            let state = self.changed.wait_while(state, |state| *state == State::Stalled).unwrap();
+            if let State::Slow(delay) = *state {
+                let is_slow = |state: &mut State| *state == State::Slow(delay);
+                drop(self.changed.wait_timeout_while(state, delay, is_slow).unwrap());
+            } else {
+                drop(state);
+            }
             if to.write_all(&room[..read]).is_err() {
                 break;
             }

@@ -29,7 +29,7 @@ fn a_server_with_a_password_is_asked_with_it_and_with_no_other() {
 #[test]
 fn a_user_needs_its_keys_channels_and_these_commands() {
     let redis = Redis::default();
-    let commands = "+evalsha +eval +get +set +getrange +del +pexpire +pttl +time +lindex +lpop +lrange +rpush +lset +llen +zadd \
+    let commands = "+evalsha +eval +get +set +getrange +del +pexpire +pttl +time +lindex +lrange +ltrim +rpush +lset +llen +zadd \
                     +zrem +zcard +zscore +zremrangebyscore +publish +subscribe +ping +scan +hello";
     let rules: Vec<&str> = commands.split(' ').collect();
     let mut create = vec!["ACL", "SETUSER", "gateway", "on", ">word", "~maitred:*", "&maitred:*"];

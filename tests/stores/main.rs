@@ -10,5 +10,6 @@ mod exact;
 mod login;
 mod sentinel;
 mod single;
+mod slow;
 mod stage;
 mod tls;

@@ -1,7 +1,9 @@
 //! The master that sentinels name, also when it becomes another.
 
+use std::time::{Duration, Instant};
+
 use maitred_store::{Algorithm, Away, RedisLogin, RedisPlace, RedisServers, RedisSettings};
-use maitred_tests::{RedisSentinels, eventually};
+use maitred_tests::{Redis, RedisSentinels, eventually};
 
 use crate::stage::{Stage, per_day, place, settings};
 
@@ -63,4 +65,29 @@ fn a_master_that_is_told_to_step_down_is_left() {
         let _ = stage.take("after", per_day(Algorithm::TokenBucket, 9));
         written().then_some(())
     });
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "waiting is real time")]
+fn sentinels_that_hang_keep_nobody_waiting() {
+    let all = RedisSentinels::default();
+    let hanging: Vec<_> = (0..3).map(|_| Redis::default()).collect();
+    hanging.iter().for_each(Redis::pause);
+    let settings = |sentinels| RedisSettings {
+        timeout: Duration::from_millis(100),
+        connect_timeout: Duration::from_secs(3),
+        ..settings(RedisServers::Sentinel { sentinels, master: "shop".into(), login: RedisLogin::default() })
+    };
+    let limit = per_day(Algorithm::TokenBucket, 1_000_000);
+    // Three would be waited for six seconds each, if one after the other.
+    let sentinels = hanging.iter().chain(&all.sentinels).map(place).collect();
+    let (stage, began) = (Stage::of(&settings(sentinels)), Instant::now());
+    eventually("the master is found", || stage.take("k", limit).ok());
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    // Where none answers, only those wait that come before it is known.
+    let stage = Stage::of(&settings(hanging.iter().map(place).collect()));
+    let began = Instant::now();
+    assert!((0..100).all(|_| stage.take("k", limit) == Err(Away::Unreachable)));
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    hanging.iter().for_each(Redis::resume);
 }

@@ -1,12 +1,12 @@
 //! One server: every operation, and what happens while it is away.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
-use maitred_store::{Algorithm, Away, Hold, Key, RedisServers, Scope, Store};
+use maitred_store::{Algorithm, Away, Hold, Key, Scope, Store};
 use maitred_tests::{Redis, eventually};
 
-use crate::stage::{NOW, SEAT, Stage, per_day, place, settings, take};
+use crate::stage::{NOW, SEAT, Stage, per_day, take};
 
 const LONG: Duration = Duration::from_hours(1);
 
@@ -93,28 +93,6 @@ fn a_killed_server_is_told_at_once_and_asked_again_when_it_is_back_and_empty() {
     let again = eventually("it is asked again", || stage.take("k", limit).ok());
     assert!(again.is_allowed, "limits begin anew");
     assert!(!stage.take("k", limit).unwrap().is_allowed);
-}
-
-#[test]
-#[expect(clippy::disallowed_methods, reason = "a time-out is real time")]
-fn a_server_that_hangs_costs_three_time_outs_and_nothing_more() {
-    let redis = Redis::default();
-    let timeout = Duration::from_millis(50);
-    let stage = Stage::of(&maitred_store::RedisSettings {
-        timeout,
-        connect_timeout: Duration::from_millis(300),
-        ..settings(RedisServers::Single(place(&redis)))
-    });
-    let limit = per_day(Algorithm::TokenBucket, 1_000_000);
-    eventually("it is there", || stage.take("k", limit).ok());
-    redis.pause();
-    let began = Instant::now();
-    let said: Vec<_> = (0..1000).map(|_| stage.take("k", limit).unwrap_err()).collect();
-    assert_eq!(said[..3], [Away::Late; 3]);
-    assert!(said[3..].iter().all(|&away| away == Away::Open));
-    assert!(began.elapsed() >= 3 * timeout);
-    redis.resume();
-    eventually("it is asked again", || stage.take("k", limit).ok());
 }
 
 #[test]

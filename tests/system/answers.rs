@@ -61,7 +61,7 @@ fn errors_may_look_otherwise() {
 }
 
 #[test]
-fn what_changes_answers_sees_what_other_policies_did() {
+fn what_changes_answers_takes_nothing_away_of_what_the_gateway_says() {
     let origin = Origin::start();
     let gateway = Gateway::start(&format!(
         "policies: {{ request_id: true, cors: {{ origins: [\"https://shop.example\"] }} }}\n\
@@ -70,12 +70,11 @@ fn what_changes_answers_sees_what_other_policies_did() {
         origin.url(),
         "{ headers: { remove: [X-Request-Id], rename: { Access-Control-Allow-Origin: X-Allowed } } }"
     ));
-    for (path, is_changed) in [("/as_is", false), ("/less", true), ("/own", true)] {
+    for path in ["/as_is", "/less", "/own"] {
         let answer = gateway.curl(path, &["-H", "Origin: https://shop.example"]);
         assert_eq!(answer.status(), 200, "{path}");
-        assert_eq!(answer.head.has("X-Request-Id"), !is_changed, "{path}");
-        assert_eq!(answer.head.has("Access-Control-Allow-Origin"), !is_changed, "{path}");
-        assert_eq!(answer.head.has("X-Allowed"), is_changed, "{path}");
+        assert!(answer.head.has("X-Request-Id") && answer.head.has("Access-Control-Allow-Origin"), "{path}");
+        assert!(!answer.head.has("X-Allowed"), "{path}");
     }
 }
 

@@ -86,7 +86,7 @@ fn replicas_that_share_a_store_share_good_answers() {
     let (origin, dead, redis) = (Origin::start(), Dead::new(), Redis::default());
     let document = |service: &str| {
         let store =
-            format!("stores: {{ default: {{ redis: {{ url: \"{}\", timeout: 3s }} }} }}\n", redis.url());
+            format!("stores: {{ default: {{ redis: {{ url: \"{}\", timeout: 900ms }} }} }}\n", redis.url());
         store + &document(service, &dead.url(), "[{ cache: 1h }]")
     };
     // What is asked for is the same on both, but for the port.

@@ -25,7 +25,7 @@ fn counting() -> Fake {
 
 fn document(service: &Fake, redis: &Redis) -> String {
     format!(
-        "policies: {{ cache: {{ store: default }} }}\nstores: {{ default: {{ redis: {{ url: '{}', timeout: 2s }} }} }}\n\
+        "policies: {{ cache: {{ store: default }} }}\nstores: {{ default: {{ redis: {{ url: '{}', timeout: 900ms }} }} }}\n\
          upstreams: {{ app: \"{}\" }}\nroutes: {{ app: {{ upstream: app }} }}\n",
         redis.url(),
         service.url()

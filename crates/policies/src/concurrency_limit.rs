@@ -5,6 +5,10 @@
 //! protocol (WebSocket), until it has. Without `queue` who comes too many is refused at once. With it so many wait for a place,
 //! each for `queue_timeout` at most, first come, first served. Refused requests get 503 with `Retry-After: 1`.
 //!
+//! With `store` the number counts for all replicas that share that store, and for the place where the policy is written there: one question to it before the request goes on, and one word
+//! that nobody waits for at the end. Places of a gateway that dies are free after ten seconds. While the store is away each gateway goes by its own count (`on_store_failure: local`), or refuses
+//! with 503 (`deny`). Nobody waits for such a place: `queue` and `adaptive` are for places of one gateway.
+//!
 //! `priority` sorts those that wait: `high` leave the queue before all others and `low` after them, and if the queue is full, one
 //! that waits gives way to one of a higher class.
 //!
@@ -23,12 +27,14 @@ mod config;
 mod gradient;
 mod policy;
 mod queue;
+mod shared;
 mod slots;
 #[cfg(test)]
 mod tests;
 
-use config::{ConcurrencyLimitConfig, LimitConfig, PriorityConfig};
+use config::{ConcurrencyLimitConfig, LimitConfig, PlacesWithoutStore, PriorityConfig};
 use queue::Class;
+use shared::Slots;
 use slots::{Limit, Rules, SlotsShared};
 
 /// See the top of this file.
@@ -39,6 +45,8 @@ pub(crate) struct ConcurrencyLimit {
     high: Option<Condition>,
     low: Option<Condition>,
     slots: Arc<SlotsShared>,
+    /// Those that replicas share, beside its own, and what becomes of requests while their store is away.
+    shared: Option<(Arc<Slots>, PlacesWithoutStore)>,
 }
 
 impl PolicyKind for ConcurrencyLimit {
@@ -66,12 +74,20 @@ impl PolicyKind for ConcurrencyLimit {
         };
         // Both are compiled before either ends it, so that all problems are told.
         let (high, low) = (condition(high), condition(low));
+        let shared = match (&config.store, config.limit) {
+            (Some(name), LimitConfig::Fixed(most)) => {
+                let (store, scope) = (build.store(Some(name))?, build.scope("concurrency"));
+                let slots = Slots { store, scope, most: u64::from(most.get()) };
+                Some((Arc::new(slots), config.on_store_failure))
+            }
+            _ => None,
+        };
         let slots = previous
             .map_or_else(|| Arc::new(SlotsShared::new(limit)), |previous| Arc::clone(&previous.slots));
         let edition = previous.map_or(0, |previous| previous.rules.edition + 1);
         let rules = Rules { limit, room: config.queue as usize, edition };
         let queue_timeout = config.queue_timeout;
-        Some(Self { rules, queue_timeout, high: high?, low: low?, slots })
+        Some(Self { rules, queue_timeout, high: high?, low: low?, slots, shared })
     }
 }
 

@@ -10,15 +10,23 @@
 //! there is none of all that, of the client's address. So nobody gets the answer of somebody else by his key.
 //!
 //! Answers of the service with 2xx, 3xx and 4xx are kept for `ttl`: status, fields and body, as the service sent them. The key is free again at once, so that
-//! another try reaches the service, after 5xx, since then nobody knows the outcome and the key would be of no use; after 401, 403, 407, 408, 409, 425 and 429, which tell of the moment
-//! or of who asks and not of the request; and where no service was asked. An answer with 2xx to 4xx that is larger than `max_body`,
-//! has trailers, or breaks off, cannot be given again; doing the work again would be worse: its key answers 409 for as long as `ttl` (`idempotency_answer_lost`).
+//! another try reaches the service, after an answer of the service with 5xx, since then nobody knows the outcome and the key would be of no use; after one with 401, 403, 407, 408, 409, 425, 429 and 499, which tell of the moment
+//! or of who asks and not of the request; and where the service was not sent the request, or said that it did nothing with it. An answer with 2xx to 4xx that is larger than `max_body`,
+//! has trailers, or breaks off, cannot be given again, nor can one with 2xx or 3xx that the gateway itself could not pass on; doing the work again would be worse: its key answers 409 for as long as `ttl` (`idempotency_answer_lost`).
 //!
-//! Who loses a connection of HTTP/1.1 finds the answer by asking again: the request goes on without him. One that is reset (HTTP/2, HTTP/3) leaves its key taken for
+//! Where the service was sent the request and did not answer (it took longer than the timeouts allow, or the connection broke), it may be at work: the key stays taken for
+//! `lock_ttl`. The gateway itself does not send such a request twice: for retries the method counts, and not the key.
+//!
+//! Who loses a connection of HTTP/1.1 finds the answer by asking again: the request goes on without him, and once the answer has begun it is read to its end whatever he speaks. A stream that is reset before that (HTTP/2, HTTP/3) leaves its key taken for
 //! `lock_ttl`, since the service may be at work; so does a gateway that dies. This should be longer than a request may take: after it another try reaches the service.
 //!
-//! Answers are kept in the store: in memory for one gateway, in a shared one for all replicas. Where the store is away, requests with a key get 503, since
-//! what the key asks for cannot be promised; `on_store_failure: allow` passes them on. The body of such a request is read whole first (`limits.buffered_body`).
+//! Keys and answers are in the store: in memory for one gateway, in a shared one for all replicas. Where it is away, requests with a key get 503, since
+//! what the key asks for cannot be promised; `on_store_failure: allow` passes them on. An answer for which it is away is put there again until `lock_ttl` is over; of one larger than 16KiB
+//! then counts that it is lost. What could not be kept at all is counted in `maitred_idempotency_failures_total`. The body of a request with a key is read whole first (`limits.buffered_body`).
+//!
+//! A key that is taken never gives way: where there is no room for another (in memory one at once for each 5KiB of `size`), requests with new keys get 503. Answers do give way in memory: those that
+//! are asked for least, once they take more than a quarter of `size`. With 64MiB there is room for twelve of 1MiB, or some ten thousand of 1KiB. Whose answer has given way is a new request and is done again:
+//! where that must not be, keep them in Redis, with `maxmemory-policy noeviction`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,10 +42,13 @@ mod config;
 mod entry;
 mod key;
 mod policy;
+mod taken;
 #[cfg(test)]
 mod tests;
+mod unkept;
 
-use config::{IdempotencyConfig, OnStoreFailure};
+use config::{IdempotencyConfig, KeysWithoutStore};
+use unkept::UnkeptShared;
 
 /// See the top of this file.
 #[derive(Debug)]
@@ -46,9 +57,8 @@ pub(crate) struct Idempotency {
     methods: Box<[Method]>,
     required: bool,
     documentation: Option<HttpUrl>,
-    lock_ttl: Duration,
     max_body: usize,
-    on_store_failure: OnStoreFailure,
+    on_store_failure: KeysWithoutStore,
     shelf: Arc<Shelf>,
 }
 
@@ -58,6 +68,9 @@ struct Shelf {
     store: StoreShared,
     scope: Scope,
     ttl: Duration,
+    /// How long a key is taken by a request of which nothing more is heard.
+    lock_ttl: Duration,
+    unkept: Arc<UnkeptShared>,
 }
 
 impl PolicyKind for Idempotency {
@@ -69,7 +82,7 @@ impl PolicyKind for Idempotency {
         Phase::Lookup
     }
 
-    fn compile(config: IdempotencyConfig, build: &mut Build<'_>, _: Option<&Self>) -> Option<Self> {
+    fn compile(config: IdempotencyConfig, build: &mut Build<'_>, previous: Option<&Self>) -> Option<Self> {
         let store = build.store(config.store.as_ref())?;
         let method =
             |method: &maitred_config::Method| Method::parse(method.0.as_bytes()).expect("it is a token");
@@ -78,10 +91,15 @@ impl PolicyKind for Idempotency {
             methods: config.methods.iter().map(|written| method(&written.value)).collect(),
             required: config.required,
             documentation: config.documentation,
-            lock_ttl: config.lock_ttl,
             max_body: usize::try_from(config.max_body.0).unwrap_or(usize::MAX),
             on_store_failure: config.on_store_failure,
-            shelf: Arc::new(Shelf { store, scope: build.scope("idempotency"), ttl: config.ttl }),
+            shelf: Arc::new(Shelf {
+                store,
+                scope: build.scope("idempotency"),
+                ttl: config.ttl,
+                lock_ttl: config.lock_ttl,
+                unkept: previous.map(|previous| Arc::clone(&previous.shelf.unkept)).unwrap_or_default(),
+            }),
         })
     }
 }

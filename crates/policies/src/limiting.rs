@@ -13,6 +13,7 @@ pub(crate) mod counter;
 mod counts;
 mod lease;
 pub(crate) mod limit;
+mod outage;
 mod policy;
 mod quotas;
 #[cfg(test)]

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use maitred_config::{Problem, Secret, Span, Spanned};
 use maitred_policy::{Build, Phase, PolicyKind};
-use maitred_store::{Ear, StoreShared};
+use maitred_store::Ear;
 use maitred_token::Rules;
 
 use crate::asking::sha256;
@@ -94,6 +94,19 @@ struct Paths {
     after_logout: Box<str>,
 }
 
+impl Paths {
+    fn new(config: &OidcLoginConfig, build: &Build<'_>) -> Self {
+        let own = |written: &Spanned<OwnPath>| Own::new(written, build);
+        Self {
+            callback: own(&config.callback),
+            login: config.login.as_ref().map(own),
+            logout: config.logout.on().map(own),
+            backchannel_logout: config.backchannel_logout.as_ref().map(own),
+            after_logout: config.after_logout.0.as_str().into(),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Own {
     path: Box<str>,
@@ -145,14 +158,16 @@ impl PolicyKind for OidcLogin {
             let begin = || Arc::new(SessionsShared::new(sha256(realm.as_bytes())));
             Some(previous.map_or_else(begin, Arc::clone))
         })?;
-        let replicas = build.store(None)?;
-        let replicas = replicas.is_shared().then(|| Replicas::new(replicas));
-        let paths = Self::paths(&config, build);
+        let store = build.store(None)?;
+        let replicas = store.is_shared().then(|| Replicas::new(store));
+        let paths = Paths::new(&config, build);
         let (sessions, logins) = seals(&config, &[&named, &client_id], &shared);
         if config.secrets().next().is_none() {
             build.report(without_secret().at(build.span()));
         }
-        Self::listen(replicas.as_ref(), &shared, previous);
+        if let Some(replicas) = &replicas {
+            listen(replicas, &shared, previous);
+        }
         let consumers = Arc::clone(build.consumers());
         let lifetimes = Lifetimes { whole: config.session.lifetime, idle: config.session.idle };
         Some(Self {
@@ -175,32 +190,16 @@ impl PolicyKind for OidcLogin {
     }
 }
 
-impl OidcLogin {
-    /// The paths that it answers itself.
-    fn paths(config: &OidcLoginConfig, build: &mut Build<'_>) -> Paths {
-        let own = |written: &Spanned<OwnPath>| Own::new(written, build);
-        Paths {
-            callback: own(&config.callback),
-            login: config.login.as_ref().map(own),
-            logout: config.logout.on().map(own),
-            backchannel_logout: config.backchannel_logout.as_ref().map(own),
-            after_logout: config.after_logout.0.as_str().into(),
-        }
-    }
-
-    /// Has these sessions hear what replicas tell, unless they do.
-    fn listen(replicas: Option<&Replicas>, shared: &Arc<SessionsShared>, previous: Option<&Self>) {
-        let Some(Replicas { store, .. }) = replicas else { return };
-        if !previous.is_some_and(|previous| previous.listens(store, shared)) {
-            let ear: Arc<dyn Ear> = Arc::clone(shared) as _;
-            store.listen(replicas::CHANNEL, Arc::downgrade(&ear));
-        }
-    }
-
-    /// Whether these sessions hear what is told in this store.
-    fn listens(&self, store: &StoreShared, shared: &Arc<SessionsShared>) -> bool {
-        let same = |replicas: &Replicas| Arc::ptr_eq(&replicas.store, store);
-        Arc::ptr_eq(&self.shared, shared) && self.replicas.as_ref().is_some_and(same)
+/// Has these sessions hear what replicas tell, unless they do already.
+fn listen(replicas: &Replicas, shared: &Arc<SessionsShared>, previous: Option<&OidcLogin>) {
+    let store = &replicas.store;
+    let same = |previous: &OidcLogin| {
+        let is_store = |replicas: &Replicas| Arc::ptr_eq(&replicas.store, store);
+        Arc::ptr_eq(&previous.shared, shared) && previous.replicas.as_ref().is_some_and(is_store)
+    };
+    if !previous.is_some_and(same) {
+        let ear: Arc<dyn Ear> = Arc::clone(shared) as _;
+        store.listen(replicas::CHANNEL, Arc::downgrade(&ear));
     }
 }
 

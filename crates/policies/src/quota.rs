@@ -106,9 +106,12 @@ impl PolicyKind for QuotaPolicy {
             keeper.warn_of_forgetting(build);
         }
         let scope = Scope::durable(build.scope("quota").name);
-        let limits = config.limit.iter().map(|limit| limit::windows(limit.value)).collect();
-        let tiers =
-            keeper.map(|keeper| Tiers::One([Counter::new(Class::Quota, scope, limits, &keeper)].into()));
+        let limits: Box<[_]> = config.limit.iter().map(|limit| limit::windows(limit.value)).collect();
+        let span = config.limit.iter().last().map_or(build.span(), |limit| limit.span);
+        let is_good = limit::check(&limits, span, build);
+        let tiers = keeper
+            .filter(|_| is_good)
+            .map(|keeper| Tiers::One([Counter::new(Class::Quota, scope, limits, &keeper)].into()));
         config.rules().compile(tiers, build, previous)
     }
 }

@@ -78,7 +78,8 @@ impl RateLimitConfig {
                 }
                 let keeper = keeper?;
                 let group = |(name, limits): (Box<str>, _)| {
-                    let scope = Scope::new(format!("{}/{name}", scope.name));
+                    // No label of a policy has this sign: another policy at the place may be called like the tier.
+                    let scope = Scope::new(format!("{}#{name}", scope.name));
                     (name, Group::from([Counter::new(Class::Rate, scope, limits, &keeper)]))
                 };
                 let named = compiled.into_iter().map(group).collect();
@@ -105,7 +106,9 @@ impl RateLimitConfig {
                 is_good = false;
             }
         }
-        is_good.then(|| written.iter().map(|limit| self.usual().limit(limit)).collect())
+        let limits: Box<[Limit]> = written.iter().map(|limit| self.usual().limit(limit)).collect();
+        let span = written.iter().last().map_or(build.span(), |limit| limit.limit.span);
+        (is_good && limit::check(&limits, span, build)).then_some(limits)
     }
 
     /// What says which tier a caller has.
@@ -180,6 +183,13 @@ fn plans(keeper: &Keeper, build: &mut Build<'_>) -> Option<Tiers> {
         }
         return None;
     };
+    for plan in plans {
+        is_good &= limit::check(&rates(plan), build.span(), build)
+            && limit::check(&quotas(plan), build.span(), build);
+    }
+    if !is_good {
+        return None;
+    }
     if plans.iter().any(|plan| !plan.value.quota.is_empty()) {
         keeper.warn_of_forgetting(build);
     }
@@ -188,15 +198,20 @@ fn plans(keeper: &Keeper, build: &mut Build<'_>) -> Option<Tiers> {
     Some(Tiers::Several { tier: Tier::PLAN, named, default: default.into() })
 }
 
+fn rates(plan: &NamedEntry<Plan>) -> Box<[Limit]> {
+    plan.value.limits().iter().map(|limit| Usual::default().limit(limit)).collect()
+}
+
+fn quotas(plan: &NamedEntry<Plan>) -> Box<[Limit]> {
+    plan.value.quota.iter().map(|quota| limit::windows(quota.value)).collect()
+}
+
 /// The limits and the quotas of a plan.
 fn group(plan: &NamedEntry<Plan>, keeper: &Keeper) -> Group {
-    let limits: Box<[Limit]> =
-        plan.value.limits().iter().map(|limit| Usual::default().limit(limit)).collect();
-    let quotas: Box<[Limit]> = plan.value.quota.iter().map(|quota| limit::windows(quota.value)).collect();
     let name = &plan.name;
     let counted = [
-        (Class::Rate, Scope::new(format!("limit:plans/{name}")), limits),
-        (Class::Quota, Scope::durable(format!("quota:plans/{name}")), quotas),
+        (Class::Rate, Scope::new(format!("limit:plans/{name}")), rates(plan)),
+        (Class::Quota, Scope::durable(format!("quota:plans/{name}")), quotas(plan)),
     ];
     let counted = counted.into_iter().filter(|(_, _, limits)| !limits.is_empty());
     counted.map(|(class, scope, limits)| Counter::new(class, scope, limits, keeper)).collect()

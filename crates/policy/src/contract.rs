@@ -58,7 +58,7 @@ pub trait Policy: Sized + Send + Sync + 'static {
         Step::CONTINUE
     }
 
-    /// On the way up: for each policy whose request hook ran, last first; then, in the phase Render, for every answer. Where a policy
+    /// On the way up: for each policy whose request hook ran, last first, and in the phase Render, which has its turn behind Lookup, for every answer. Where a policy
     /// puts another answer in the place of the one that it is shown, those that have had their turn stay out, but for those that are
     /// to see [every answer](Needs::every_answer).
     fn on_response<'a>(&'a self, _cx: ResponseCx<'a, Self>) -> Step<'a, Verdict> {

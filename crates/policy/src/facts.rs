@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use maitred_http::{Method, RequestHead, Scheme, Target};
+use maitred_store::{Away, Said, StoreShared};
+use smallvec::SmallVec;
 
 use crate::callers::{Claims, Consumer, ShownToken};
 use crate::request_id::RequestId;
@@ -55,14 +57,33 @@ pub struct Facts {
     /// When the service was sent the last of the request that came before its answer, or before it was given up for lack of one:
     /// from there on the wait is for the service. None where no service was asked, and where something else stands in for its answer.
     pub sent_at: Option<Instant>,
+    /// How far the request has come with services.
+    pub reached: Reached,
+    /// Whether a policy has undertaken that the request is done once: it is sent again only where its method allows that, whatever key it
+    /// carries.
+    pub is_once: bool,
     /// Bytes that the request body may have; above it the answer is 413. Policies only lower it.
     pub body_limit: Option<u64>,
     /// Whether the request has a body, as far as its head tells: one of unknown length counts.
     pub has_body: bool,
-    /// Of the limits that have counted the request, those that are told in the answer.
-    pub told_limits: ToldLimits,
+    /// What stores and limits have said; nothing where none was asked that has something to remember.
+    pub stores: Option<Box<StoreFacts>>,
     /// Whether no client waits for the answer: a policy has had the request [asked anew](crate::Runtime::refresh).
     pub is_refresh: bool,
+}
+
+/// How far a request has come with services, over all tries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reached {
+    /// Nothing of it was sent, or a service has said that it did nothing with it.
+    #[default]
+    Nothing,
+    /// A service was sent it, and may have done it: it did not answer.
+    Sent,
+    /// A service has answered with this status.
+    Answered(u16),
+    /// A service has answered with this status, and the answer to a fault of the gateway takes its place.
+    Withheld(u16),
 }
 
 impl Facts {
@@ -107,10 +128,38 @@ impl Facts {
         self.consumer.is_some() || self.claims.is_some()
     }
 
+    /// Asks a store, unless it was asked for this request already and did not answer in time: a request waits once for a store that hangs,
+    /// however many policies ask it.
+    pub async fn ask<T>(&mut self, store: &StoreShared, asking: impl Future<Output = Said<T>>) -> Said<T> {
+        let which = Arc::as_ptr(store).addr();
+        if self.stores.as_ref().is_some_and(|stores| stores.late.contains(&which)) {
+            return Err(Away::Late);
+        }
+        let said = asking.await;
+        if matches!(said, Err(Away::Late)) {
+            self.stores.get_or_insert_default().late.push(which);
+        }
+        said
+    }
+
+    /// The limits that are told in the answer, to note one.
+    pub fn told_limits(&mut self) -> &mut ToldLimits {
+        &mut self.stores.get_or_insert_default().told_limits
+    }
+
     /// Lowers the limit of the request body to `limit` bytes.
     pub fn limit_body(&mut self, limit: u64) {
         self.body_limit = Some(self.body_limit.map_or(limit, |old| old.min(limit)));
     }
+}
+
+/// What stores have said of one request.
+#[derive(Clone, Debug, Default)]
+pub struct StoreFacts {
+    /// Of the limits that have counted the request, those that are told in the answer.
+    pub told_limits: ToldLimits,
+    /// The stores that did not answer in time, by their addresses.
+    late: SmallVec<[usize; 2]>,
 }
 
 /// The limits that are told in an answer: in each set of fields the one that was closest to refusing, so that none stands there twice.

@@ -38,7 +38,8 @@ pub use condition::{Condition, Number};
 pub use contract::{Needs, Outcome, OwnRequest, Policy, RequestCx, ResponseCx};
 pub use erased::{CompiledPolicy, DynPolicy, Slot};
 pub use facts::{
-    Asked, CertificateFacts, Closeness, Facts, PathNames, PathParams, RouteFacts, TableRef, ToldLimits,
+    Asked, CertificateFacts, Closeness, Facts, PathNames, PathParams, Reached, RouteFacts, StoreFacts,
+    TableRef, ToldLimits,
 };
 pub use fault::{Fault, Retry, Side};
 pub use fetched::{

@@ -45,13 +45,16 @@ impl Phase {
 }
 
 /// The order in which response hooks run, for policies of these phases in the order of their request hooks: the numbers of those that
-/// act on what the service said, last first; then of those that render; then of those that observe. A cache thus keeps answers as the
-/// service gave them, and one that it gives is rendered like any other.
+/// act on what the service said (Lookup, Prepare, Attempt), last first; then of those that render it; then of those that came before a
+/// service was asked, and tell of that; then of those that observe. A cache thus keeps answers as the service gave them, one that it gives
+/// is rendered like any other, and what renders a service's words takes nothing away of what the gateway says: who may read the answer,
+/// limits, cookies of a login.
 pub fn rising(phases: impl IntoIterator<Item = Phase>) -> Box<[usize]> {
     let part = |phase| match phase {
-        Phase::Record => 2,
+        Phase::Lookup | Phase::Prepare | Phase::Attempt => 0,
         Phase::Render => 1,
-        _ => 0,
+        Phase::Screen | Phase::Preflight | Phase::Identify | Phase::Admit => 2,
+        Phase::Record => 3,
     };
     let mut turns: Vec<_> = phases.into_iter().map(part).enumerate().collect();
     turns.sort_by_key(|&(number, part)| (part, Reverse(number)));

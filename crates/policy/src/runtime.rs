@@ -4,7 +4,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use maitred_config::scalar::HttpUrl;
 use maitred_http::RequestHead;
@@ -32,9 +32,15 @@ pub trait Beside: fmt::Debug {
     /// The time as stores go by it.
     fn moment(&self) -> Moment;
 
+    /// Ready in this time, or some milliseconds later.
+    fn sleep(&self, time: Duration) -> Sleep;
+
     /// Has this done, and waits for nothing. It goes as far as it can at once, so that what a store in memory is asked is done on return. False where so much
-    /// goes on already that the rest of it was given up.
+    /// goes on already that the rest of it was given up. A gateway that ends waits for it a while.
     fn detach(&self, aside: Aside) -> bool;
+
+    /// The same for what has a meaning only as long as requests are under way: a gateway that ends does not wait for it.
+    fn attend(&self, aside: Aside) -> bool;
 }
 
 /// The worker, as far as policies know it.

@@ -52,6 +52,7 @@ pub(crate) async fn run(
     mut commands: mpsc::UnboundedReceiver<Command>,
 ) -> io::Result<()> {
     let worker = Rc::new(worker);
+    let _end = worker.beside.until_end();
     let mut accepting = Accepting::default();
     listen(&worker, &mut accepting, sockets)?;
     spawn_local(drive_timers(Rc::clone(&worker)));
@@ -77,6 +78,7 @@ pub(crate) async fn run(
             () = worker.emptied.notified() => {}
         }
     }
+    worker.beside.finish().await;
     worker.close_logs();
     Ok(())
 }

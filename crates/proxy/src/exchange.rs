@@ -19,7 +19,7 @@ use std::time::Instant;
 
 use maitred_http::{Method, ResponseHead};
 use maitred_policy::values::View;
-use maitred_policy::{Facts, Fault, Pieces, Reply, ReplyBody, RequestBody, ResponseBody, Verdict};
+use maitred_policy::{Facts, Fault, Pieces, Reached, Reply, ReplyBody, RequestBody, ResponseBody, Verdict};
 use maitred_router::Captures;
 use maitred_wire::h1::RequestFraming;
 
@@ -269,6 +269,9 @@ impl Exchange<'_> {
     ) -> Body {
         self.record.outcome = fault.cause();
         self.record.policy = fault.policy().map(Into::into);
+        if let Reached::Answered(status) = self.facts.reached {
+            self.facts.reached = Reached::Withheld(status);
+        }
         respond::log_fault(self, request.method, fault);
         let view = View::of_request(request, &self.facts);
         Body::of(self.route.errors.reply(fault, &view), response)

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use maitred_http::RequestHead;
 use maitred_net::ClientCertificate;
-use maitred_policy::{Facts, PathParams, Phase, RequestId, RouteFacts, TableRef, ToldLimits};
+use maitred_policy::{Facts, PathParams, Phase, Reached, RequestId, RouteFacts, TableRef};
 use maitred_router::{Captures, Outcome, Reason, Subject, Verdict};
 
 use crate::action::Action;
@@ -149,9 +149,11 @@ pub(crate) fn facts(route: &Route, listener: &ListenerSettings, client: IpAddr, 
         params: PathParams::default(),
         upstream: None,
         sent_at: None,
+        reached: Reached::Nothing,
+        is_once: false,
         body_limit: None,
         has_body: false,
-        told_limits: ToldLimits::default(),
+        stores: None,
         is_refresh: false,
     }
 }

@@ -1,7 +1,7 @@
 //! The ordered policies of a route, and one run of them: down to the action, up with the response, and to the end.
 //!
-//! Response hooks run for the policies whose request hook ran, last first, then for those of the phase Render, and last for those that
-//! observe: so what stands before Render sees what the service said. Those that render every answer run again, where another answer
+//! Response hooks run for the policies whose request hook ran, last first, and for those of the phase Render, which have their turn behind
+//! Lookup: so what looks up sees what the service said. Those that render every answer run again, where another answer
 //! takes the place of the one that they have seen. The end hook runs once for each policy that ran, whatever becomes of the exchange: it hangs on the drop of the run.
 
 use std::any::Any;

@@ -18,6 +18,9 @@ use crate::place::Place;
 /// Requests without a client that a worker may have under way at once.
 const MOST_UNDER_WAY: usize = 64;
 
+/// Answers whose clients have gone that a worker may read on at once.
+const MOST_READ_ON: usize = 256;
+
 /// A request that is to be asked anew.
 pub(crate) struct Refresh {
     pub(crate) snapshot: Rc<LocalSnapshot>,
@@ -40,6 +43,7 @@ pub(crate) struct Refreshes {
     waiting: RefCell<VecDeque<(Refresh, Place)>>,
     came: Notify,
     under_way: Rc<Cell<usize>>,
+    read_on: Rc<Cell<usize>>,
     dropped: Arc<SharedCounter>,
 }
 
@@ -49,14 +53,14 @@ impl Refreshes {
         Self { dropped, ..Self::default() }
     }
 
-    /// A place for what goes on without a client.
-    pub(crate) fn place(&self) -> Option<Place> {
-        Place::take(&self.under_way, MOST_UNDER_WAY)
+    /// A place for an answer that is read on although its client has gone. Refreshes take none of these away.
+    pub(crate) fn place_to_read_on(&self) -> Option<Place> {
+        Place::take(&self.read_on, MOST_READ_ON)
     }
 
     /// Has a request asked anew, if there is room: whether there is.
     pub(crate) fn add(&self, mut refresh: Refresh) -> bool {
-        let Some(place) = self.place() else {
+        let Some(place) = Place::take(&self.under_way, MOST_UNDER_WAY) else {
             self.dropped.inc();
             return false;
         };

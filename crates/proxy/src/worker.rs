@@ -90,12 +90,13 @@ impl Worker {
         let Means { clock, began, panics, overload, errands, jobs, refreshes_dropped } = means;
         let mut random = fastrand::Rng::new();
         let snapshot = Rc::new(LocalSnapshot::new(first, (index, count), random.u32(..), None));
+        let timers = Timers::new(clock.now());
         Self {
             index,
             count,
             clock,
             panics,
-            timers: Timers::new(clock.now()),
+            timers: timers.clone(),
             errands,
             overload,
             jobs,
@@ -109,7 +110,7 @@ impl Worker {
             date: RefCell::new((0, [0; 29])),
             refreshes: Refreshes::new(refreshes_dropped),
             copies: Rc::default(),
-            beside: Rc::new(WorkerBeside::new(index, clock, began)),
+            beside: Rc::new(WorkerBeside::new(index, clock, began, timers)),
             degraded: RefCell::new(RepeatLimit::new(LINES_PER_SECOND, LINES_KEYS)),
             undecided: RefCell::new(RepeatLimit::new(LINES_PER_SECOND, LINES_KEYS)),
             draining: Cell::new(false),

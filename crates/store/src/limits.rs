@@ -21,6 +21,11 @@ use crate::limit::{Algorithm, Decision, Limit, Moment, Period, Standing, Take};
 /// No time is later than this, in microseconds: 1142 years after the beginning of a clock.
 pub(crate) const FOREVER: u64 = (1 << 55) - 1;
 
+/// What is due is taken up to so many times what a limit has at most, and never more than `MOST_DUE` at once: it may be a number from outside, which
+/// must not lock a caller out for ages.
+const MOST_TIMES_DUE: u64 = 1000;
+const MOST_DUE: u64 = 1 << 40;
+
 /// What is counted for a key under one limit. The default is a key that nothing was taken under.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counter {
@@ -84,8 +89,8 @@ pub(crate) trait Counters {
     /// What is counted under this limit.
     fn counter(&self, limit: &Limit) -> Counter;
 
-    /// Counts this under it from now on. `share` is the [share](share) of the limit that is taken.
-    fn set(&mut self, limit: &Limit, counter: Counter, share: u8);
+    /// Counts this under it from now on. `weight` is the [weight](weight) of what is taken.
+    fn set(&mut self, limit: &Limit, counter: Counter, weight: u8);
 
     /// The times of what was taken under it, if it is an exact window.
     fn log(&self, limit: &Limit) -> &Log;
@@ -100,7 +105,7 @@ pub(crate) fn take(counters: &mut impl Counters, asked: &Take<'_>) -> Decision {
         .limits
         .iter()
         .map(|limit| {
-            let ask = Ask { cost: asked.cost, is_due: asked.is_due, now: time(limit, asked.now) };
+            let ask = Ask { cost: cost(limit, asked), is_due: asked.is_due, now: time(limit, asked.now) };
             let counter = counters.counter(limit);
             let (ruling, after) = match limit.algorithm {
                 Algorithm::TokenBucket => token_bucket::take(counter, limit, ask),
@@ -119,13 +124,13 @@ pub(crate) fn take(counters: &mut impl Counters, asked: &Take<'_>) -> Decision {
         let now = time(limit, asked.now);
         let left = match (limit.algorithm, is_taken) {
             (Algorithm::SlidingWindow, true) => {
-                counters.enter(limit, now, asked.cost);
+                counters.enter(limit, now, cost(limit, asked));
                 sliding_window::left(counters.log(limit), limit, now)
             }
             (Algorithm::SlidingWindow, false) => sliding_window::left(counters.log(limit), limit, now),
             (_, true) => {
                 let left = left(after, limit, now);
-                counters.set(limit, after, share(left.remaining, limit));
+                counters.set(limit, after, weight(left.remaining, limit));
                 left
             }
             (_, false) => left(counter, limit, now),
@@ -135,6 +140,21 @@ pub(crate) fn take(counters: &mut impl Counters, asked: &Take<'_>) -> Decision {
     });
     let standings = standings.collect();
     Decision { is_allowed, delay: Duration::from_micros(delay.unwrap_or(0)), standings }
+}
+
+/// What is taken from a limit.
+fn cost(limit: &Limit, asked: &Take<'_>) -> u64 {
+    let most_due = capacity(limit).saturating_mul(MOST_TIMES_DUE).min(MOST_DUE);
+    if asked.is_due { asked.cost.min(most_due) } else { asked.cost }
+}
+
+/// What a limit has at most.
+fn capacity(limit: &Limit) -> u64 {
+    match limit.algorithm {
+        Algorithm::TokenBucket => limit.burst,
+        Algorithm::LeakyBucket => leaky_bucket::capacity(limit),
+        _ => limit.count,
+    }
 }
 
 /// What a counter leaves.
@@ -149,6 +169,15 @@ pub(crate) fn left(counter: Counter, limit: &Limit, now: u64) -> Left {
     }
 }
 
+/// What remains of a limit, whichever way it is counted.
+pub(crate) fn remaining(counter: Counter, log: &Log, limit: &Limit, now: Moment) -> u64 {
+    let at = time(limit, now);
+    match limit.algorithm {
+        Algorithm::SlidingWindow => sliding_window::left(log, limit, at).remaining,
+        _ => left(counter, limit, at).remaining,
+    }
+}
+
 /// The time that an algorithm goes by: fixed windows are aligned to the clock on the wall, all others must not feel it being set.
 pub(crate) fn time(limit: &Limit, now: Moment) -> u64 {
     match limit.algorithm {
@@ -157,15 +186,18 @@ pub(crate) fn time(limit: &Limit, now: Moment) -> u64 {
     }
 }
 
-/// How much of a limit is taken where so much remains: from 0 to 255 for all of it.
-pub(crate) fn share(remaining: u64, limit: &Limit) -> u8 {
-    let whole = match limit.algorithm {
-        Algorithm::TokenBucket => limit.burst,
-        Algorithm::LeakyBucket => leaky_bucket::capacity(limit),
-        _ => limit.count,
-    };
+/// How much would be lost if what is taken were forgotten, where so much remains: the less of the share of the limit, 255 for all of it, and of
+/// how much that is, on a scale of logarithms: 16 for one request, and 16 more for each time that it is about twice as much. So a limit of one request weighs little
+/// when it is used up, and a thousand requests weigh little of a million.
+pub(crate) fn weight(remaining: u64, limit: &Limit) -> u8 {
+    let whole = capacity(limit);
     let free = u128::from(remaining) * 255 / u128::from(whole.max(1));
-    255 - u8::try_from(free).unwrap_or(255)
+    let share = 255 - u8::try_from(free).unwrap_or(255);
+    let more = whole.saturating_sub(remaining).saturating_add(1);
+    let twice = more.ilog2();
+    let between = ((u128::from(more) * 16) >> twice) & 15;
+    let size = u128::from(twice) * 16 + between;
+    u8::try_from(size).unwrap_or(255).min(share)
 }
 
 /// The length of a period in microseconds, at least 1. Months are for fixed windows; to others one is as long as the longest.

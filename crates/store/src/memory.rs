@@ -233,8 +233,11 @@ impl Store for MemoryStore {
 
     fn save(&self) {
         let Some(file) = &self.file else { return };
-        let is_changed = self.shards.iter().fold(false, |any, mut part| part.lasting.settle() | any);
-        if (is_changed || file.is_failing()) && !file.write(|| self.text()) {
+        let text = || {
+            let is_changed = self.shards.iter().fold(false, |any, mut part| part.lasting.settle() | any);
+            (is_changed || file.is_failing()).then(|| self.text())
+        };
+        if !file.write(text) {
             self.shards.failed_saves.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -63,16 +63,18 @@ impl RedisStore {
         Self { prefix: settings.prefix.clone(), servers, ears: Arc::new(Ears::new(&settings.prefix)) }
     }
 
-    /// Takes from limits as it would be at this time, in microseconds, in place of the server's: for tests of the algorithms.
+    /// Takes from limits as it would be at this time, in microseconds, in place of the server's, and where so many times of exact windows are kept, if
+    /// that is told: for tests of the algorithms.
     #[doc(hidden)]
-    pub async fn take_at(&self, seat: Seat, take: Take<'_>, now: u64) -> Said<Decision> {
-        self.take_as_of(seat, take, &names::of(&self.prefix, take.key), Some(now)).await
+    pub async fn take_at(&self, seat: Seat, take: Take<'_>, now: u64, most: Option<usize>) -> Said<Decision> {
+        let name = names::of(&self.prefix, take.key);
+        let call = limits::call(&name, &take, Some(now), most.unwrap_or(limits::MOST_TIMES));
+        self.decide(seat, &name, &call, take.limits).await
     }
 
-    async fn take_as_of(&self, seat: Seat, take: Take<'_>, name: &str, now: Option<u64>) -> Said<Decision> {
-        let call = limits::call(name, &take, now);
-        let said = self.servers.call(seat, name.as_bytes(), &scripts::TAKE, &call).await?;
-        limits::decision(&said, take.limits).ok_or(Away::Refused)
+    async fn decide(&self, seat: Seat, name: &str, call: &Cmd, limits: &[Limit]) -> Said<Decision> {
+        let said = self.servers.call(seat, name.as_bytes(), &scripts::TAKE, call).await?;
+        limits::decision(&said, limits).ok_or(Away::Refused)
     }
 
     /// What comes of asking about a key later; at once that its server is away, where that is known.
@@ -80,11 +82,10 @@ impl RedisStore {
     where
         F: Future<Output = Said<T>> + 'a,
     {
-        let name = names::of(&self.prefix, key);
-        if self.servers.is_open(name.as_bytes()) {
+        let Some(name) = self.servers.name(|| names::of(&self.prefix, key)) else {
             self.servers.tallies.failed(seat, Away::Open);
             return Answer::Ready(Err(Away::Open));
-        }
+        };
         Answer::Later(Box::pin(asking(name)))
     }
 
@@ -127,7 +128,10 @@ impl Store for RedisStore {
     }
 
     fn take<'a>(&'a self, seat: Seat, take: Take<'a>) -> Answer<'a, Decision> {
-        self.later(seat, take.key, async move |name: String| self.take_as_of(seat, take, &name, None).await)
+        self.later(seat, take.key, async move |name: String| {
+            let call = limits::call(&name, &take, None, limits::MOST_TIMES);
+            self.decide(seat, &name, &call, take.limits).await
+        })
     }
 
     fn reset<'a>(&'a self, seat: Seat, key: Key<'a>, limits: &'a [Limit]) -> Answer<'a, ()> {

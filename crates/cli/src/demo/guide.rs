@@ -18,6 +18,10 @@ pub(super) struct Guide {
     services: Vec<String>,
 }
 
+fn tried(shows: &'static str, line: String) -> Try {
+    Try { shows, line }
+}
+
 /// A request to paste.
 #[derive(Debug)]
 pub(super) struct Try {
@@ -51,8 +55,12 @@ impl Guide {
 
     /// The requests, in the order in which they are best tried.
     pub(super) fn tries(&self) -> Vec<Try> {
-        let Self { web, internal, admin, .. } = self;
-        let tried = |shows, line| Try { shows, line };
+        let metrics = tried("metrics for Prometheus", format!("curl -s {}/metrics", self.admin));
+        [self.of_routes(), self.of_policies(), self.of_grpc(), vec![metrics]].into_iter().flatten().collect()
+    }
+
+    fn of_routes(&self) -> Vec<Try> {
+        let Self { web, internal, .. } = self;
         vec![
             tried(
                 "a service behind a shorter path: /api/v1 is stripped",
@@ -85,6 +93,28 @@ impl Guide {
                 "the same service for operators, at the internal listener",
                 format!("curl -i {internal}/ops/users"),
             ),
+        ]
+    }
+
+    fn of_policies(&self) -> Vec<Try> {
+        let web = &self.web;
+        vec![
+            tried(
+                "the same answer twice: from the service, and from the cache",
+                format!("curl -i '{web}/api/products/42?twice' '{web}/api/products/42?twice'"),
+            ),
+            tried(
+                "more than five payments in a minute: 429, and when to come again",
+                format!("curl -i -X POST '{web}/api/v1/payments/[1-6]'"),
+            ),
+            tried(
+                "the same answer twice: from the service, and from the cache",
+                format!("curl -i {web}/api/products/7 {web}/api/products/7"),
+            ),
+            tried(
+                "more than five payments in a minute: 429, and when to come again",
+                format!("curl -i -X POST '{web}/api/v1/payments/[1-6]'"),
+            ),
             tried(
                 "a service that takes too long: 504 after two seconds",
                 format!("curl -i '{web}/api/v1/users/7?delay=5s'"),
@@ -93,6 +123,12 @@ impl Guide {
                 "a service that fails: its answer passes through",
                 format!("curl -i '{web}/api/v1/users/7?status=500'"),
             ),
+        ]
+    }
+
+    fn of_grpc(&self) -> Vec<Try> {
+        let web = &self.web;
+        vec![
             tried(
                 "JSON for a service that speaks gRPC, by the annotations in examples/protos/inventory.proto",
                 format!("curl -i {web}/api/v1/stock/teapot"),
@@ -109,7 +145,6 @@ impl Guide {
                 "the same as events for browsers",
                 format!("curl -sN -H 'Accept: text/event-stream' {web}/api/v1/stock/teapot:watch"),
             ),
-            tried("metrics for Prometheus", format!("curl -s {admin}/metrics")),
         ]
     }
 }

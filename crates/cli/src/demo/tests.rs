@@ -12,7 +12,7 @@ use crate::documents::document;
 use crate::testing::{LIMIT, Running, ask};
 
 /// What the answers to the guide's requests contain, in its order.
-const ANSWERS: [&[&str]; 18] = [
+const ANSWERS: [&[&str]; 20] = [
     &["HTTP/1.1 200", "Ada Lovelace", "X-Request-ID: "],
     &["HTTP/1.1 200", "Teapot"],
     &["HTTP/1.1 200", "API-Version: v2", "Grace Hopper"],
@@ -29,6 +29,8 @@ const ANSWERS: [&[&str]; 18] = [
     &["HTTP/1.1 405", "Allow: GET, HEAD, POST", "Method not allowed"],
     &["HTTP/1.1 403", "Address not allowed"],
     &["HTTP/1.1 200", "Alan Turing"],
+    &["X-Cache: MISS", "X-Cache: HIT", "Age: 0"],
+    &["X-RateLimit-Remaining: 4", "HTTP/1.1 429", "Retry-After: ", "Rate limit exceeded"],
     &["HTTP/1.1 504", "Service timeout"],
     &["HTTP/1.1 500", "the service was asked to answer so"],
     &["HTTP/1.1 200", r#"{"sku":"teapot","inStock":"12","countedAt":"2026-11-20T18:00:00Z"}"#],

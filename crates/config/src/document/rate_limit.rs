@@ -33,7 +33,7 @@ config_map! {
         /// How many in which time: `10/s`, `1000/h`.
         #[main]
         limit: Spanned<Rate>,
-        /// How many at once, for buckets. Without it, as many as `limit` counts.
+        /// How many at once, for buckets. Without it, as many as `limit` counts; of leaky buckets no more than wait for 30 s.
         burst: Option<NonZeroU32>,
         /// How is counted. Without it, what the policy says, else `token_bucket`; for months of the calendar `fixed_window`.
         algorithm: Option<LimitAlgorithm>,

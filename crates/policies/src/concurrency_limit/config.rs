@@ -4,7 +4,9 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use maitred_config::{Fields, Node, Problem, Read, Reader, Shape, Spanned, WordsShape, config_map};
+use maitred_config::{
+    Fields, Node, Problem, Read, Reader, Shape, Spanned, WordsShape, config_map, config_words,
+};
 
 use super::gradient::Bounds;
 
@@ -25,6 +27,20 @@ config_map! {
         queue_timeout: Duration = "1s",
         /// Who of those that wait goes first, and who gives way where the queue is full.
         priority: Option<PriorityConfig>,
+        /// The store that has the places, for all replicas that share it. Without it, each gateway has its own.
+        store: Option<Spanned<String>>,
+        /// With `store`: what becomes of requests while it is away.
+        on_store_failure: PlacesWithoutStore = "local",
+    }
+}
+
+config_words! {
+    /// What becomes of requests while the store that has the places is away.
+    pub enum PlacesWithoutStore {
+        /// Each gateway goes by its own count.
+        Local = "local",
+        /// They get 503.
+        Deny = "deny",
     }
 }
 
@@ -121,6 +137,22 @@ impl ConcurrencyLimitConfig {
             let problem = Problem::error("nobody waits, so that `priority` sorts nothing");
             reader
                 .problem(problem.at(fields.key_span("priority")).help("say how many may wait: `queue: 100`"));
+        }
+        if self.store.is_none() && fields.has("on_store_failure") {
+            let problem = Problem::error("there is no `store` that could be away");
+            reader
+                .problem(problem.at(fields.key_span("on_store_failure")).help("say which: `store: default`"));
+        }
+        if self.store.is_some() {
+            let is_adaptive = self.limit == LimitConfig::Adaptive;
+            for (key, why) in [
+                ("limit", is_adaptive.then_some("an adaptive limit is found out by each gateway for itself")),
+                ("queue", (self.queue > 0).then_some("nobody can wait for a place in a store")),
+            ] {
+                let Some(why) = why else { continue };
+                let problem = Problem::error(why).at(fields.value_span(key));
+                reader.problem(problem.help("leave `store` out: then each gateway has places of its own"));
+            }
         }
         if self.queue > MOST_WAITING {
             let problem = Problem::error(format!("no more than {MOST_WAITING} can wait"));

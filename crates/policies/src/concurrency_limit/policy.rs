@@ -12,6 +12,8 @@ use maitred_telemetry::Measured;
 use tokio::sync::oneshot::Receiver;
 
 use super::ConcurrencyLimit;
+use super::config::PlacesWithoutStore;
+use super::shared::{Holding, Slot};
 use super::slots::{Admission, Limit, Permit, Refusal, Rules};
 
 impl ConcurrencyLimit {
@@ -19,6 +21,13 @@ impl ConcurrencyLimit {
         self.slots.count(refusal);
         Fault::shed("concurrency_limit")
     }
+}
+
+/// A place of this gateway, and the one that replicas share where they do. Both are given back by the drop.
+#[derive(Debug)]
+pub(crate) struct Place {
+    _own: Permit,
+    _shared: Option<Slot>,
 }
 
 /// Waits for a place until it is too late.
@@ -33,28 +42,43 @@ async fn wait(mut granted: Receiver<Permit>, mut late: Sleep) -> Result<Permit, 
 }
 
 impl Policy for ConcurrencyLimit {
-    type State = Option<Permit>;
-    type Local = ();
+    type State = Option<Place>;
+    type Local = Holding;
 
     fn measured(&self) -> Option<Arc<dyn Measured>> {
         Some(Arc::clone(&self.slots) as Arc<dyn Measured>)
     }
 
     fn on_request<'a>(&'a self, cx: RequestCx<'a, Self>) -> Step<'a, Verdict> {
-        let RequestCx { request, facts, state, runtime, .. } = cx;
+        let RequestCx { request, facts, state, local, runtime, .. } = cx;
         let class = || self.class(&View::of_request(request, facts));
         match self.slots.admit(self.rules, class) {
-            Admission::Admitted(permit) => {
-                *state = Some(permit);
-                Step::CONTINUE
-            }
+            Admission::Admitted(permit) => match &self.shared {
+                None => {
+                    *state = Some(Place { _own: permit, _shared: None });
+                    Step::CONTINUE
+                }
+                // Where its own places are taken, so are those of all.
+                Some((slots, without)) => Step::Later(Box::pin(async move {
+                    let shared = match (local.take(slots, runtime).await, without) {
+                        (Ok(Some(slot)), _) => Some(slot),
+                        (Ok(None), _) => return self.refuse(Refusal::Full).into(),
+                        (Err(_), PlacesWithoutStore::Local) => None,
+                        (Err(away), PlacesWithoutStore::Deny) => {
+                            return Fault::shed("store_unavailable").source(away).into();
+                        }
+                    };
+                    *state = Some(Place { _own: permit, _shared: shared });
+                    Verdict::Continue
+                })),
+            },
             Admission::Refused => Step::fail(self.refuse(Refusal::Full)),
             Admission::Waits(granted) => {
                 let late = runtime.sleep_until(runtime.now() + self.queue_timeout);
                 Step::Later(Box::pin(async move {
                     match wait(granted, late).await {
                         Ok(permit) => {
-                            *state = Some(permit);
+                            *state = Some(Place { _own: permit, _shared: None });
                             Verdict::Continue
                         }
                         Err(refusal) => Verdict::Fail(self.refuse(refusal)),
@@ -74,7 +98,7 @@ impl Policy for ConcurrencyLimit {
         Step::CONTINUE
     }
 
-    fn on_end(&self, held: &mut Option<Permit>, (): &(), _: &Outcome) {
+    fn on_end(&self, held: &mut Option<Place>, _: &Holding, _: &Outcome) {
         *held = None;
     }
 
@@ -86,6 +110,9 @@ impl Policy for ConcurrencyLimit {
                 format!("lets it through with as many at once as go well, {} to {}", bounds.min, bounds.max)
             }
         };
+        if self.shared.is_some() {
+            return format!("{at_once} on all replicas together, and refuses it beyond");
+        }
         if room == 0 {
             return format!("{at_once}, and refuses it beyond");
         }

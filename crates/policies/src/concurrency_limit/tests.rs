@@ -8,6 +8,7 @@ use super::*;
 
 mod adaptive;
 mod policy;
+mod shared;
 mod slots;
 
 const QUEUED: &str = "{ limit: 1, queue: 2, queue_timeout: 1s, priority: { high: 'header[\"X-Tier\"] == \"gold\"', low: 'request.path == \"/crawl\"' } }";
@@ -212,6 +213,10 @@ fn what_has_no_effect_is_a_mistake() {
         ("{ limit: 5, queue: 5, priority: true }", "this sorts nothing"),
         ("{ limit: 5, queue: 10001 }", "no more than 10000 can wait"),
         ("{ limit: 5, queue: 5, queue_timeout: 0s }", "`queue_timeout` cannot be zero"),
+        ("{ limit: 5, on_store_failure: deny }", "there is no `store` that could be away"),
+        ("{ limit: adaptive, store: default }", "found out by each gateway for itself"),
+        ("{ limit: 5, queue: 5, store: default }", "nobody can wait for a place in a store"),
+        ("{ limit: 5, store: defualt }", "there is no store `defualt`"),
         ("{ limit: 5, queue: 5, priority: { high: 'headers.a' } }", "headers"),
     ] {
         let problems = problems_of::<ConcurrencyLimit>(yaml);

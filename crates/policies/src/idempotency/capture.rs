@@ -1,72 +1,16 @@
-//! The key that a request has taken, and what is put in its place: its answer, copied while it passes; that the answer is lost; or nothing.
-//! Nobody waits for the store.
+//! Copies an answer while it passes, to be kept under its key.
+//! What becomes of the copy is in `taken.rs`.
 
 use std::rc::Rc;
-use std::sync::Arc;
 
-use bytes::Bytes;
 use maitred_http::Fields;
-use maitred_policy::{Beside, BodyFilter, Fault};
-use maitred_store::{Away, Key};
+use maitred_policy::{BodyFilter, Fault};
 
-use super::{Shelf, entry};
-
-/// A key that a request has taken.
-#[derive(Debug)]
-pub struct Taken {
-    pub(super) shelf: Arc<Shelf>,
-    pub(super) beside: Rc<dyn Beside>,
-    pub(super) place: [u8; 32],
-    pub(super) fingerprint: [u8; 32],
-    /// When the key is free again for others, in microseconds of [`Moment::steady`](maitred_store::Moment).
-    pub(super) until: u64,
-}
-
-impl Taken {
-    /// Puts this in its place. Where the key was free again meanwhile, only if nobody else has taken it.
-    pub(super) fn put(self, entry: Bytes) {
-        let Self { shelf, beside, place, until, fingerprint } = self;
-        let (seat, now) = (beside.seat(), beside.moment());
-        let putting = async move {
-            let key = Key { scope: &shelf.scope, value: &place };
-            let put = async |entry| {
-                if now.steady < until {
-                    shelf.store.put(seat, key, entry, shelf.ttl, now).wait().await
-                } else {
-                    shelf.store.put_new(seat, key, entry, shelf.ttl, now).wait().await.map(drop)
-                }
-            };
-            // Where the store is away the key is free in time. Where it does not take what is so large, the answer is lost.
-            if put(entry).await == Err(Away::Refused) {
-                let _ = put(entry::lost(&fingerprint)).await;
-            }
-        };
-        beside.detach(Box::pin(putting));
-    }
-
-    /// The answer is lost.
-    pub(super) fn lose(self) {
-        let entry = entry::lost(&self.fingerprint);
-        self.put(entry);
-    }
-
-    /// Frees the key.
-    pub(super) fn release(self) {
-        let Self { shelf, beside, place, until, .. } = self;
-        let seat = beside.seat();
-        if beside.moment().steady < until {
-            let removing = async move {
-                let key = Key { scope: &shelf.scope, value: &place };
-                let _ = shelf.store.remove(seat, key).wait().await;
-            };
-            beside.detach(Box::pin(removing));
-        }
-    }
-}
+use super::taken::Taken;
 
 /// Copies an answer while it passes. Dropped before its end, the answer is lost.
 pub(super) struct Capture {
-    taken: Option<Taken>,
+    taken: Option<Rc<Taken>>,
     /// The head and what has passed of the body.
     entry: Vec<u8>,
     /// How long the entry becomes, where the answer says how long it is.
@@ -77,10 +21,17 @@ pub(super) struct Capture {
 
 impl Capture {
     /// Of an answer with this head, as an entry, whose body is so long, if that is known, and is not kept beyond `most`.
-    pub(super) fn new(taken: Taken, head: Vec<u8>, length: Option<usize>, most: usize) -> Self {
+    pub(super) fn new(taken: Rc<Taken>, head: Vec<u8>, length: Option<usize>, most: usize) -> Self {
         let begun = head.len();
         let behind = |length: usize| begun.saturating_add(length);
         Self { taken: Some(taken), entry: head, whole: length.map(behind), most: behind(most) }
+    }
+
+    /// It comes piece by piece, which may take longer than keys are taken for.
+    pub(super) fn begin(&self) {
+        if let Some(taken) = &self.taken {
+            taken.keep_on();
+        }
     }
 
     /// Takes in what comes next. The last piece of which the length is known is the end: what is kept is there before the client can ask again.
@@ -100,7 +51,7 @@ impl Capture {
 
     fn keep(&mut self) {
         if let Some(taken) = self.taken.take() {
-            taken.put(std::mem::take(&mut self.entry).into());
+            taken.settle(std::mem::take(&mut self.entry).into());
         }
     }
 
@@ -138,6 +89,11 @@ impl BodyFilter for Capture {
 
     fn keeps_length(&self) -> bool {
         true
+    }
+
+    /// Who asks again is one who waits for it.
+    fn outlives_client(&self) -> bool {
+        self.taken.is_some()
     }
 }
 

@@ -10,7 +10,7 @@ use maitred_config::{
 
 config_words! {
     /// What becomes of requests with a key while the store is away.
-    pub enum OnStoreFailure {
+    pub enum KeysWithoutStore {
         /// They get 503: what the key asks for cannot be promised.
         Deny = "deny",
         /// They pass, as if they had no key.
@@ -40,7 +40,7 @@ config_map! {
         /// The store; without it, the default one.
         store: Option<Spanned<String>>,
         /// What becomes of requests with a key while the store is away.
-        on_store_failure: OnStoreFailure = "deny",
+        on_store_failure: KeysWithoutStore = "deny",
     }
 }
 

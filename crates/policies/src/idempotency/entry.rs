@@ -38,6 +38,11 @@ pub(super) fn answered(fingerprint: &[u8; 32], head: &ResponseHead) -> Option<Ve
     Some(entry)
 }
 
+/// Whether an entry is one of a request that is under way.
+pub(super) fn is_under_way(entry: &Bytes) -> bool {
+    matches!(parse(entry), Some((_, Found::UnderWay)))
+}
+
 fn begin(kind: u8, fingerprint: &[u8; 32]) -> Vec<u8> {
     let mut entry = vec![VERSION, kind];
     entry.extend_from_slice(fingerprint);

@@ -1,22 +1,25 @@
 //! The hooks: a key is taken on the way down, and what becomes of it is settled on the way up.
 //! What happens while the answer passes is in `capture.rs`.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use maitred_config::scalar::duration;
 use maitred_http::{Known, RequestHead, ResponseHead};
 use maitred_policy::{
-    Facts, Fault, Needs, Policy, RequestCx, ResponseBody, ResponseCx, Runtime, Side, Step, Verdict,
+    Facts, Fault, Needs, Policy, Reached, RequestCx, ResponseBody, ResponseCx, Runtime, Step, Verdict,
     WholeBody, off_worker,
 };
-use maitred_store::{Away, Key};
+use maitred_store::{Away, Moment};
+use maitred_telemetry::Measured;
 
+use super::Idempotency;
 use super::caller::{digest, fingerprint, place};
-use super::capture::{Capture, Taken};
-use super::config::OnStoreFailure;
+use super::capture::Capture;
+use super::config::KeysWithoutStore;
 use super::entry::{self, Found};
 use super::key::{Malformed, key_of};
-use super::{Idempotency, Shelf};
+use super::taken::{Claim, Standing, Taken};
 
 /// A body that is larger takes longer to be hashed than a worker may take for anything.
 const LARGE: usize = 128 << 10;
@@ -66,28 +69,39 @@ impl Idempotency {
         }
     }
 
-    fn store_failed(&self, away: Away) -> Verdict {
+    /// The store does not tell what stands under the key.
+    fn store_failed(&self, cause: &'static str, away: Option<Away>) -> Verdict {
         match self.on_store_failure {
-            OnStoreFailure::Allow => Verdict::Continue,
-            OnStoreFailure::Deny => {
-                Fault::new(Side::Gateway, 503, "store_unavailable", "Service unavailable")
-                    .field(b"Retry-After", b"1")
-                    .source(away)
-                    .into()
+            KeysWithoutStore::Allow => Verdict::Continue,
+            KeysWithoutStore::Deny => {
+                let fault = Fault::shed(cause);
+                match away {
+                    Some(away) => fault.source(away).into(),
+                    None => fault.into(),
+                }
             }
         }
+    }
+
+    fn unreadable(&self, now: Moment) -> Verdict {
+        self.shelf.unkept.add_unreadable(now);
+        self.store_failed("idempotency_entry_unreadable", None)
     }
 }
 
 /// Whether an answer with this status is what the request comes to, whenever it is sent.
 const fn is_final(status: u16) -> bool {
-    matches!(status, 200..=499) && !matches!(status, 401 | 403 | 407 | 408 | 409 | 425 | 429)
+    matches!(status, 200..=499) && !matches!(status, 401 | 403 | 407 | 408 | 409 | 425 | 429 | 499)
 }
 
 impl Policy for Idempotency {
     /// The key that the request has taken.
-    type State = Option<Taken>;
+    type State = Option<Rc<Taken>>;
     type Local = ();
+
+    fn measured(&self) -> Option<Arc<dyn Measured>> {
+        Some(Arc::clone(&self.shelf.unkept) as Arc<dyn Measured>)
+    }
 
     fn needs(&self) -> Needs {
         Needs { request_body: true, ..Needs::default() }
@@ -110,18 +124,23 @@ impl Policy for Idempotency {
                 return Step::fail(self.refuse(400, "idempotency_key_malformed", detail));
             }
         };
+        cx.facts.is_once = true;
         Step::Later(Box::pin(async move { self.take(&key, cx).await.unwrap_or_else(Verdict::Fail) }))
     }
 
     fn on_response<'a>(&'a self, cx: ResponseCx<'a, Self>) -> Step<'a, Verdict> {
         let Some(taken) = cx.state.take() else { return Step::CONTINUE };
-        let status = cx.response.status;
-        if cx.facts.sent_at.is_some() && is_final(status) {
-            self.keep(taken, cx.request, cx.response, cx.body);
-        } else if !(cx.facts.upstream.is_some() && matches!(status, 400 | 499)) {
-            taken.release();
+        match cx.facts.reached {
+            Reached::Answered(_) if cx.facts.sent_at.is_some() && is_final(cx.response.status) => {
+                self.keep(taken, cx.request, cx.response, cx.body);
+            }
+            // The service has done it, and something else is answered.
+            Reached::Withheld(200..=399) => taken.lose(),
+            Reached::Answered(200..=399) if cx.facts.sent_at.is_none() => taken.lose(),
+            Reached::Nothing | Reached::Answered(_) | Reached::Withheld(_) => taken.release(),
+            // The service may be at work, or may have done it: the key stays taken for its time.
+            Reached::Sent => {}
         }
-        // Else the client has gone while the service was at work, and may be still: the key stays taken.
         Step::CONTINUE
     }
 
@@ -144,30 +163,35 @@ impl Idempotency {
     async fn take(&self, key: &str, cx: RequestCx<'_, Self>) -> Result<Verdict, Fault> {
         let body = digest_of(&mut cx.body.whole, cx.runtime).await?;
         let fingerprint = fingerprint(cx.request, cx.facts, &body);
-        let Shelf { store, scope, .. } = &*self.shelf;
-        let place = place(key, cx.request, cx.facts);
-        let now = cx.runtime.moment();
-        let key = Key { scope, value: &place };
-        let entry = entry::under_way(&fingerprint);
-        let found = match store.put_new(cx.runtime.seat(), key, entry, self.lock_ttl, now).wait().await {
-            Ok(Some(entry)) => entry::parse(&entry).ok_or(Away::Refused),
-            Ok(None) => {
-                let lock_ttl = u64::try_from(self.lock_ttl.as_micros()).unwrap_or(u64::MAX);
-                let until = now.steady.saturating_add(lock_ttl);
-                let (shelf, beside) = (Arc::clone(&self.shelf), cx.runtime.beside());
-                *cx.state = Some(Taken { shelf, beside, place, fingerprint, until });
-                return Ok(Verdict::Continue);
-            }
-            Err(away) => Err(away),
+        let (runtime, shelf) = (cx.runtime, Arc::clone(&self.shelf));
+        let lock_ttl = u64::try_from(shelf.lock_ttl.as_micros()).unwrap_or(u64::MAX);
+        let taken = Taken {
+            place: place(key, cx.request, cx.facts),
+            beside: runtime.beside(),
+            holder: u128::from(runtime.random()) << 64 | u128::from(runtime.random()),
+            until: runtime.moment().steady.saturating_add(lock_ttl),
+            shelf,
+            fingerprint,
         };
-        Ok(match found {
-            Ok(found) => self.answer(&fingerprint, found),
-            Err(away) => self.store_failed(away),
+        let taking = Claim::of(taken).take();
+        Ok(match cx.facts.ask(&self.shelf.store, taking).await {
+            Ok(Ok(taken)) => {
+                *cx.state = Some(taken);
+                Verdict::Continue
+            }
+            Ok(Err(Standing::Entry(entry))) => match entry::parse(&entry) {
+                Some(found) => self.answer(&fingerprint, found),
+                None => self.unreadable(runtime.moment()),
+            },
+            Ok(Err(Standing::Held | Standing::Free)) => {
+                self.answer(&fingerprint, (fingerprint, Found::UnderWay))
+            }
+            Err(away) => self.store_failed("store_unavailable", Some(away)),
         })
     }
 
     /// Keeps the answer, once all of it is there.
-    fn keep(&self, taken: Taken, request: &RequestHead, head: &ResponseHead, body: &mut ResponseBody) {
+    fn keep(&self, taken: Rc<Taken>, request: &RequestHead, head: &ResponseHead, body: &mut ResponseBody) {
         let length = head.fields.known_str(Known::ContentLength).and_then(|length| length.parse().ok());
         let Some(entry) = entry::answered(&taken.fingerprint, head) else { return taken.lose() };
         let capture = Capture::new(taken, entry, length, self.max_body);
@@ -175,7 +199,10 @@ impl Idempotency {
             Some(whole) => capture.take_whole(&whole.bytes, whole.trailers.as_ref()),
             // Nothing may come that the end could be seen by.
             None if length == Some(0) || head.has_no_body(request.method) => capture.take_whole(&[], None),
-            None => body.filters.add(Box::new(capture)),
+            None => {
+                capture.begin();
+                body.filters.add(Box::new(capture));
+            }
         }
     }
 }

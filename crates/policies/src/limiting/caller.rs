@@ -4,6 +4,7 @@
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv6Addr};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use maitred_config::scalar::{Template as WrittenTemplate, ValueName, template};
 use maitred_config::{Node, Problem, Read, Reader, Shape, Spanned, TextShape};
 use maitred_policy::values::{Available, Rendered, Template, Value, View};
@@ -36,6 +37,9 @@ impl Read for ByConfig {
         }
     }
 }
+
+/// Keys that are longer are hashed, in bytes.
+const LONGEST: usize = 256;
 
 /// Who is counted.
 #[derive(Debug)]
@@ -137,7 +141,8 @@ impl Callers {
         (compiled.len() == by.len()).then_some(Self { by: compiled, per_route, ipv6_prefix })
     }
 
-    /// Appends the key of a request. A missing value is replaced by the client's address.
+    /// Writes the key of a request. A missing value is replaced by the client's address. One that is long is told by its hash: quotas are
+    /// kept by their keys, and whoever sends long ones does not take more room than others.
     pub(crate) fn write(&self, view: &View<'_>, key: &mut Vec<u8>) {
         if self.per_route {
             key.extend_from_slice(b"route:");
@@ -153,6 +158,15 @@ impl Callers {
         }
         if key.is_empty() {
             key.extend_from_slice(b"all");
+        }
+        if key.len() > LONGEST {
+            let hash = digest(&SHA256, key);
+            key.clear();
+            // Values begin otherwise.
+            key.extend_from_slice(b"sha256:");
+            for byte in hash.as_ref() {
+                write!(key, "{byte:02x}").expect("writing to memory does not fail");
+            }
         }
     }
 

@@ -1,5 +1,5 @@
 //! How much a request counts for: so much, what it says itself, or what its answer says.
-//! What a caller says is bounded by what its limits have (`policy.rs`).
+//! What a caller says is bounded by what its limits have (`policy.rs`), and what an answer says by a thousand times that, in the store.
 
 use std::num::NonZeroU32;
 

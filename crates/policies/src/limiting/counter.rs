@@ -2,15 +2,15 @@
 //! How is counted is the store's business.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use maitred_config::{Problem, Spanned, config_words};
-use maitred_policy::Build;
+use maitred_policy::{Build, Facts};
 use maitred_store::{
     Answer, Away, Decision, Key, Limit, MemorySettings, MemoryStore, Moment, Said, Scope, Seat, Store,
     StoreShared, Take,
 };
 
+use super::outage::OutageShared;
 use super::told::Class;
 
 config_words! {
@@ -50,8 +50,7 @@ pub(crate) struct Counter {
     scope_when_away: Scope,
     pub(crate) limits: Box<[Limit]>,
     keeper: Keeper,
-    /// Whether the store was away when it was asked last: that is logged when it begins and when it ends.
-    is_away: AtomicBool,
+    outage: OutageShared,
 }
 
 /// What came of asking.
@@ -117,7 +116,14 @@ fn local(build: &mut Build<'_>) -> Option<Arc<MemoryStore>> {
 impl Counter {
     pub(crate) fn new(class: Class, scope: Scope, limits: Box<[Limit]>, keeper: &Keeper) -> Self {
         let scope_when_away = Scope::new(scope.name.clone());
-        Self { class, scope, scope_when_away, limits, keeper: keeper.clone(), is_away: AtomicBool::default() }
+        Self {
+            class,
+            scope,
+            scope_when_away,
+            limits,
+            keeper: keeper.clone(),
+            outage: OutageShared::default(),
+        }
     }
 
     /// Where its counts are.
@@ -136,9 +142,24 @@ impl Counter {
     }
 
     /// Counts a request: what came of it, and whether the store said it.
-    pub(super) async fn count(&self, seat: Seat, asked: Asked<'_>) -> (Counted, bool) {
-        let said = self.keeper.store.take(seat, self.take(&self.scope, asked, asked.more)).wait().await;
-        self.note(&said);
+    pub(super) async fn count(&self, seat: Seat, asked: Asked<'_>, facts: &mut Facts) -> (Counted, bool) {
+        let said = facts.ask(&self.keeper.store, self.ask(seat, asked)).await;
+        self.counted(seat, asked, said)
+    }
+
+    /// The same beside a request, where nobody waits.
+    pub(super) async fn count_beside(&self, seat: Seat, asked: Asked<'_>) {
+        let said = self.ask(seat, asked).await;
+        self.counted(seat, asked, said);
+    }
+
+    async fn ask(&self, seat: Seat, asked: Asked<'_>) -> Said<Decision> {
+        self.keeper.store.take(seat, self.take(&self.scope, asked, asked.more)).wait().await
+    }
+
+    /// What the store said, or what is done in its place.
+    fn counted(&self, seat: Seat, asked: Asked<'_>, said: Said<Decision>) -> (Counted, bool) {
+        self.note(&said, asked.now);
         match (said, &self.keeper.when_away) {
             (Ok(decision), _) => (Counted::Decided(decision), true),
             (Err(_), WhenAway::Local(local)) => {
@@ -155,22 +176,28 @@ impl Counter {
         }
     }
 
+    /// How it stands where that can be said at once.
+    pub(super) fn look(&self, seat: Seat, key: &[u8], now: Moment) -> Option<Decision> {
+        let look = Asked { key, cost: 0, more: 0, is_due: false, now };
+        match self.keeper.store.take(seat, self.take(&self.scope, look, 0)) {
+            Answer::Ready(said) if self.is_at_hand() => said.ok(),
+            _ => None,
+        }
+    }
+
     fn take<'a>(&'a self, scope: &'a Scope, asked: Asked<'a>, more: u64) -> Take<'a> {
         let Asked { key: value, cost, is_due, now, .. } = asked;
         let cost = cost.saturating_add(more);
         Take { key: Key { scope, value }, limits: &self.limits, cost, is_due, now }
     }
 
-    /// Logs that the store went away, and that it is back: once each.
-    fn note(&self, said: &Said<Decision>) {
-        let is_away = said.is_err();
-        if self.is_away.load(Relaxed) == is_away || self.is_away.swap(is_away, Relaxed) == is_away {
-            return;
-        }
+    /// Logs that the store went away, and that it is back.
+    fn note(&self, said: &Said<Decision>, now: Moment) {
         let scope = &*self.scope.name;
         match said {
-            Ok(_) => tracing::info!(scope, "the store of a limit is back"),
-            Err(away) => self.warn(scope, *away),
+            Ok(_) if self.outage.ends(now.steady) => tracing::info!(scope, "the store of a limit is back"),
+            Err(away) if self.outage.begins(now.steady) => self.warn(scope, *away),
+            _ => {}
         }
     }
 
@@ -180,6 +207,13 @@ impl Counter {
             WhenAway::Allow => "requests pass uncounted",
             WhenAway::Deny => "requests are refused",
         };
+        if self.is_at_hand() {
+            tracing::warn!(
+                scope,
+                "the store has no room for new keys of a limit, of these {instead}; give it more `size`"
+            );
+            return;
+        }
         tracing::warn!(scope, "a limit cannot be counted in its store, {instead}: {away}");
     }
 }

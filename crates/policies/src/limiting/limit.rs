@@ -3,9 +3,11 @@
 
 use std::fmt::Write as _;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
-use maitred_config::scalar::{Rate, Window};
-use maitred_config::{LimitAlgorithm, RateLimit};
+use maitred_config::scalar::{Rate, Window, duration};
+use maitred_config::{LimitAlgorithm, Problem, RateLimit, Span};
+use maitred_policy::Build;
 use maitred_store::{Algorithm, Limit, Period};
 
 /// What a policy says of those of its limits that say nothing themselves.
@@ -19,8 +21,13 @@ impl Usual {
     /// A limit, as stores know it.
     pub(crate) fn limit(self, written: &RateLimit) -> Limit {
         let rate = written.limit.value;
-        let burst = written.burst.or(self.burst).map_or(rate.count, |burst| u64::from(burst.get()));
-        limit(rate, algorithm(written.algorithm(self.algorithm)), burst)
+        let algorithm = algorithm(written.algorithm(self.algorithm));
+        let usual = match (algorithm, rate.window) {
+            (Algorithm::LeakyBucket, Window::Span(period)) => rate.count.min(waiting(rate.count, period)),
+            _ => rate.count,
+        };
+        let burst = written.burst.or(self.burst).map_or(usual, |burst| u64::from(burst.get()));
+        limit(rate, algorithm, burst)
     }
 }
 
@@ -55,6 +62,39 @@ pub(crate) fn capacity(limit: &Limit) -> u64 {
         Algorithm::LeakyBucket => limit.burst.saturating_add(1),
         _ => limit.count,
     }
+}
+
+/// Longer than this nobody should wait for its turn.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// How many wait for their turn at most, so that none waits for too long; at least one.
+fn waiting(count: u64, period: Duration) -> u64 {
+    let waiting = LONGEST_WAIT.as_micros() * u128::from(count) / period.as_micros().max(1);
+    u64::try_from(waiting).unwrap_or(u64::MAX).max(1)
+}
+
+/// Reports limits that are not worth what they say, all of one policy or plan: the same twice, of which each would count, and such as
+/// have requests wait for too long. Answers whether they can be used.
+pub(crate) fn check(limits: &[Limit], span: Span, build: &mut Build<'_>) -> bool {
+    for limit in limits.iter().filter(|limit| limit.algorithm == Algorithm::LeakyBucket) {
+        let Period::Length(period) = limit.period else { continue };
+        let longest = period.as_micros() * u128::from(limit.burst) / u128::from(limit.count.max(1));
+        if longest > LONGEST_WAIT.as_micros() {
+            let shown =
+                duration::format(Duration::from_secs(u64::try_from(longest / 1_000_000).unwrap_or(u64::MAX)));
+            let problem = Problem::warning(format!("requests wait up to {shown} for their turn")).at(span);
+            let most = waiting(limit.count, period);
+            build.report(problem.help(format!(
+                "lower `burst` to {most} or less, or raise the limit; beyond, requests get 429 at once"
+            )));
+        }
+    }
+    let twin = limits.iter().enumerate().find(|(number, limit)| limits[..*number].contains(limit));
+    if let Some((_, twin)) = twin {
+        let problem = Problem::error(format!("the limit {} is there twice", describe(twin))).at(span);
+        build.report(problem.help("leave one out"));
+    }
+    twin.is_none()
 }
 
 /// As a rate: `10/s`.

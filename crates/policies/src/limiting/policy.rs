@@ -9,7 +9,7 @@ use std::time::Duration;
 use maitred_http::RequestHead;
 use maitred_policy::values::View;
 use maitred_policy::{
-    AdminResource, Facts, Fault, Needs, Policy, RequestCx, ResponseCx, Runtime, Step, ToldLimits, Verdict,
+    AdminResource, Facts, Fault, Needs, Policy, RequestCx, ResponseCx, Runtime, Step, Verdict,
 };
 use maitred_store::{Moment, Seat};
 use maitred_telemetry::Measured;
@@ -18,7 +18,7 @@ use smallvec::SmallVec;
 use super::counter::{Asked, Counted, Counter};
 use super::lease::Leases;
 use super::tiers::{self, Group};
-use super::told::Told;
+use super::told::{self, Told};
 use super::{Limiter, limit};
 
 /// What a limiter remembers of a request.
@@ -41,7 +41,7 @@ impl Due {
     async fn take(self, cost: u64, seat: Seat, now: Moment) {
         for counter in &*self.group {
             // Nobody waits for what comes of it; that the store is away is logged there.
-            let _ = counter.count(seat, Asked { key: &self.key, cost, more: 0, is_due: true, now }).await;
+            counter.count_beside(seat, Asked { key: &self.key, cost, more: 0, is_due: true, now }).await;
         }
     }
 }
@@ -52,7 +52,7 @@ struct Counting<'a> {
     group: &'a Group,
     key: Vec<u8>,
     cost: u64,
-    told_limits: &'a mut ToldLimits,
+    facts: &'a mut Facts,
     passed: &'a mut Passed,
     leases: &'a Leases,
     runtime: &'a dyn Runtime,
@@ -64,13 +64,14 @@ impl Counting<'_> {
         let mut delay = Duration::ZERO;
         let counts = self.limiter.counts.at(self.runtime.seat());
         let now = self.runtime.moment();
-        for counter in &**self.group {
+        let (group, key) = (self.group, std::mem::take(&mut self.key));
+        for (number, counter) in group.iter().enumerate() {
             let most = counter.limits.iter().map(limit::capacity).min().unwrap_or(u64::MAX);
             // One that costs more than there can ever be takes all there is: else it could never pass.
-            let asked = Asked { key: &self.key, cost: self.cost.min(most), more: 0, is_due: false, now };
+            let asked = Asked { key: &key, cost: self.cost.min(most), more: 0, is_due: false, now };
             let (counted, is_in_store) = match self.limiter.lease.filter(|_| counter.may_lease()) {
                 Some(size) => self.count_by_lease(counter, asked, size).await,
-                None => counter.count(self.runtime.seat(), asked).await,
+                None => counter.count(self.runtime.seat(), asked, self.facts).await,
             };
             if !is_in_store {
                 counts.failures.inc();
@@ -84,36 +85,40 @@ impl Counting<'_> {
             if let Some(style) = self.limiter.headers
                 && let Some(told) = Told::new(counter.class, &counter.limits, &decision, now, whose)
             {
-                told.note(style, self.told_limits);
+                told.note(style, self.facts.told_limits());
                 self.passed.told.push(told);
             }
             if !decision.is_allowed {
                 counts.refused.inc();
-                return Err(counter.class.refuse(&decision));
+                // What comes behind was not asked, and may refuse for longer.
+                let seat = self.runtime.seat();
+                let rest = group[number + 1..].iter().filter_map(|counter| counter.look(seat, &key, now));
+                let wait =
+                    rest.filter(|decision| !decision.is_allowed).map(|decision| told::wait(&decision)).max();
+                return Err(counter.class.refuse(told::wait(&decision).max(wait.unwrap_or_default())));
             }
             delay = delay.max(decision.delay);
         }
         counts.allowed.inc();
         if self.limiter.cost.is_by_answer() {
-            let key = std::mem::take(&mut self.key);
-            self.passed.due = Some(Due { group: Group::clone(self.group), key });
+            self.passed.due = Some(Due { group: Group::clone(group), key });
         }
         Ok(delay)
     }
 
     /// Counts it by what the worker holds; else asks for more than it needs, and where there is not so much, for what it needs.
-    async fn count_by_lease(&self, counter: &Counter, asked: Asked<'_>, size: u64) -> (Counted, bool) {
+    async fn count_by_lease(&mut self, counter: &Counter, asked: Asked<'_>, size: u64) -> (Counted, bool) {
         let Asked { cost, now, .. } = asked;
-        let key = [counter.scope.name.as_bytes(), b"\n", asked.key].concat();
-        if let Some(decision) = self.leases.give(&key, cost, &counter.limits, now) {
+        let key = self.leases.key(&counter.scope.name, asked.key);
+        if let Some(decision) = self.leases.give(key, cost, &counter.limits, now) {
             return (Counted::Decided(decision), true);
         }
-        let more = self.leases.more(&key, cost, size, now);
-        let mut counted = counter.count(self.runtime.seat(), Asked { more, ..asked }).await;
+        let more = self.leases.more(key, cost, size, now);
+        let mut counted = counter.count(self.runtime.seat(), Asked { more, ..asked }, self.facts).await;
         if let (Counted::Decided(decision), true) = &mut counted {
-            self.leases.note(&key, more, decision, now);
+            self.leases.note(key, more, size, decision, now);
             if !decision.is_allowed && more > 0 {
-                return counter.count(self.runtime.seat(), asked).await;
+                return counter.count(self.runtime.seat(), asked, self.facts).await;
             }
             for standing in &mut decision.standings {
                 standing.remaining = standing.remaining.saturating_add(more);
@@ -169,13 +174,12 @@ impl Policy for Limiter {
         if !self.counts(&view) {
             return Step::CONTINUE;
         }
-        let (group, _) = self.tiers.of(&view);
         let mut key = Vec::with_capacity(64);
+        let (group, _) = self.tiers.of(&view, &mut key);
         self.callers.write(&view, &mut key);
         let cost = self.cost.of_request(&view);
-        let told_limits = &mut facts.told_limits;
         let mut counting =
-            Counting { limiter: self, group, key, cost, told_limits, passed: state, leases: local, runtime };
+            Counting { limiter: self, group, key, cost, facts, passed: state, leases: local, runtime };
         if !self.is_at_hand {
             return Step::Later(Box::pin(counting.pass()));
         }
@@ -202,9 +206,9 @@ impl Policy for Limiter {
             // Where so much goes on already that it is given up, the request has cost what it was counted for at first.
             let _ = cx.runtime.beside().detach(Box::pin(taking));
         }
-        if let Some(style) = self.headers {
+        if let (Some(style), Some(stores)) = (self.headers, &cx.facts.stores) {
             for told in &cx.state.told {
-                told.write(style, cx.facts.told_limits, &mut cx.response.fields);
+                told.write(style, stores.told_limits, &mut cx.response.fields);
             }
         }
         Step::CONTINUE
@@ -215,12 +219,12 @@ impl Policy for Limiter {
         if !self.counts(&view) {
             return "does not count it".to_owned();
         }
-        let (group, tier) = self.tiers.of(&view);
+        let mut key = Vec::new();
+        let (group, tier) = self.tiers.of(&view, &mut key);
         let tier = tier.map(|tier| format!(" of `{tier}`")).unwrap_or_default();
         if group.is_empty() {
             return format!("does not count it: the limits{tier} are off");
         }
-        let mut key = Vec::new();
         self.callers.write(&view, &mut key);
         let key = String::from_utf8_lossy(&key);
         format!("counts it for `{key}` by the limits{tier}: {}", tiers::describe(group))

@@ -19,8 +19,13 @@ pub(crate) struct FarStore {
     pub(crate) is_away: AtomicBool,
     /// Whether it takes no entries, as a server that is full.
     pub(crate) is_full: AtomicBool,
-    /// How often it was asked to take.
+    /// Whether it answers nothing in time.
+    pub(crate) is_late: AtomicBool,
+    /// Whether it does what it is asked, and nobody hears of that in time.
+    pub(crate) loses_words: AtomicBool,
+    /// How often it was asked to take, and how often anything.
     pub(crate) takes: AtomicUsize,
+    pub(crate) asked: AtomicUsize,
     /// How often it was asked for an entry.
     pub(crate) gets: AtomicUsize,
 }
@@ -32,17 +37,29 @@ impl FarStore {
             memory,
             is_away: AtomicBool::default(),
             is_full: AtomicBool::default(),
+            is_late: AtomicBool::default(),
+            loses_words: AtomicBool::default(),
             takes: AtomicUsize::default(),
+            asked: AtomicUsize::default(),
             gets: AtomicUsize::default(),
         })
     }
 
-    /// What memory says, a moment later.
-    fn later<'a, T: 'a>(&self, said: Answer<'a, T>) -> Answer<'a, T> {
-        let is_away = self.is_away.load(Relaxed);
-        Answer::Later(Box::pin(
-            async move { if is_away { Err(Away::Unreachable) } else { said.wait().await } },
-        ))
+    /// What memory says, a moment later; it is not asked by who gets no answer.
+    fn later<'a, T: 'a>(&'a self, ask: impl FnOnce(&'a MemoryStore) -> Answer<'a, T>) -> Answer<'a, T> {
+        let fails = match (self.is_away.load(Relaxed), self.is_late.load(Relaxed)) {
+            (true, _) => Some(Away::Unreachable),
+            (_, true) => Some(Away::Late),
+            _ => None,
+        };
+        let mut said = fails.map_or_else(|| ask(&self.memory), |away| Answer::Ready(Err(away)));
+        if self.loses_words.load(Relaxed) {
+            said = Answer::Ready(Err(Away::Late));
+        }
+        Answer::Later(Box::pin(async move {
+            self.asked.fetch_add(1, Relaxed);
+            said.wait().await
+        }))
     }
 }
 
@@ -53,23 +70,20 @@ impl Store for FarStore {
 
     fn take<'a>(&'a self, seat: Seat, take: Take<'a>) -> Answer<'a, Decision> {
         self.takes.fetch_add(1, Relaxed);
-        if self.is_away.load(Relaxed) {
-            return Answer::Later(Box::pin(async { Err(Away::Unreachable) }));
-        }
-        self.later(self.memory.take(seat, take))
+        self.later(|memory| memory.take(seat, take))
     }
 
     fn reset<'a>(&'a self, seat: Seat, key: Key<'a>, limits: &'a [Limit]) -> Answer<'a, ()> {
-        self.later(self.memory.reset(seat, key, limits))
+        self.later(|memory| memory.reset(seat, key, limits))
     }
 
     fn list<'a>(&'a self, seat: Seat, scope: &'a Scope, most: usize) -> Answer<'a, Vec<Box<[u8]>>> {
-        self.later(self.memory.list(seat, scope, most))
+        self.later(|memory| memory.list(seat, scope, most))
     }
 
     fn get<'a>(&'a self, seat: Seat, key: Key<'a>, now: Moment) -> Answer<'a, Option<Bytes>> {
         self.gets.fetch_add(1, Relaxed);
-        self.later(self.memory.get(seat, key, now))
+        self.later(|memory| memory.get(seat, key, now))
     }
 
     fn put<'a>(
@@ -83,7 +97,7 @@ impl Store for FarStore {
         if self.is_full.load(Relaxed) {
             return Answer::Ready(Err(Away::Refused));
         }
-        self.later(self.memory.put(seat, key, entry, ttl, now))
+        self.later(|memory| memory.put(seat, key, entry, ttl, now))
     }
 
     fn put_new<'a>(
@@ -94,15 +108,15 @@ impl Store for FarStore {
         ttl: Duration,
         now: Moment,
     ) -> Answer<'a, Option<Bytes>> {
-        self.later(self.memory.put_new(seat, key, entry, ttl, now))
+        self.later(|memory| memory.put_new(seat, key, entry, ttl, now))
     }
 
     fn remove<'a>(&'a self, seat: Seat, key: Key<'a>) -> Answer<'a, bool> {
-        self.later(self.memory.remove(seat, key))
+        self.later(|memory| memory.remove(seat, key))
     }
 
     fn hold<'a>(&'a self, seat: Seat, hold: Hold<'a>) -> Answer<'a, bool> {
-        self.later(self.memory.hold(seat, hold))
+        self.later(|memory| memory.hold(seat, hold))
     }
 
     fn release(&self, seat: Seat, key: Key<'_>, holder: u128) {

@@ -40,22 +40,21 @@ impl Tier {
     /// What the caller's plan is.
     pub(crate) const PLAN: Self = Self { value: Value::ConsumerPlan, is_claimed: false };
 
-    fn name(&self, view: &View<'_>) -> Option<String> {
-        if self.is_claimed && !view.facts.peer_is_trusted {
-            return None;
-        }
-        let mut name = Vec::new();
-        self.value.write(view, &mut name).then(|| String::from_utf8(name).ok()).flatten()
+    /// Writes its name, if there is one.
+    fn name<'n>(&self, view: &View<'_>, name: &'n mut Vec<u8>) -> Option<&'n str> {
+        let is_there = (!self.is_claimed || view.facts.peer_is_trusted) && self.value.write(view, name);
+        std::str::from_utf8(name).ok().filter(|_| is_there)
     }
 }
 
 impl Tiers {
-    /// The limits that count a request, and the name of the tier where there are several.
-    pub(super) fn of(&self, view: &View<'_>) -> (&Group, Option<&str>) {
+    /// The limits that count a request, and the name of the tier where there are several. `scratch` is as empty afterwards as before.
+    pub(super) fn of(&self, view: &View<'_>, scratch: &mut Vec<u8>) -> (&Group, Option<&str>) {
         match self {
             Self::One(group) => (group, None),
             Self::Several { tier, named, default } => {
-                let found = tier.name(view).and_then(|name| named.get_key_value(name.as_str()));
+                let found = tier.name(view, scratch).and_then(|name| named.get_key_value(name));
+                scratch.clear();
                 let (name, group) = found
                     .or_else(|| named.get_key_value(default))
                     .expect("the default is among the tiers since they were compiled");

@@ -51,10 +51,8 @@ impl Class {
         }
     }
 
-    /// The answer to one that comes too many.
-    pub(super) fn refuse(self, decision: &Decision) -> Fault {
-        let refused = decision.standings.iter().filter(|standing| standing.retry != Some(Duration::ZERO));
-        let wait = refused.map(|standing| standing.retry.unwrap_or(standing.reset)).max().unwrap_or_default();
+    /// The answer to one that comes too many, and is not refused after this time.
+    pub(super) fn refuse(self, wait: Duration) -> Fault {
         let detail = match self {
             Self::Rate => "Rate limit exceeded",
             Self::Quota => "Quota exceeded",
@@ -133,6 +131,12 @@ impl Told {
             }
         }
     }
+}
+
+/// In how long all limits allow what some have refused.
+pub(super) fn wait(decision: &Decision) -> Duration {
+    let refused = decision.standings.iter().filter(|standing| standing.retry != Some(Duration::ZERO));
+    refused.map(|standing| standing.retry.unwrap_or(standing.reset)).max().unwrap_or_default()
 }
 
 fn set(fields: &mut Fields, name: &str, value: impl Display) {

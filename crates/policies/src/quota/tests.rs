@@ -77,6 +77,27 @@ fn operators_read_and_reset() {
 }
 
 #[test]
+fn long_and_many_keys_do_not_fill_the_store() {
+    let settings = MemorySettings { size: 1 << 20, ..MemorySettings::default() };
+    let yaml = "{ limit: 100/d, by: header.X-Tenant, on_store_failure: deny }";
+    let harness = Harness::with_store::<QuotaPolicy>(Arc::new(MemoryStore::new(settings)), yaml);
+    let ask = |tenant: &str| harness.request("GET /", &[("X-Tenant", tenant)]).answer(200, &[]);
+    let left = |tenant| ask(tenant).field("X-Quota-Remaining").unwrap().parse::<u64>().unwrap();
+    (0..30).for_each(|used| assert_eq!(left("acme"), 99 - used));
+    for number in 0..1000 {
+        assert_eq!(ask(&format!("{number:024000}")).response.status, 200, "{number}");
+    }
+    assert_eq!((left("acme"), left("new")), (69, 99));
+    // Where everybody has used much, a new one is denied.
+    let busy = |number: u64| (0..11).all(|_| ask(&format!("{number:024000}")).response.status == 200);
+    let served = (0..1000).take_while(|number| busy(*number)).count();
+    assert!((50..500).contains(&served), "{served}");
+    assert_eq!((ask("newer").response.status, left("acme")), (503, 68));
+    harness.advance(Duration::from_secs(DAY));
+    assert_eq!(left("newer"), 99);
+}
+
+#[test]
 fn that_they_are_forgotten_is_told() {
     let warned = problems_of::<QuotaPolicy>("5/d");
     assert!(warned.contains("warning: the store forgets quotas when the gateway ends"), "{warned}");

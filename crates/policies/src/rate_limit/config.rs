@@ -24,7 +24,7 @@ config_map! {
         #[main]
         limit: Option<Spanned<LimitConfig>>,
         /// How many at once, for buckets that say nothing themselves. Without it, as many as the limit counts: a caller that was idle may send twice that in
-        /// the first period.
+        /// the first period. Of leaky buckets, no more than wait for 30 s.
         burst: Option<NonZeroU32>,
         /// How is counted, for limits that say nothing themselves. Without it `token_bucket`; months of the calendar are `fixed_window`.
         algorithm: Option<LimitAlgorithm>,

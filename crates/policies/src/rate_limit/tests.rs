@@ -10,6 +10,7 @@ use crate::api_key::ApiKey;
 use crate::quota::QuotaPolicy;
 
 mod away;
+mod bounds;
 
 /// 2026-01-01, 00:00 UTC: the clock of the harness.
 const BEGAN: u64 = 1_767_225_600;

@@ -16,7 +16,8 @@ use super::{Answered, Exchange, Harness, Outcome, Running};
 use crate::body::{RequestBody, ResponseBody, WholeBody};
 use crate::contract;
 use crate::erased::Slot;
-use crate::fault::{Fault, Side};
+use crate::facts::Reached;
+use crate::fault::{Fault, Retry, Side};
 use crate::runtime::Runtime as _;
 use crate::verdict::{ReplyBody, Verdict};
 
@@ -166,6 +167,11 @@ async fn serve(exchange: Exchange<'_>, service: Rc<HeldService>) -> Outcome {
         let asked = harness.runtime.now();
         let action = service.act().await;
         let is_late = |fault: &Fault| fault.side() == Side::Upstream && fault.status() == 504;
+        outcome.facts.reached = match &action {
+            Ok((response, _)) => Reached::Answered(response.status),
+            Err(fault) if fault.retry_allowed() == Retry::Safe => Reached::Nothing,
+            Err(_) => Reached::Sent,
+        };
         outcome.facts.sent_at = action.as_ref().map_or_else(is_late, |_| true).then_some(asked);
         match action {
             Ok((response, body)) => {

@@ -6,6 +6,7 @@ use maitred_http::{Known, RequestHead, ResponseHead};
 use super::begun::Run;
 use super::{Answered, Outcome};
 use crate::body::{BodyFilter as _, Filters, RequestBody, ResponseBody, WholeBody};
+use crate::facts::Reached;
 use crate::fault::Fault;
 use crate::phase::{Phase, rising};
 use crate::verdict::{ReplyBody, Step, Verdict};
@@ -114,6 +115,9 @@ impl Outcome {
                 self.answered = Answered::Policy;
             }
             Verdict::Fail(fault) => {
+                if let Reached::Answered(status) = self.facts.reached {
+                    self.facts.reached = Reached::Withheld(status);
+                }
                 self.response = ResponseHead { status: fault.status(), ..ResponseHead::default() };
                 self.response.fields.append_known(Known::ContentType, b"application/problem+json");
                 for (name, value) in fault.fields() {

@@ -8,7 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use maitred_http::{Method, PathRules, RequestHead, Scheme};
 
-use crate::facts::{Facts, PathParams, RouteFacts, TableRef, ToldLimits};
+use crate::facts::{Facts, PathParams, Reached, RouteFacts, TableRef};
 use crate::request_id::RequestId;
 
 /// A request of HTTP/1.1, `METHOD TARGET`, with these fields.
@@ -48,9 +48,11 @@ pub fn facts() -> Facts {
         params: PathParams::default(),
         upstream: None,
         sent_at: None,
+        reached: Reached::Nothing,
+        is_once: false,
         body_limit: None,
         has_body: false,
-        told_limits: ToldLimits::default(),
+        stores: None,
         is_refresh: false,
     }
 }

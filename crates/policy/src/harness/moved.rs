@@ -14,7 +14,7 @@ use maitred_store::{Moment, Seat};
 
 use super::called::{Answer, Called};
 use crate::body::WholeBody;
-use crate::facts::{Facts, ToldLimits};
+use crate::facts::{Facts, Reached};
 use crate::fault::Fault;
 use crate::outbound::{CallError, CallLimits, Calling, Outbound};
 use crate::runtime::{Aside, Beside, Job, Runtime, Sleep};
@@ -231,7 +231,8 @@ impl Runtime for MovedRuntime {
             return false;
         }
         facts.is_refresh = true;
-        (facts.upstream, facts.sent_at, facts.told_limits) = (None, None, ToldLimits::default());
+        (facts.upstream, facts.sent_at, facts.stores) = (None, None, None);
+        (facts.reached, facts.is_once) = (Reached::Nothing, false);
         self.0.refreshes.borrow_mut().push(Refresh { request, facts, first: self.1.get() });
         true
     }
@@ -287,11 +288,19 @@ impl Beside for MovedRuntime {
         Moment { steady, wall: BEGAN + steady }
     }
 
+    fn sleep(&self, time: Duration) -> Sleep {
+        self.sleep_until(self.0.now.get() + time)
+    }
+
     fn detach(&self, mut aside: Aside) -> bool {
         if aside.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
             self.0.asides.borrow_mut().0.push(aside);
         }
         true
+    }
+
+    fn attend(&self, aside: Aside) -> bool {
+        self.detach(aside)
     }
 }
 

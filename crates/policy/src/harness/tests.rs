@@ -59,6 +59,7 @@ impl PolicyKind for Trace {
     fn phase(config: &TraceConfig) -> Phase {
         match config.at.as_str() {
             "screen" => Phase::Screen,
+            "lookup" => Phase::Lookup,
             "render" => Phase::Render,
             _ => Phase::Admit,
         }
@@ -124,19 +125,20 @@ impl Policy for Trace {
 }
 
 #[test]
-fn hooks_run_down_by_phase_and_up_in_reverse_before_what_renders() {
+fn hooks_run_down_by_phase_and_up_in_reverse_with_what_renders_behind_what_looks_up() {
     let harness = Harness::of::<Trace>("{ name: r, at: render }")
         .and::<Trace>("a")
         .and::<Trace>("{ name: s, at: screen }")
+        .and::<Trace>("{ name: l, at: lookup }")
         .and::<Trace>("b");
     let exchange = harness.request("GET /x?y", &[("Host", "a.example")]);
-    assert_eq!(exchange.explain(), ["s", "a", "b", "r"]);
+    assert_eq!(exchange.explain(), ["s", "a", "b", "l", "r"]);
     let outcome = exchange.answer(201, &[("X-A", "1")]);
-    assert_eq!(outcome.sent_field("down").as_deref(), Some("s | a | b | r"));
+    assert_eq!(outcome.sent_field("down").as_deref(), Some("s | a | b | l | r"));
     assert_eq!(outcome.sent_target(), "/x?y");
-    assert_eq!(outcome.field("UP").as_deref(), Some("b | a | s | r"));
+    assert_eq!(outcome.field("UP").as_deref(), Some("l | r | b | a | s"));
     assert_eq!((outcome.response.status, outcome.field("x-a").as_deref()), (201, Some("1")));
-    assert_eq!(ENDED.take(), ["s 201", "a 201", "b 201", "r 201"]);
+    assert_eq!(ENDED.take(), ["s 201", "a 201", "b 201", "l 201", "r 201"]);
 }
 
 #[test]
@@ -147,7 +149,7 @@ fn what_answers_ends_the_way_down_and_rendering_still_runs() {
         .and::<Trace>("{ name: r, at: render }");
     let outcome = harness.request("GET /", &[]).answer(200, &[]);
     assert!(outcome.sent.is_none() && matches!(outcome.answered, Answered::Policy));
-    assert_eq!(outcome.field("Up").as_deref(), Some("(every) | stop | (r)"));
+    assert_eq!(outcome.field("Up").as_deref(), Some("(r) | (every) | stop"));
     assert_eq!(outcome.response.status, 299);
     assert_eq!(ENDED.take(), ["stop 299"]);
 }
@@ -162,10 +164,10 @@ fn an_answer_that_takes_the_place_of_another_is_rendered_too() {
     let outcome = harness.request("GET /", &[]).answer(200, &[]);
     assert_eq!(outcome.response.status, 298);
     // Of the last answer: `once` has had its turn, and who answers does so once.
-    assert_eq!(outcome.field("Up").as_deref(), Some("every | s | r"));
+    assert_eq!(outcome.field("Up").as_deref(), Some("r | every | s"));
     let harness = harness.and::<Trace>("{ name: stubborn, at: render, up: answer }");
     let outcome = harness.request("GET /", &[]).answer(200, &[]);
-    assert_eq!(outcome.field("Up").as_deref(), Some("every | r"));
+    assert_eq!(outcome.field("Up").as_deref(), Some("r | every | s"));
 }
 
 #[test]
@@ -207,7 +209,7 @@ fn a_refresh_begins_at_the_policy_that_wants_it() {
     let anew = harness.refresh(refresh.clone()).answer(204, &[]);
     // The first two have left their names when it was wanted.
     assert_eq!(anew.sent_field("Down").as_deref(), Some("s | wants | wants | behind | r"));
-    assert_eq!(anew.field("Up").as_deref(), Some("behind | wants | r"));
+    assert_eq!(anew.field("Up").as_deref(), Some("r | behind | wants"));
     assert!(anew.facts.is_refresh && harness.refreshes().is_empty(), "a refresh wants no other");
     assert_eq!(ENDED.take(), ["wants 204", "behind 204", "r 204"]);
     let refusing = harness.without_refreshes();

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use maitred_grpc::is_grpc;
 use maitred_http::{BodyLength, Known, RequestHead, ResponseHead};
-use maitred_policy::{Fault, RequestBody, Retry};
+use maitred_policy::{Facts, Fault, Reached, RequestBody, Retry};
 use maitred_telemetry::UpstreamFailure;
 use maitred_upstream::{
     AcquireError, Call, Choice, CircuitOpen, Lease, LocalCluster, LocalEndpoint, TryResult,
@@ -135,7 +135,7 @@ pub(crate) fn upload(
     body: &mut RequestBody,
 ) -> Upload {
     let retries = &settings.retries;
-    let is_kept = retries.buffer > 0 && retries.repeats_sent() && may_repeat(request);
+    let is_kept = retries.buffer > 0 && retries.repeats_sent() && may_repeat(request, &exchange.facts);
     Upload::new(exchange, body, if is_kept { retries.buffer } else { 0 })
 }
 
@@ -186,6 +186,7 @@ pub(crate) async fn ask(
             let asked = attempt.now;
             forwarding.keep(ended(forwarding.exchange, (call, asked), result, &heads.response))
         };
+        forwarding.remember(failed.as_ref(), heads.response.status);
         if failed.is_none() && !settings.retries.on.has(TryResult::Status(heads.response.status)) {
             break;
         }
@@ -271,6 +272,18 @@ impl<'f, 'e> Forwarding<'f, 'e> {
         failed
     }
 
+    /// Remembers how far a try has come. What a service has not done with this one, it may have done with an earlier one.
+    #[inline]
+    fn remember(&mut self, failed: Option<&Failed>, status: u16) {
+        match failed {
+            None => self.exchange.facts.reached = Reached::Answered(status),
+            Some(failed) if self.upload.is_sent && failed.fault.retry_allowed() != Retry::Safe => {
+                self.exchange.facts.reached = Reached::Sent;
+            }
+            Some(_) => {}
+        }
+    }
+
     /// Notes a try for the access log. Answers how many that makes.
     fn record(&mut self, endpoint: &Rc<LocalEndpoint>) -> u32 {
         let record = &mut self.exchange.record;
@@ -346,10 +359,10 @@ pub(crate) fn is_stream(response: &ResponseHead) -> bool {
 }
 
 /// Whether a request may be sent twice: what it does is the same then, by its method or because the service sees to it by a key
-/// (draft-ietf-httpapi-idempotency-key-header).
-fn may_repeat(request: &RequestHead) -> bool {
+/// (draft-ietf-httpapi-idempotency-key-header). Where a policy does that in place of the service, the service may not know keys.
+fn may_repeat(request: &RequestHead, facts: &Facts) -> bool {
     let has_key = || request.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case(b"Idempotency-Key"));
-    request.method.is_idempotent() || has_key()
+    request.method.is_idempotent() || !facts.is_once && has_key()
 }
 
 fn no_endpoint(cluster: &LocalCluster) -> Fault {

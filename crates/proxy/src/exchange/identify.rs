@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use maitred_http::{Fields, Known, RequestHead, Scheme, list_items};
-use maitred_policy::{Facts, PathParams, RequestId, TableRef, ToldLimits};
+use maitred_policy::{Facts, PathParams, Reached, RequestId, TableRef};
 use maitred_wire::h1::RequestFraming;
 
 use crate::clock::unix_micros;
@@ -49,9 +49,11 @@ pub(crate) fn facts(
         params: PathParams::default(),
         upstream: None,
         sent_at: None,
+        reached: Reached::Nothing,
+        is_once: false,
         body_limit: None,
         has_body: !announced.length.is_empty(),
-        told_limits: ToldLimits::default(),
+        stores: None,
         is_refresh: false,
     }
 }

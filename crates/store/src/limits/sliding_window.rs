@@ -57,16 +57,21 @@ pub(crate) fn left(log: &Log, limit: &Limit, now: u64) -> Left {
 }
 
 impl Log {
-    /// Enters what was taken, and forgets what no longer counts. There are never more than `most` entries, or two: where there would be, two and two
-    /// become one at the later of their times, so that they count for too long rather than too short.
+    /// Enters what was taken, and forgets what no longer counts. There are never more than `most` entries, or two. Where half of them are there,
+    /// what is taken within the same part of a period becomes one at the latest of its times, so that it counts for too long rather than too short:
+    /// by about `2 / most` of the period. A period touches one part more than it has; what is still too much (`most` is less than before) becomes
+    /// one two by two.
     pub(crate) fn enter(&mut self, limit: &Limit, at: u64, cost: u64, most: usize) {
         let gone = self.entries.partition_point(|entry| !is_counting(*entry, limit, at));
         self.total -= self.entries.drain(..gone).map(|entry| u128::from(entry.cost)).sum::<u128>();
         let cost = cost.min(MOST_AT_ONCE);
+        let is_crowded = (most.div_ceil(2)..most).contains(&self.entries.len());
+        let part = length(limit).div_ceil((most / 2).saturating_sub(1).max(1) as u64);
         if let Some(last) = self.entries.back_mut()
-            && last.at >= at
+            && (last.at >= at || is_crowded && last.at / part == at / part)
             && last.cost <= MOST_AT_ONCE
         {
+            last.at = last.at.max(at);
             last.cost += cost;
             self.total += u128::from(cost);
             return;

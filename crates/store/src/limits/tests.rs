@@ -265,6 +265,32 @@ proptest! {
     }
 
     #[test]
+    fn a_log_with_too_few_entries_refuses_what_one_refuses_whose_period_is_a_little_longer(
+        count in 1u64..200, most in 8usize..40, pauses in vec(0u64..40_000, 1..400),
+    ) {
+        let limit_of = |micros| {
+            let period = Period::Length(Duration::from_micros(micros));
+            Limit { algorithm: Algorithm::SlidingWindow, count, period, burst: 1 }
+        };
+        let limit = limit_of(1_000_000);
+        let longer = limit_of(1_000_000 + 1_000_000u64.div_ceil(most as u64 / 2 - 1));
+        let (mut log, mut taken, mut now) = (Log::default(), Vec::new(), 0);
+        for pause in pauses {
+            now += pause;
+            let next = Taken { at: now, cost: 1 };
+            let ask = Ask { cost: 1, is_due: false, now };
+            if sliding_window::take(&log, &limit, ask).is_allowed() {
+                prop_assert!(naive(limit.algorithm)(&limit, &taken, next));
+                log.enter(&limit, now, 1, most);
+                taken.push(next);
+            } else {
+                prop_assert!(!naive(limit.algorithm)(&longer, &taken, next));
+            }
+            prop_assert!(log.entries().count() <= most);
+        }
+    }
+
+    #[test]
     fn numbers_at_their_ends_break_nothing(
         algorithm in algorithm(), numbers in vec(prop::sample::select(vec![0, 1, 2, u64::MAX / 2, u64::MAX]), 4), is_due in any::<bool>(),
         counter in any::<[u64; 3]>(), times in vec(any::<u64>(), 1..4),
@@ -327,6 +353,27 @@ fn windows_of_weeks_begin_on_mondays_and_those_of_days_at_midnight() {
     assert_eq!(fixed_window::end(&limit(7), sunday), sunday + calendar::DAY);
     assert_eq!(fixed_window::end(&limit(7), sunday + calendar::DAY), sunday + 8 * calendar::DAY);
     assert_eq!(fixed_window::end(&limit(7), 0), 4 * calendar::DAY);
+}
+
+#[test]
+fn what_is_due_locks_nobody_out_for_ages() {
+    for algorithm in [
+        Algorithm::TokenBucket,
+        Algorithm::LeakyBucket,
+        Algorithm::FixedWindow,
+        Algorithm::SlidingWindow,
+        Algorithm::SlidingWindowEstimate,
+    ] {
+        let limits =
+            [Limit { algorithm, count: 10, period: Period::Length(Duration::from_secs(1)), burst: 10 }];
+        let mut counters = Mapped::default();
+        for cost in [1 << 53, u64::MAX / 2, u64::MAX] {
+            assert!(ask(&mut counters, &limits, cost, true, 0).is_allowed);
+        }
+        let standing = ask(&mut counters, &limits, 1, false, 0).standings[0];
+        assert!(standing.retry.unwrap() > Duration::ZERO, "{algorithm:?}");
+        assert!(standing.reset < Duration::from_hours(1), "{algorithm:?} {standing:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Counters of limits: a table of fixed size, of which each key has one bucket of eight slots. Nothing is allocated for a key.
 //!
-//! A counter that is as fresh as a new one is a free slot. Where none is free, the one gives way of which the least share of its limit
-//! is taken; of several, the one that is fresh again soonest. So an attacker who asks with many keys displaces nobody's counter for free:
+//! A counter that is as fresh as a new one is a free slot. Where none is free, the one gives way of which the least is taken, by its share of the
+//! limit and by itself ([`weight`](crate::limits::weight)); of several, the one that is fresh again soonest. So an attacker who asks with many keys displaces nobody's counter for free:
 //! [`CounterTable`] says what it costs him.
 
 use super::hash::KeyHash;
@@ -13,7 +13,7 @@ const WAYS: usize = 8;
 /// What a counter takes, in bytes.
 pub(super) const SLOT: u64 = size_of::<Slot>() as u64;
 
-/// The tag of the key; until when it counts, by which clock and with which share; what is counted, and what was in the window before. As
+/// The tag of the key; until when it counts, by which clock and with which weight; what is counted, and what was in the window before. As
 /// numbers, since memory that the system gives is zero already, and is not touched before it is used.
 type Slot = [u64; 4];
 
@@ -22,8 +22,9 @@ type Slot = [u64; 4];
 /// Keys that are used once have little of their limit taken: they displace each other, and not a counter that is exhausted. To be rid of that,
 /// as much must be taken under eight more keys of its bucket as under its own; and as nobody outside knows which keys these are
 /// (their hashes are under a secret), under eight more keys for every bucket of the table. That takes about as many requests as the table has
-/// slots, times what one key is granted, within the time that a counter lasts. Only where a limit grants one request in all are keys that
-/// are used once as good as any other, and it takes as many requests as there are slots.
+/// slots, times what is taken under the one, within the time that a counter lasts, and by whichever limit: a smaller one that is used up weighs
+/// less, and of a larger one the same share must be used. Only where a limit grants one request in all are keys that are used once as good as
+/// any other, and it takes as many requests as there are slots.
 #[derive(Debug)]
 pub(super) struct CounterTable {
     slots: Vec<Slot>,
@@ -57,7 +58,7 @@ impl CounterTable {
     }
 
     /// Counts this there from now on.
-    pub(super) fn set(&mut self, hash: KeyHash, counter: Counter, (clock, share): (Clock, u8), now: Moment) {
+    pub(super) fn set(&mut self, hash: KeyHash, counter: Counter, (clock, weight): (Clock, u8), now: Moment) {
         if self.slots.is_empty() {
             self.slots = vec![Slot::default(); self.buckets * WAYS];
         }
@@ -72,7 +73,7 @@ impl CounterTable {
             way
         });
         let clock = u64::from(clock == Clock::Wall) << CLOCK_BIT;
-        let lasting = counter.until.min(FOREVER) | clock | u64::from(share) << SHARE_BITS;
+        let lasting = counter.until.min(FOREVER) | clock | u64::from(weight) << WEIGHT_BITS;
         bucket[way] = [hash.tag, lasting, counter.used, counter.before];
     }
 
@@ -106,18 +107,18 @@ impl CounterTable {
 
 /// Where the clock stands beside the time, which is no larger than [`FOREVER`].
 const CLOCK_BIT: u32 = 55;
-const SHARE_BITS: u32 = 56;
+const WEIGHT_BITS: u32 = 56;
 
 fn is_of(slot: &Slot, hash: KeyHash) -> bool {
     // A slot that was never used has no time: one that was has the end of what was taken.
     slot[0] == hash.tag && slot[1] != 0
 }
 
-/// How much is lost when a slot is used anew: the share that is taken and how long it lasts yet. Nothing, if it is free.
+/// How much is lost when a slot is used anew: the weight that is taken and how long it lasts yet. Nothing, if it is free.
 fn lasts([_, lasting, ..]: Slot, now: Moment) -> (u64, u64) {
     let is_wall = lasting >> CLOCK_BIT & 1 == 1;
     let left = (lasting & FOREVER).saturating_sub(if is_wall { now.wall } else { now.steady });
-    if left == 0 { (0, 0) } else { (lasting >> SHARE_BITS, left) }
+    if left == 0 { (0, 0) } else { (lasting >> WEIGHT_BITS, left) }
 }
 
 #[cfg(test)]

@@ -37,10 +37,11 @@ impl CountersFile {
         (Self { path: path.to_owned(), writing, is_failing }, records)
     }
 
-    /// Puts a text in the place of the file. Blocks until it is on disk. Answers whether it is.
-    pub(super) fn write(&self, text: impl FnOnce() -> String) -> bool {
+    /// Puts a text in the place of the file, if there is a new one. Blocks until it is on disk, also where another writes it, as who
+    /// takes over the file reads it then. Answers whether it is.
+    pub(super) fn write(&self, text: impl FnOnce() -> Option<String>) -> bool {
         let mut is_broken = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = text();
+        let Some(text) = text() else { return true };
         let done = if *is_broken { self.keep_aside() } else { Ok(()) };
         let done = done.and_then(|()| {
             *is_broken = false;

@@ -1,5 +1,5 @@
-//! What must outlive the process: counters of durable scopes, by the names of their keys. They never give way to others: where there
-//! is no room, new keys are refused until some are fresh again.
+//! What must outlive the process: counters of durable scopes, by the names of their keys. Where there is no room, those give way that have used next to nothing; what is used to a part that matters
+//! never does: where all is, new keys are refused until some are fresh again.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -18,6 +18,9 @@ const LOG_ENTRIES: usize = 4096;
 /// The same where there is no more room.
 const CROWDED_ENTRIES: usize = 16;
 
+/// From this weight on nothing gives way: a tenth of a limit, if that is two requests or more.
+const KEPT_WEIGHT: u8 = 24;
+
 /// The durable counters of a shard.
 #[derive(Debug)]
 pub(super) struct LastingTable {
@@ -25,7 +28,10 @@ pub(super) struct LastingTable {
     bytes: u64,
     most_bytes: u64,
     sweep: Sweep,
+    /// Whether none of them gives way, as far as is known.
+    is_crowded: bool,
     refused: u64,
+    evicted: u64,
     is_changed: bool,
     /// The latest time that was told.
     seen: Moment,
@@ -54,7 +60,8 @@ impl LastingTable {
     /// Nothing, and room for so many bytes.
     pub(super) fn new(most_bytes: u64) -> Self {
         let (scopes, sweep, seen) = (BTreeMap::new(), Sweep::default(), Moment { steady: 0, wall: 0 });
-        Self { scopes, bytes: 0, most_bytes, sweep, refused: 0, is_changed: false, seen }
+        let (is_crowded, refused, evicted, is_changed) = (false, 0, 0, false);
+        Self { scopes, bytes: 0, most_bytes, sweep, is_crowded, refused, evicted, is_changed, seen }
     }
 
     /// Takes from limits.
@@ -77,6 +84,10 @@ impl LastingTable {
             let room = record.bytes(value);
             if self.bytes + room > self.most_bytes && self.sweep.is_due(asked.now.steady) {
                 self.forget_fresh();
+                self.is_crowded = false;
+            }
+            if self.bytes + room > self.most_bytes && !self.is_crowded {
+                self.give_way();
             }
             if !self.insert(scope.name.clone(), value.into(), record) {
                 self.refused += 1;
@@ -158,6 +169,43 @@ impl LastingTable {
         self.refused
     }
 
+    /// How many gave way to others.
+    pub(super) fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// Forgets those that have used the least: an eighth of all room at once, so that it is seldom done, and all that have used as
+    /// little as the last of these.
+    fn give_way(&mut self) {
+        let seen = self.seen;
+        let records = self.scopes.values().flatten();
+        let used = records.filter_map(|(value, record)| Some((record.used(seen)?, record.bytes(value))));
+        let mut used: Vec<_> = used.collect();
+        used.sort_unstable();
+        let (wanted, mut freed) = (self.most_bytes / 8, 0);
+        let enough = used.iter().find(|(_, bytes)| {
+            freed += bytes;
+            freed >= wanted
+        });
+        let Some((most, _)) = enough.or(used.last()) else {
+            self.is_crowded = true;
+            return;
+        };
+        let before: u64 = self.held();
+        let mut freed = 0;
+        for records in self.scopes.values_mut() {
+            records.retain(|value, record| {
+                let gives_way = record.used(seen).is_some_and(|used| used <= *most);
+                freed += if gives_way { record.bytes(value) } else { 0 };
+                !gives_way
+            });
+        }
+        self.scopes.retain(|_, records| !records.is_empty());
+        self.bytes -= freed;
+        self.evicted += before - self.held();
+        self.is_changed = true;
+    }
+
     fn forget_fresh(&mut self) {
         let (seen, mut freed) = (self.seen, 0);
         for records in self.scopes.values_mut() {
@@ -183,6 +231,16 @@ impl Record {
     fn is_fresh(&self, now: Moment) -> bool {
         let until = |tally: &Tally| tally.counter.until.max(tally.log.until(&tally.limit));
         self.tallies.iter().all(|tally| until(tally) <= limits::time(&tally.limit, now))
+    }
+
+    /// How much of its limits is used; none where that is so much that it must not be forgotten.
+    fn used(&self, now: Moment) -> Option<u8> {
+        let weights = self.tallies.iter().map(|tally| {
+            let remaining = limits::remaining(tally.counter, &tally.log, &tally.limit, now);
+            let weight = limits::weight(remaining, &tally.limit);
+            (remaining > 0 && weight < KEPT_WEIGHT).then_some(weight)
+        });
+        weights.max_by_key(|weight| weight.map_or(u8::MAX, |weight| weight)).flatten()
     }
 
     fn bytes(&self, value: &[u8]) -> u64 {

@@ -1,5 +1,5 @@
 //! Logs of exact windows, which differ in size: bounded in bytes all together. Where they take more, of eight that lie anywhere
-//! the one gives way of which the least share of its limit is taken, and one that no longer counts before all others: the same rule as
+//! the one gives way of which the least is taken, and one that no longer counts before all others: the same rule as
 //! for counters, with the same bound on what an attacker can displace.
 
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::hash::KeyHash;
 use crate::limit::Limit;
 use crate::limits::sliding_window::{self, EMPTY};
-use crate::limits::{Log, share};
+use crate::limits::{Log, weight};
 
 /// What a log takes beside its entries, in bytes, with its places in both tables, which may have grown for twice as many.
 pub(super) const ROW: u64 = 256;
@@ -36,7 +36,7 @@ struct Row {
     hash: KeyHash,
     log: Log,
     until: u64,
-    share: u8,
+    weight: u8,
 }
 
 impl LogTable {
@@ -54,7 +54,7 @@ impl LogTable {
     pub(super) fn enter(&mut self, hash: KeyHash, limit: &Limit, at: u64, cost: u64) {
         let most = self.most_entries();
         let place = *self.places.entry(hash).or_insert_with(|| {
-            self.rows.push(Row { hash, log: Log::default(), until: 0, share: 0 });
+            self.rows.push(Row { hash, log: Log::default(), until: 0, weight: 0 });
             self.bytes += ROW;
             self.rows.len() - 1
         });
@@ -63,7 +63,7 @@ impl LogTable {
         row.log.enter(limit, at, cost, most);
         self.bytes = self.bytes + row.log.bytes() as u64 - before;
         row.until = row.log.until(limit);
-        row.share = share(sliding_window::left(&row.log, limit, at).remaining, limit);
+        row.weight = weight(sliding_window::left(&row.log, limit, at).remaining, limit);
         while self.bytes > self.most_bytes && self.evict(at, hash) {}
     }
 
@@ -106,7 +106,7 @@ impl LogTable {
             usize::try_from(self.hand % count as u64).unwrap_or_default()
         });
         let candidates: SmallVec<[usize; CANDIDATES + 1]> = candidates.collect();
-        let lasts = |row: &Row| if row.until <= now { (0, 0) } else { (u64::from(row.share), row.until) };
+        let lasts = |row: &Row| if row.until <= now { (0, 0) } else { (u64::from(row.weight), row.until) };
         let others =
             candidates.iter().filter_map(|place| self.rows.get(*place)).filter(|row| row.hash != but);
         let Some(chosen) = others.min_by_key(|row| lasts(row)) else { return false };

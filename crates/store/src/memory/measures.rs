@@ -28,7 +28,12 @@ impl ShardsShared {
             let held = shard.counters.held();
             counter.add(held, held * SLOT, shard.counters.evicted(), 0);
             log.add(shard.logs.held(), shard.logs.bytes(), shard.logs.evicted(), 0);
-            durable.add(shard.lasting.held(), shard.lasting.bytes(), 0, shard.lasting.refused());
+            durable.add(
+                shard.lasting.held(),
+                shard.lasting.bytes(),
+                shard.lasting.evicted(),
+                shard.lasting.refused(),
+            );
             slot.add(shard.slots.held(), shard.slots.bytes(), 0, shard.slots.refused());
         }
         for entries in self.entries() {

@@ -121,9 +121,9 @@ impl Counters for Hashed<'_> {
         }
     }
 
-    fn set(&mut self, limit: &Limit, counter: Counter, share: u8) {
+    fn set(&mut self, limit: &Limit, counter: Counter, weight: u8) {
         let clock = if limit.algorithm == Algorithm::FixedWindow { Clock::Wall } else { Clock::Steady };
-        self.shard.counters.set(self.hash.under(limit), counter, (clock, share), self.now);
+        self.shard.counters.set(self.hash.under(limit), counter, (clock, weight), self.now);
     }
 
     fn log(&self, limit: &Limit) -> &Log {

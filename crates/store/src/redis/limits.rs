@@ -9,8 +9,9 @@ use smallvec::SmallVec;
 use super::{names, scripts};
 use crate::limit::{Algorithm, Decision, Limit, Period, Standing, Take};
 
-/// Times of an exact window that are kept for a key; where there are more, two and two become one.
-const MOST_TIMES: usize = 10_000;
+/// Times of an exact window that are kept for a key; where there would be more, neighbouring ones become one. A server goes through them while
+/// all others wait for it.
+pub(super) const MOST_TIMES: usize = 1000;
 
 /// No period is longer, in microseconds: what is compared with it stays exact in doubles.
 const LONGEST: u64 = 1 << 50;
@@ -25,10 +26,10 @@ pub(super) fn names(name: &str, limits: &[Limit]) -> Vec<String> {
     named.collect()
 }
 
-/// The call that takes from the limits of a key of this name; `now` is the server's where it is none.
-pub(super) fn call(name: &str, take: &Take<'_>, now: Option<u64>) -> Cmd {
+/// The call that takes from the limits of a key of this name; `now` is the server's where it is none. Of an exact window `most` times are kept.
+pub(super) fn call(name: &str, take: &Take<'_>, now: Option<u64>, most: usize) -> Cmd {
     let mut command = scripts::TAKE.call(&names(name, take.limits));
-    command.arg(take.cost).arg(u8::from(take.is_due)).arg(MOST_TIMES);
+    command.arg(take.cost).arg(u8::from(take.is_due)).arg(most);
     match now {
         Some(now) => command.arg(now),
         None => command.arg(""),

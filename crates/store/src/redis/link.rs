@@ -97,15 +97,42 @@ impl Link {
 
     /// Asks one thing over a connection of its own.
     pub(super) async fn ask_once(&self, place: &RedisPlace, command: &Cmd) -> RedisResult<Value> {
+        let asking = async |mut connection: MultiplexedConnection| {
+            connection.send_packed_command(command).await?.extract_error()
+        };
+        self.over(place, asking).await
+    }
+
+    /// Asks one thing several times, over a connection of its own: the last answer, if each came as fast as requests want theirs.
+    pub(super) async fn ask_briskly(
+        &self,
+        place: &RedisPlace,
+        command: &Cmd,
+        times: usize,
+    ) -> RedisResult<Value> {
+        let asking = async |mut connection: MultiplexedConnection| {
+            let mut said = Value::Nil;
+            for _ in 0..times {
+                let answer =
+                    tokio::time::timeout(self.timeout, connection.send_packed_command(command)).await;
+                said = answer.unwrap_or_else(|_| Err(late()))?.extract_error()?;
+            }
+            Ok(said)
+        };
+        self.over(place, asking).await
+    }
+
+    async fn over<F: Future<Output = RedisResult<Value>>>(
+        &self,
+        place: &RedisPlace,
+        asking: impl FnOnce(MultiplexedConnection) -> F,
+    ) -> RedisResult<Value> {
         let (sender, connected) = oneshot::channel();
         let hand_over = |connection: MultiplexedConnection| {
             // Who waits for it is below.
             let _ = sender.send(connection);
         };
-        let asking = async {
-            let mut connection = connected.await.map_err(|_| closed())?;
-            connection.send_packed_command(command).await?.extract_error()
-        };
+        let asking = async { asking(connected.await.map_err(|_| closed())?).await };
         tokio::select! {
             ended = self.run(place, hand_over) => ended.and(Err(closed())),
             answer = tokio::time::timeout(self.connect_timeout * 2, asking) => answer.unwrap_or_else(|_| Err(late())),

@@ -5,31 +5,54 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::node::NodeShared;
 use super::servers::ServersShared;
+use super::watch::STAYED;
 
 /// Between two tries: this long at first, and twice as long each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
+/// So many answers in a row, each within the time-out of commands, and a server that was away is well.
+const ANSWERS: usize = 3;
+
 /// Mends what requests tell of, for ever.
 pub(super) async fn mend(servers: &ServersShared, prefix: &str) {
     let (mut pause, mut is_told) = (FIRST_PAUSE, false);
-    // At first all servers are to be found.
-    let mut is_well = find(servers, &mut is_told).await;
-    servers.sought();
+    let mut is_well = begin(servers, &mut is_told).await;
     loop {
         if is_well {
             is_told = false;
+            let since = Instant::now();
             servers.watch.wanted.notified().await;
-            pause = FIRST_PAUSE;
+            if since.elapsed() >= STAYED {
+                pause = FIRST_PAUSE;
+            }
         }
-        is_well = find(servers, &mut is_told).await & probe(servers, prefix).await;
+        // A server that hangs is not waited for before the others are found.
+        let (is_found, is_back) = tokio::join!(find(servers, &mut is_told), probe(servers, prefix));
+        is_well = is_found && is_back;
         // Also after it went well, so that a server that comes and goes is not asked all the time.
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// Finds all servers at first. Requests wait for that, but none for those who do not answer.
+async fn begin(servers: &ServersShared, is_told: &mut bool) -> bool {
+    let mut finding = std::pin::pin!(find(servers, is_told));
+    let found = tokio::time::timeout(servers.timeout, &mut finding).await;
+    if found.is_err() {
+        servers.sought();
+    }
+    let is_well = match found {
+        Ok(is_well) => is_well,
+        Err(_) => finding.await,
+    };
+    servers.sought();
+    is_well
 }
 
 /// Finds out which servers there are. Whether that went well; where it did not, the log has it once.
@@ -63,7 +86,7 @@ async fn probe(servers: &ServersShared, prefix: &str) -> bool {
     for node in servers.topology.load().nodes.iter().filter(|node| node.is_open()) {
         let (node, link, command) = (Arc::clone(node), Arc::clone(&servers.finder.link), command.clone());
         probes.spawn(async move {
-            let said = link.ask_once(&node.place, &command).await;
+            let said = link.ask_briskly(&node.place, &command, ANSWERS).await;
             // What belongs to another server of a cluster is refused by one that is well.
             let is_well = said.map_or_else(|error| error.redirect_node().is_some(), |_| true);
             if is_well {

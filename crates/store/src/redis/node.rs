@@ -7,11 +7,11 @@ use arc_swap::ArcSwapOption;
 use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
 use tokio::time::{Instant, timeout_at};
 
-use super::breaker::{Breaker, Era};
+use super::breaker::{Breaker, Era, Failure};
 use super::line::Line;
 use super::link::Link;
 use super::settings::RedisPlace;
-use super::watch::Watch;
+use super::watch::{Told, Watch};
 use crate::answer::Away;
 use crate::store::Seat;
 
@@ -24,6 +24,9 @@ pub(super) struct NodeShared {
     /// Where it is.
     pub(super) place: RedisPlace,
     breaker: Breaker,
+    told: Told,
+    /// When it was first known: its times count from here.
+    known: Instant,
     lines: Box<[ArcSwapOption<Line>]>,
     link: Arc<Link>,
     watch: Arc<Watch>,
@@ -56,6 +59,8 @@ impl NodeShared {
         Self {
             place,
             breaker: Breaker::default(),
+            told: Told::default(),
+            known: Instant::now(),
             lines: (0..=WORKERS).map(|_| ArcSwapOption::empty()).collect(),
             link: Arc::clone(link),
             watch: Arc::clone(watch),
@@ -81,6 +86,7 @@ impl NodeShared {
         until: Instant,
     ) -> Result<Value, Refusal> {
         let Some(era) = self.breaker.era() else { return Err(Refusal::Away(Away::Open)) };
+        let sent = self.micros(Instant::now());
         let line = self.line(seat, era);
         let connection = timeout_at(until, line.connection()).await.unwrap_or(Err(Away::Unreachable));
         let mut connection = connection.map_err(Refusal::Away)?;
@@ -101,9 +107,9 @@ impl NodeShared {
                 self.breaker.succeeded(era);
                 Ok(value)
             }
-            Ok(Err(error)) => Err(self.judge(era, &error)),
+            Ok(Err(error)) => Err(self.judge(era, sent, &error)),
             Err(_) => {
-                self.failed(era, false, &"it does not answer in time");
+                self.failed(era, self.since(sent), &"it does not answer in time");
                 Err(Refusal::Away(Away::Late))
             }
         }
@@ -121,7 +127,7 @@ impl NodeShared {
         let node = Arc::downgrade(self);
         let failed = move |error: &RedisError| {
             if let Some(node) = node.upgrade() {
-                node.failed(era, true, error);
+                node.failed(era, Failure::Certain, error);
             }
         };
         let line = Arc::new(Line::begin(Arc::clone(&self.link), self.place.clone(), era, failed));
@@ -129,7 +135,7 @@ impl NodeShared {
         line
     }
 
-    fn judge(&self, era: Era, error: &RedisError) -> Refusal {
+    fn judge(&self, era: Era, sent: u64, error: &RedisError) -> Refusal {
         match error.kind() {
             ErrorKind::Server(
                 ServerErrorKind::ReadOnly
@@ -137,7 +143,7 @@ impl NodeShared {
                 | ServerErrorKind::MasterDown
                 | ServerErrorKind::ClusterDown,
             ) => {
-                self.failed(era, true, error);
+                self.failed(era, Failure::Certain, error);
                 Refusal::Away(Away::Unreachable)
             }
             ErrorKind::Server(kind) => {
@@ -145,11 +151,11 @@ impl NodeShared {
                 self.refused(kind, error)
             }
             ErrorKind::Parse => {
-                self.failed(era, false, error);
+                self.failed(era, self.since(sent), error);
                 Refusal::Away(Away::Refused)
             }
             _ if error.is_unrecoverable_error() => {
-                self.failed(era, false, error);
+                self.failed(era, self.since(sent), error);
                 Refusal::Away(Away::Unreachable)
             }
             // Such as `OOM` and `MISCONF`.
@@ -181,19 +187,30 @@ impl NodeShared {
         )
     }
 
-    fn failed(&self, era: Era, is_certain: bool, why: &dyn std::fmt::Display) {
-        if self.breaker.failed(era, is_certain) {
+    fn failed(&self, era: Era, failure: Failure, why: &dyn std::fmt::Display) {
+        if self.breaker.failed(era, failure) {
             for line in &self.lines {
                 line.store(None);
             }
-            self.watch.opened(&self.place, why);
+            let times = self.told.opens(self.micros(Instant::now()));
+            self.watch.opened(&self.place, times, why);
         }
     }
 
     /// It was found well.
     pub(super) fn close(&self) {
         if self.breaker.close() {
-            self.watch.closed(&self.place);
+            let times = self.told.closes(self.micros(Instant::now()));
+            self.watch.closed(&self.place, times);
         }
+    }
+
+    /// That a command failed now.
+    fn since(&self, sent: u64) -> Failure {
+        Failure::Command { sent, now: self.micros(Instant::now()) }
+    }
+
+    fn micros(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.known).as_micros()).unwrap_or(u64::MAX)
     }
 }

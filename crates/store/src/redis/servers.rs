@@ -37,7 +37,8 @@ pub(super) struct ServersShared {
     pub(super) finder: Finder,
     pub(super) watch: Arc<Watch>,
     pub(super) tallies: Tallies,
-    timeout: Duration,
+    /// How long a command may take.
+    pub(super) timeout: Duration,
 }
 
 impl ServersShared {
@@ -55,9 +56,16 @@ impl ServersShared {
         self.changed.notify_waiters();
     }
 
-    /// Whether it is known already that a command about this key would be in vain.
-    pub(super) fn is_open(&self, key: &[u8]) -> bool {
-        self.topology.load().node(key).is_some_and(|node| node.is_open())
+    /// The name of a key that a command may be sent about; none where it is known already that it would be in vain. Where one server has all
+    /// keys and is away, the name is not even made.
+    pub(super) fn name(&self, make: impl FnOnce() -> String) -> Option<String> {
+        let topology = self.topology.load();
+        if topology.only().is_some_and(|node| node.is_open()) {
+            return None;
+        }
+        let name = make();
+        let is_open = topology.node(name.as_bytes()).is_some_and(|node| node.is_open());
+        (!is_open).then_some(name)
     }
 
     /// Sends a command about a key.

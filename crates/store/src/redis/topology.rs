@@ -2,8 +2,10 @@
 //! only read it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use redis::{Cmd, RedisError, RedisResult, Value};
+use tokio::task::JoinSet;
 
 use super::cluster::{self, NOBODY, Slots};
 use super::link::Link;
@@ -27,6 +29,11 @@ impl Topology {
         self.nodes.get(usize::from(number)).filter(|_| number != NOBODY)
     }
 
+    /// The server that has all keys, if one has.
+    pub(super) fn only(&self) -> Option<&Arc<NodeShared>> {
+        self.nodes.first().filter(|_| self.slots.is_none())
+    }
+
     /// The server at this place.
     pub(super) fn at(&self, place: &RedisPlace) -> Option<&Arc<NodeShared>> {
         self.nodes.iter().find(|node| node.place == *place)
@@ -48,14 +55,14 @@ pub(super) struct Finder {
     /// How connections to servers come about.
     pub(super) link: Arc<Link>,
     /// The same to sentinels.
-    to_sentinels: Option<Link>,
+    to_sentinels: Option<Arc<Link>>,
     watch: Arc<Watch>,
 }
 
 impl Finder {
     pub(super) fn new(servers: &RedisServers, link: &Arc<Link>, watch: &Arc<Watch>) -> Self {
         let to_sentinels = match servers {
-            RedisServers::Sentinel { login, .. } => Some(link.with_login(login)),
+            RedisServers::Sentinel { login, .. } => Some(Arc::new(link.with_login(login))),
             RedisServers::Single(_) | RedisServers::Cluster(_) => None,
         };
         let (link, watch) = (Arc::clone(link), Arc::clone(watch));
@@ -87,55 +94,66 @@ impl Finder {
     }
 
     async fn cluster(&self, seeds: &[RedisPlace], before: &Topology) -> RedisResult<Slots> {
-        let mut command = redis::cmd("CLUSTER");
-        command.arg("SLOTS");
         let well = before.nodes.iter().filter(|node| !node.is_open()).map(|node| &node.place);
-        let mut last = nobody();
-        for place in well.chain(seeds) {
-            match self.link.ask_once(place, &command).await {
-                Ok(said) => return cluster::slots(&said, place),
-                Err(error) => last = error,
+        let asks = well.chain(seeds).map(|place| {
+            let (link, place) = (Arc::clone(&self.link), place.clone());
+            async move {
+                let mut command = redis::cmd("CLUSTER");
+                command.arg("SLOTS");
+                cluster::slots(&link.ask_once(&place, &command).await?, &place)
             }
-        }
-        Err(last)
+        });
+        first(self.link.timeout, asks.collect()).await
     }
 
-    /// Asks one sentinel after the other for the master, and the master whether it knows.
+    /// Asks sentinels for the master, and the master whether it knows.
     async fn master(&self, sentinels: &[RedisPlace], name: &str) -> RedisResult<RedisPlace> {
-        let mut command = redis::cmd("SENTINEL");
-        command.arg("get-master-addr-by-name").arg(name);
-        let link = self.to_sentinels.as_ref().unwrap_or(&self.link);
-        let (mut last, mut tried) = (nobody(), Vec::new());
-        for sentinel in sentinels {
-            let found = match link.ask_once(sentinel, &command).await {
-                Ok(said) => master_in(&said),
-                Err(error) => Err(error),
-            };
-            match found {
-                // Where most of them know of no other yet, one that hangs is waited for once.
-                Ok(place) if tried.contains(&place) => {}
-                Ok(place) => match self.is_master(&place).await {
-                    Ok(()) => return Ok(place),
-                    Err(error) => {
-                        last = error;
-                        tried.push(place);
-                    }
-                },
-                Err(error) => last = error,
+        let asks = sentinels.iter().map(|sentinel| {
+            let (link, sentinel, name) = (Arc::clone(&self.link), sentinel.clone(), name.to_owned());
+            let to_sentinels = Arc::clone(self.to_sentinels.as_ref().unwrap_or(&self.link));
+            async move {
+                let mut command = redis::cmd("SENTINEL");
+                command.arg("get-master-addr-by-name").arg(name);
+                let place = master_in(&to_sentinels.ask_once(&sentinel, &command).await?)?;
+                is_master(&link, &place).await.map(|()| place)
             }
-        }
-        Err(last)
+        });
+        first(self.link.timeout, asks.collect()).await
     }
+}
 
-    /// A sentinel may name one that is no master any more, or not yet.
-    async fn is_master(&self, place: &RedisPlace) -> RedisResult<()> {
-        let Value::Array(role) = self.link.ask_once(place, &Cmd::new().arg("ROLE").to_owned()).await? else {
-            return Err(cluster::strange("the answer to ROLE is not as it should be"));
+/// Asks one after the other; the next also where one has not answered after a pause. The first good answer counts.
+async fn first<T, F>(pause: Duration, asks: Vec<F>) -> RedisResult<T>
+where
+    T: Send + 'static,
+    F: Future<Output = RedisResult<T>> + Send + 'static,
+{
+    let (mut asks, mut under_way, mut last) = (asks.into_iter(), JoinSet::new(), nobody());
+    loop {
+        let said = if let Some(ask) = asks.next() {
+            under_way.spawn(ask);
+            let Ok(said) = tokio::time::timeout(pause, under_way.join_next()).await else { continue };
+            said
+        } else {
+            under_way.join_next().await
         };
-        match role.first() {
-            Some(Value::BulkString(role)) if role == b"master" => Ok(()),
-            _ => Err(cluster::strange("the server that the sentinel names is not a master")),
+        match said {
+            Some(Ok(Ok(found))) => return Ok(found),
+            Some(Ok(Err(error))) => last = error,
+            Some(Err(_)) => {}
+            None => return Err(last),
         }
+    }
+}
+
+/// A sentinel may name one that is no master any more, or not yet.
+async fn is_master(link: &Link, place: &RedisPlace) -> RedisResult<()> {
+    let Value::Array(role) = link.ask_once(place, &Cmd::new().arg("ROLE").to_owned()).await? else {
+        return Err(cluster::strange("the answer to ROLE is not as it should be"));
+    };
+    match role.first() {
+        Some(Value::BulkString(role)) if role == b"master" => Ok(()),
+        _ => Err(cluster::strange("the server that the sentinel names is not a master")),
     }
 }
 

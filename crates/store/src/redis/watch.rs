@@ -3,10 +3,39 @@
 
 use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use super::settings::RedisPlace;
+
+/// A server that was well for so long has stayed; one that comes and goes sooner is told of seldom and asked seldom.
+pub(super) const STAYED: Duration = Duration::from_secs(10);
+
+/// How often a server has gone away since it last stayed. The log has the first time, and of those after it fewer and fewer.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    times: AtomicU64,
+    /// When it came back last, in microseconds.
+    back: AtomicU64,
+}
+
+impl Told {
+    /// It goes away now. For how many times.
+    pub(super) fn opens(&self, now: u64) -> u64 {
+        let stayed = now.saturating_sub(self.back.load(Ordering::Relaxed));
+        if u128::from(stayed) >= STAYED.as_micros() {
+            self.times.store(0, Ordering::Relaxed);
+        }
+        self.times.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// It is back now, after so many times.
+    pub(super) fn closes(&self, now: u64) -> u64 {
+        self.back.store(now, Ordering::Relaxed);
+        self.times.load(Ordering::Relaxed)
+    }
+}
 
 /// What requests tell, for the log and for those who mend it.
 #[derive(Debug)]
@@ -23,15 +52,19 @@ impl Watch {
         Self { store: store.into(), wanted: Notify::new(), refused: AtomicU64::new(0) }
     }
 
-    /// A server is away from now on.
-    pub(super) fn opened(&self, place: &RedisPlace, why: &dyn Display) {
-        tracing::warn!(store = %self.store, server = %place, "the store is away: {why}");
+    /// A server is away from now on, for so many times since it last stayed.
+    pub(super) fn opened(&self, place: &RedisPlace, times: u64, why: &dyn Display) {
+        if times.is_power_of_two() {
+            tracing::warn!(store = %self.store, server = %place, times, "the store is away: {why}");
+        }
         self.wanted.notify_one();
     }
 
-    /// It is back.
-    pub(super) fn closed(&self, place: &RedisPlace) {
-        tracing::info!(store = %self.store, server = %place, "the store is back");
+    /// It is back, after it was away so many times.
+    pub(super) fn closed(&self, place: &RedisPlace, times: u64) {
+        if times.is_power_of_two() {
+            tracing::info!(store = %self.store, server = %place, times, "the store is back");
+        }
     }
 
     /// The servers are others than before.
@@ -56,5 +89,22 @@ impl Watch {
         if times.is_power_of_two() {
             tracing::warn!(store = %self.store, server = %place, times, "the store refused a command: {why}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_comes_and_goes_is_told_of_seldom_until_it_has_stayed() {
+        let (told, mut now, mut lines) = (Told::default(), 0, 0);
+        for _ in 0..1000 {
+            now += 2_000_000;
+            lines += u32::from(told.opens(now).is_power_of_two());
+            lines += u32::from(told.closes(now + 100_000).is_power_of_two());
+        }
+        assert_eq!(lines, 20);
+        assert_eq!(told.opens(now + 100_000 + 10_000_000), 1);
     }
 }

@@ -39,7 +39,7 @@ impl Page {
              that is looked at for every span that begins with one request and ends with another, and the fullest is told, as passed ÷ permitted. Where Redis was there and too late, \
              so that a gateway counted for itself, so many more may pass, which is told, and is no exact limit. “Reference” is what a \
              naive one lets through of the same requests from the beginning of the span on. `{}`.\n{}",
-            ROUTES.map(|route| route.written).join("`, `").trim_start_matches("`, `"),
+            ROUTES.map(|route| route.shown()).join("`, `").trim_start_matches("`, `"),
             self.text
         )
     }
@@ -93,18 +93,18 @@ impl Page {
             self.text,
             "| {} | `{}` | {} | {} | {} | {fullest} ÷ {permitted} |",
             span.name,
-            route.written,
+            route.shown(),
             times.len(),
             passed.len(),
             if span.is_fresh { expected.to_string() } else { "–".to_owned() },
         );
         let mut broken = Vec::new();
         if fullest > permitted + span.missed {
-            broken.push((format!("{}, `{}`: more than permitted", span.name, route.written), false));
+            broken.push((format!("{}, `{}`: more than permitted", span.name, route.shown()), false));
         }
         if span.is_fresh && (passed.len() as f64) < LEAST * expected as f64 {
             broken.push((
-                format!("{}, `{}`: less than 99 % of the reference", span.name, route.written),
+                format!("{}, `{}`: less than 99 % of the reference", span.name, route.shown()),
                 false,
             ));
         }

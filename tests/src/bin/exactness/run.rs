@@ -162,9 +162,12 @@ fn document(stores: &Stores, origin: &str) -> String {
         if route.limits.is_empty() {
             return format!("  {name}: {{ match: /{name}, upstream: service }}\n");
         }
-        let policy =
-            format!("rate_limit: {{ {}, by: header.X-Client, on_store_failure: local }}", route.written);
-        format!("  {name}: {{ match: /{name}, upstream: service, policies: {{ {policy} }} }}\n")
+        let policy = |(number, written): (usize, &&str)| {
+            format!("rate_limit/r{number}: {{ {written}, by: header.X-Client, on_store_failure: local }}")
+        };
+        let policies: Vec<String> = route.written.iter().enumerate().map(policy).collect();
+        let policies = policies.join(", ");
+        format!("  {name}: {{ match: /{name}, upstream: service, policies: {{ {policies} }} }}\n")
     });
     format!(
         "{store}upstreams: {{ service: {origin} }}\ntelemetry: {{ access_log: false }}\nroutes:\n{}",

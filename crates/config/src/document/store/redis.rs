@@ -30,7 +30,7 @@ config_map! {
         database: Option<u32>,
         /// How TLS is spoken to `rediss`.
         tls: Option<UpstreamTls>,
-        /// How long a request waits for an answer. What is done without one, policies say.
+        /// How long a request waits for an answer, less than a second. What is done without one, policies say.
         timeout: Duration = "20ms",
         /// How long connecting may take. No request waits for that.
         connect_timeout: Duration = "1s",
@@ -54,6 +54,9 @@ config_map! {
     }
 }
 
+/// So long no request may wait for a store.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(1);
+
 const PLACES: [&str; 3] = ["url", "cluster", "sentinel"];
 
 impl RedisStore {
@@ -75,6 +78,11 @@ impl RedisStore {
             fields,
             reader,
         );
+        if self.timeout >= LONGEST_TIMEOUT {
+            let problem = Problem::error("requests wait for this long whenever the server hangs")
+                .at(fields.value_span("timeout"));
+            reader.problem(problem.help("write less than `1s`; servers nearby answer within `20ms`"));
+        }
         let places: Vec<&str> = PLACES.into_iter().filter(|key| fields.has(key)).collect();
         match places[..] {
             [] if !fields.has_unknown() => {

@@ -81,7 +81,7 @@ mistakes! {
     store_urls: with("stores: { a: { redis: localhost }, b: { redis: 'http://h' }, c: { redis: { cluster: ['redis://h/1', 'rediss://i'] } }, d: { redis: { cluster: 'redis://h', database: 1, tls: true } } }");
     store_secrets: with("stores: { a: { redis: 'redis://:hush@h' }, b: { redis: { url: '${X:-redis://u:hush@h}' } }, c: { redis: { url: 'redis://h', password: hush } }, d: { redis: 'redis://:hu/sh@h' }, e: { redis: 'redis://:hush${TOKEN}@h' }, f: { redis: '${EMPTY}redis://:${TOKEN}hush@h' }, g: { redis: 'redis://:hush:${TOKEN}@h' } }");
     store_logins: with("stores: { a: { redis: { url: 'redis://:${TOKEN}@10.0.0.1/1', password: '${TOKEN}', database: 1 } }, b: { redis: { sentinel: { urls: 'redis://:${TOKEN}@h', master: m, username: u } } }, c: { redis: { url: 'redis://h', password: '${TOKEN}', username: u } } }");
-    store_numbers: with("stores: { a: { redis: { url: 'redis://h', timeout: 0s, connect_timeout: 0s, prefix: 'a {b}' } } }");
+    store_numbers: with("stores: { a: { redis: { url: 'redis://h', timeout: 0s, connect_timeout: 0s, prefix: 'a {b}' } }, b: { redis: { url: 'redis://h', timeout: 1s } } }");
     upstream_empty: with("upstreams: { a: {}, b: { endpoints: [] }, c: { endpoints: [{ weight: 1 }] } }");
     upstream_schemes: with("upstreams: { a: https://a, b: grpc://b:1, c: 'srv:_http._tcp.c', d: ftp://d, e: localhost:80 }");
     upstream_settings: with("upstreams: { a: { endpoints: http://a, balance: fastest, host: '*.a', keepalive: { idle: 0 }, timeouts: { connect: 0s, response: 10, stream_idle: 0s } } }");

@@ -54,7 +54,7 @@ fn what_others_have_written_is_no_answer() {
         good[..20].to_vec(),
     ] {
         let outcome = with_entry("true", &entry);
-        is_refused(&outcome, 503, "store_unavailable");
+        is_refused(&outcome, 503, "idempotency_entry_unreadable");
         is_new(&with_entry("{ on_store_failure: allow }", &entry));
     }
     is_refused(&with_entry("true", &changed(5, good[5] ^ 1)), 422, "idempotency_key_reused");

@@ -46,6 +46,17 @@ fn keys_of_different_kinds_never_meet() {
 }
 
 #[test]
+fn long_keys_are_told_by_their_hash() {
+    let hashed = |length: usize| {
+        let tenant = "x".repeat(length);
+        key("[route, header.X-Tenant]", &facts(), &[("X-Tenant", &tenant)])
+    };
+    assert!(hashed(200).ends_with("xx"));
+    assert!(hashed(24_000).starts_with("sha256:") && hashed(24_000).len() == 71);
+    assert_ne!(hashed(24_000), hashed(24_001));
+}
+
+#[test]
 fn the_caller_is_the_consumer_else_the_subject() {
     let claims = |subject: &str| {
         let subject = Some(subject.into());

@@ -84,6 +84,7 @@ proptest! {
 
 #[test]
 fn one_at_a_time_asks_for_a_lease() {
+    const KEY: u128 = 1;
     let leases = Leases::default();
     let at = |micros: u64| Moment { steady: micros, wall: micros };
     let standing = |retry| Standing { remaining: 9, reset: Duration::from_secs(1), retry: Some(retry) };
@@ -93,15 +94,20 @@ fn one_at_a_time_asks_for_a_lease() {
         standings: [standing(retry)].into_iter().collect(),
     };
     let granted = decision(true, Duration::ZERO);
-    assert_eq!(leases.more(b"a", 1, 5, at(0)), 0, "the first takes none");
-    leases.note(b"a", 0, &granted, at(0));
-    assert_eq!((leases.more(b"a", 1, 5, at(1)), leases.more(b"a", 1, 5, at(2))), (4, 0));
-    leases.note(b"a", 4, &granted, at(3));
-    assert_eq!((0..9).filter(|_| leases.give(b"a", 1, &[], at(4)).is_some()).count(), 4);
+    assert_eq!(leases.more(KEY, 1, 5, at(0)), 0, "the first takes none");
+    leases.note(KEY, 0, 5, &granted, at(0));
+    assert_eq!((leases.more(KEY, 1, 5, at(1)), leases.more(KEY, 1, 5, at(2))), (4, 0));
+    leases.note(KEY, 4, 5, &granted, at(3));
+    assert_eq!((0..9).filter(|_| leases.give(KEY, 1, &[], at(4)).is_some()).count(), 4);
     // Refused a whole lease, requests ask for themselves until there is one again.
-    assert_eq!(leases.more(b"a", 1, 5, at(5)), 4);
-    leases.note(b"a", 4, &decision(false, Duration::from_micros(100)), at(5));
-    assert_eq!((leases.more(b"a", 1, 5, at(104)), leases.more(b"a", 1, 5, at(105))), (0, 4));
+    assert_eq!(leases.more(KEY, 1, 5, at(5)), 4);
+    leases.note(KEY, 4, 5, &decision(false, Duration::from_micros(100)), at(5));
+    assert_eq!((leases.more(KEY, 1, 5, at(104)), leases.more(KEY, 1, 5, at(105))), (0, 4));
     // One that went without an answer is not waited for.
-    assert_eq!((leases.more(b"a", 1, 5, at(106)), leases.more(b"a", 1, 5, at(1_000_105))), (0, 4));
+    assert_eq!((leases.more(KEY, 1, 5, at(106)), leases.more(KEY, 1, 5, at(1_000_105))), (0, 4));
+    // Where both are answered in the end, no more than one is held.
+    leases.note(KEY, 4, 5, &granted, at(1_000_106));
+    leases.note(KEY, 4, 5, &granted, at(1_000_107));
+    assert_eq!((0..9).filter(|_| leases.give(KEY, 1, &[], at(1_000_108)).is_some()).count(), 5);
+    assert_ne!(leases.key("a", b"bc"), leases.key("ab", b"c"));
 }

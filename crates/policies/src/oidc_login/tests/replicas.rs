@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use maitred_store::{Ear as _, Key, Scope, Store as _};
+use maitred_store::{Ear as _, Key, Scope, Store as _, StoreShared};
 
 use super::*;
 use crate::limiting::testing::FarStore;

@@ -52,6 +52,22 @@ fn or_all_pass_or_none() {
 }
 
 #[test]
+fn a_request_waits_once_for_a_store_that_hangs() {
+    let store = FarStore::new();
+    let first = Harness::with_store::<RateLimitPolicy>(Arc::clone(&store) as _, "5/h");
+    let all = first.and::<RateLimitPolicy>("{ limit: 6/h, by: false, lease: 3 }").and::<QuotaPolicy>("7/d");
+    let all = all.and::<crate::idempotency::Idempotency>("{ on_store_failure: allow }");
+    store.is_late.store(true, Relaxed);
+    let ask = || all.request("POST /", &[("Idempotency-Key", "k")]).answer(200, &[]);
+    assert_eq!((ask().response.status, store.asked.load(Relaxed)), (200, 1));
+    assert_eq!((ask().response.status, store.asked.load(Relaxed)), (200, 2), "each request asks anew");
+    store.is_late.store(false, Relaxed);
+    store.is_away.store(true, Relaxed);
+    ask();
+    assert_eq!(store.asked.load(Relaxed), 2 + 4, "what says at once that it is away costs nobody time");
+}
+
+#[test]
 fn what_answers_say_is_taken_beside_the_request() {
     let (_, harness) = far("{ limit: 10/h, cost: { response: header.X-Cost } }");
     harness.request("GET /", &[]).answer(200, &[("X-Cost", "6")]);

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use maitred_config::scalar::value_name;
 use maitred_http::{PathRules, RequestHead};
 use maitred_policy::values::Available;
-use maitred_policy::{Facts, PathParams, RequestId, RouteFacts, TableRef, ToldLimits};
+use maitred_policy::{Facts, PathParams, Reached, RequestId, RouteFacts, TableRef};
 use proptest::prelude::*;
 
 use super::*;
@@ -34,9 +34,11 @@ fn facts(received: SystemTime) -> Facts {
         params: PathParams::default(),
         upstream: None,
         sent_at: None,
+        reached: Reached::Nothing,
+        is_once: false,
         body_limit: None,
         has_body: false,
-        told_limits: ToldLimits::default(),
+        stores: None,
         is_refresh: false,
     }
 }

@@ -84,7 +84,7 @@ impl Forwarding<'_, '_> {
             Some(failed) => (failed.result, failed.fault.retry_allowed()),
             None => (Some(TryResult::Status(heads.response.status)), Retry::Never),
         };
-        let reason = retries.reason(how, turn.fresh, || may_repeat(&heads.request))?;
+        let reason = retries.reason(how, turn.fresh, || may_repeat(&heads.request, &self.exchange.facts))?;
         if !self.upload.is_there() {
             return None;
         }

@@ -8,8 +8,7 @@ use std::time::Instant;
 use maitred_config::scalar::HttpUrl;
 use maitred_http::{BodyLength, RequestHead, ResponseHead};
 use maitred_policy::{
-    Beside, CallError, CallLimits, Calling, Facts, Fault, Job, Outbound, Runtime, Sleep, ToldLimits,
-    WholeBody,
+    Beside, CallError, CallLimits, Calling, Facts, Fault, Job, Outbound, Reached, Runtime, Sleep, WholeBody,
 };
 use maitred_router::Captures;
 use maitred_store::{Moment, Seat};
@@ -103,7 +102,8 @@ impl Runtime for Serving<'_> {
             return false;
         }
         facts.is_refresh = true;
-        (facts.upstream, facts.sent_at, facts.told_limits) = (None, None, ToldLimits::default());
+        (facts.upstream, facts.sent_at, facts.stores) = (None, None, None);
+        (facts.reached, facts.is_once) = (Reached::Nothing, false);
         let again = Again { facts, captures: self.captures.clone(), first: self.turn.get() };
         self.worker.refreshes.add(Refresh { snapshot: Rc::clone(self.snapshot), request, again })
     }

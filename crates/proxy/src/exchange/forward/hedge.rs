@@ -134,7 +134,7 @@ impl Forwarding<'_, '_> {
         let retries = &self.settings.retries;
         let at = now.checked_add(retries.hedge_after?)?;
         let is_last = self.tried.has_hedged || self.tried.times + 1 >= retries.attempts;
-        if is_last || self.upgrade.is_some() || !may_repeat(&heads.request) {
+        if is_last || self.upgrade.is_some() || !may_repeat(&heads.request, &self.exchange.facts) {
             return None;
         }
         let upload = self.upload.beside(self.exchange.announced.length, retries.buffer)?;

@@ -87,8 +87,7 @@ fn blame(exchange: &Exchange<'_>, forwarded: &mut Forwarded, cut: Cut, now: Inst
     }
 }
 
-/// Reads an answer on whose client has gone, for as long as a filter wants it for others. It has a place among the refreshes, which have no
-/// client either.
+/// Reads an answer on whose client has gone, for as long as a filter wants it for others, and there is a place for it.
 async fn read_on(
     exchange: &Exchange<'_>,
     connection: &mut Connection,
@@ -98,7 +97,7 @@ async fn read_on(
 ) {
     let clock = exchange.worker.clock;
     // What the client still had to send cannot be read on.
-    let place = exchange.worker.refreshes.place();
+    let place = exchange.worker.refreshes.place_to_read_on();
     if forwarded.upload.pump.state != PumpState::Done || place.is_none() {
         return;
     }

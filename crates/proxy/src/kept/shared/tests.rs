@@ -21,7 +21,7 @@ fn replica() -> Replica {
     let clock = Clock::default();
     let store = Arc::new(MemoryStore::new(MemorySettings::default()));
     let store = Arc::new(KeptStore { store, scope: Scope::new("degrade"), ttl: HOUR });
-    Replica { store, beside: WorkerBeside::new(0, clock, clock.now()) }
+    Replica { store, beside: WorkerBeside::new(0, clock, clock.now(), maitred_net::Timers::new(clock.now())) }
 }
 
 fn at_once<T>(later: impl Future<Output = T>) -> T {

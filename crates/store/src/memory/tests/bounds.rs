@@ -102,14 +102,49 @@ fn where_durable_counters_find_no_room_new_ones_are_refused_and_old_ones_count_o
     let limits = [limit(Algorithm::FixedWindow, 3, 60)];
     let allowed = |value: &[u8], now| take(&store, (&scope, value), &limits, 1, at(now));
     let mut known = 0;
-    flood(10_000, |value| known += u64::from(allowed(value, 0).is_ok()));
+    flood(10_000, |value| known += u64::from(take(&store, (&scope, value), &limits, 2, at(0)).is_ok()));
     assert!((100..1000).contains(&known), "{known}");
     assert_eq!(measured(&store, "maitred_store_refused_total", "durable"), 10_000 - known);
     assert_eq!(allowed(b"new", SECOND), Err(Away::Refused));
-    let [second, third, fourth] = [(); 3].map(|()| allowed(&0u64.to_le_bytes(), SECOND).unwrap().is_allowed);
-    assert!(second && third && !fourth);
+    let [third, fourth] = [(); 2].map(|()| allowed(&0u64.to_le_bytes(), SECOND).unwrap().is_allowed);
+    assert!(third && !fourth);
     assert!(allowed(b"new", 60 * SECOND).unwrap().is_allowed, "the window of the others is over");
     assert_eq!(said(store.list(SEAT, &scope, 10)).unwrap(), [Box::from(&b"new"[..])]);
+}
+
+#[test]
+fn durable_counters_that_are_hardly_used_give_way() {
+    let (store, scope) = (store(1 << 20), Scope::durable("a"));
+    let limits = [limit(Algorithm::FixedWindow, 1000, 60)];
+    let take = |value: &[u8], cost| take(&store, (&scope, value), &limits, cost, at(0));
+    let tenants = [(&b"spent"[..], 1000), (b"half", 500), (b"some", 120)];
+    for (tenant, used) in tenants {
+        assert!(take(tenant, used).unwrap().is_allowed);
+    }
+    // Whoever comes new is counted, though most of those before came once.
+    flood(10_000, |value| assert!(take(value, 1).unwrap().is_allowed));
+    for (tenant, used) in tenants {
+        assert_eq!(take(tenant, 0).unwrap().standings[0].remaining, 1000 - used);
+    }
+    assert_eq!(measured(&store, "maitred_store_refused_total", "durable"), 0);
+    assert!(measured(&store, "maitred_store_evictions_total", "durable") > 8000);
+}
+
+#[test]
+fn limits_of_one_request_displace_nobody_elses_counters() {
+    for algorithm in [Algorithm::TokenBucket, Algorithm::SlidingWindow] {
+        let (store, scope, login) = (store(1 << 20), Scope::new("a"), Scope::new("login"));
+        let (limits, of_login) = ([limit(algorithm, 20, 3600)], [limit(algorithm, 1, 3600)]);
+        let allowed = |value: &[u8]| take(&store, (&scope, value), &limits, 1, at(0)).unwrap().is_allowed;
+        let over: Vec<[u8; 3]> = (0..10).map(|number| [b'#', b'0' + number, b'#']).collect();
+        for one in &over {
+            while allowed(one) {}
+        }
+        flood(100_000, |value| drop(take(&store, (&login, value), &of_login, 1, at(0))));
+        for one in &over {
+            assert!(!allowed(one), "{algorithm:?} {one:?}");
+        }
+    }
 }
 
 #[test]

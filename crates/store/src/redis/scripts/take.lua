@@ -4,13 +4,15 @@
 -- KEYS: the counter or log of each limit. ARGV: cost, whether it is due, most entries of a log, the time in microseconds (empty: now), and for each
 -- limit: algorithm, count, period in microseconds or `month`, capacity. Says: whether it is allowed, delay, and for each limit: remaining, reset,
 -- retry (-1: never).
+--
+-- The clock of a server may be set back, or be that of a replica which is behind: what was counted at a time that lies ahead by more than a period is
+-- forgotten or takes place now, so that nobody is locked out until the clock is there again.
 local ceil, floor, max, min = math.ceil, math.floor, math.max, math.min
 local DAY = 86400000000
 local WEEK, MONDAY, LONGEST_MONTH = 7 * DAY, 4 * DAY, 31 * DAY
 local LATEST = 9007199254740991
 
-local cost, is_due, most = tonumber(ARGV[1]), ARGV[2] == '1', tonumber(ARGV[3])
-local wanted = max(cost, 1)
+local asked, is_due, most = tonumber(ARGV[1]), ARGV[2] == '1', tonumber(ARGV[3])
 local now = tonumber(ARGV[4])
 if not now then
   local time = redis.call('TIME')
@@ -19,6 +21,11 @@ end
 
 local function whole(number)
   return string.format('%.0f', number)
+end
+
+-- What is taken from a limit of this capacity. What is due may be a number from outside.
+local function cost_for(capacity)
+  return is_due and min(asked, capacity * 1000, 2 ^ 40) or asked
 end
 
 local function ttl(ends)
@@ -36,9 +43,16 @@ local function count(key, ends, used, before)
   redis.call('SET', key, whole(ends) .. ' ' .. whole(used) .. ' ' .. whole(before), 'PX', ttl(ends))
 end
 
--- Buckets. How far from full one is, is counted in parts of a microsecond, `rate` to each; one request costs `period` of them.
+-- Buckets. How far from full one is, is counted in parts of a microsecond, `rate` to each; one request costs `period` of them. The third number is when
+-- it was counted: a clock that was behind that has been set, and the bucket is as far from full as it was.
 local function bucket(key, rate, period, capacity, is_leaky)
-  local ends, sooner = counter(key)
+  local cost = cost_for(capacity)
+  local wanted = max(cost, 1)
+  local ends, sooner, counted = counter(key)
+  if counted > now then
+    ends = ends - (counted - now)
+    count(key, ends, sooner, now)
+  end
   local missing = max(0, max(0, ends - now) * rate - sooner)
   local over = missing + wanted * period - capacity * period
   local limit = { retry = 0, delay = is_leaky and ceil(missing / rate) or 0 }
@@ -48,7 +62,7 @@ local function bucket(key, rate, period, capacity, is_leaky)
   function limit.take()
     missing = missing + cost * period
     local ahead = ceil(missing / rate)
-    count(key, now + ahead, max(0, ahead * rate - missing), 0)
+    count(key, now + ahead, max(0, ahead * rate - missing), now)
   end
   function limit.left()
     return floor(max(0, capacity * period - missing) / period), ceil(missing / rate)
@@ -83,6 +97,8 @@ local function window_end(period)
 end
 
 local function fixed_window(key, most_taken, period)
+  local cost = cost_for(most_taken)
+  local wanted = max(cost, 1)
   local window, length = window_end(period)
   local ends, used = counter(key)
   if ends < window or ends > window + length then ends, used = window, 0 end
@@ -102,9 +118,13 @@ end
 
 -- Two windows: `before` counts as far as the last `length` still covers its window.
 local function estimate(key, most_taken, length)
+  local cost = cost_for(most_taken)
+  local wanted = max(cost, 1)
   local ends, used, before = counter(key)
   local began, last = now - now % length, ends - 2 * length
-  if ends > 0 and last >= began then
+  if last > now + length then
+    used, before = 0, 0
+  elseif ends > 0 and last >= began then
     began = last
   elseif ends > 0 and last >= 0 and last + length == began then
     used, before = 0, used
@@ -153,30 +173,46 @@ local function told(at, before, taken)
   return whole(at) .. ' ' .. whole(before) .. ' ' .. whole(taken)
 end
 
--- Two and two become one at the later of their times, which counts for too long rather than too short.
-local function coarsen(key)
+-- The number of the first entry of which this is so, and of all after it; their count where it is so of none.
+local function first_that(key, is_so)
+  local low, high = 0, redis.call('LLEN', key)
+  while low < high do
+    local middle = floor((low + high) / 2)
+    if is_so(entry(redis.call('LINDEX', key, middle))) then high = middle else low = middle + 1 end
+  end
+  return low
+end
+
+-- Forgets what counts no more, and what lies ahead by more than a period.
+local function forget(key, length)
+  local oldest, newest = entry(redis.call('LINDEX', key, 0)), entry(redis.call('LINDEX', key, -1))
+  if newest and newest > now + length then
+    local kept = first_that(key, function(at) return at and at > now + length end)
+    if kept > 0 then redis.call('LTRIM', key, 0, kept - 1) else redis.call('DEL', key) end
+  end
+  if oldest and oldest + length <= now then
+    redis.call('LTRIM', key, first_that(key, function(at) return at and at + length > now end), -1)
+  end
+end
+
+-- Sums begin anew before they are too large for doubles, which is seldom.
+local function rebase(key, since)
   local all = redis.call('LRANGE', key, 0, -1)
   redis.call('DEL', key)
-  for index = 1, #all, 2 do
-    local _, before, early = entry(all[index])
-    local at, _, late = entry(all[index + 1])
-    if at then
-      redis.call('RPUSH', key, told(at, before, early + late))
-    else
-      redis.call('RPUSH', key, all[index])
-    end
+  for _, text in ipairs(all) do
+    local at, before, taken = entry(text)
+    redis.call('RPUSH', key, told(at, before - since, taken))
   end
 end
 
 local function sliding_window(key, most_taken, length)
-  local first, since = entry(redis.call('LINDEX', key, 0))
-  while first and first + length <= now do
-    redis.call('LPOP', key)
-    first, since = entry(redis.call('LINDEX', key, 0))
-  end
+  local cost = cost_for(most_taken)
+  local wanted = max(cost, 1)
+  forget(key, length)
+  local _, since = entry(redis.call('LINDEX', key, 0))
   local last, before, taken = entry(redis.call('LINDEX', key, -1))
   local used, sum = 0, 0
-  if first and last then
+  if since and last then
     sum = before + taken
     used = sum - since
   end
@@ -187,25 +223,27 @@ local function sliding_window(key, most_taken, length)
       limit.retry = -1
     else
       -- The oldest after which there is room.
-      local low, high = 0, redis.call('LLEN', key) - 1
-      while low < high do
-        local middle = floor((low + high) / 2)
-        local _, earlier, its = entry(redis.call('LINDEX', key, middle))
-        if sum - earlier - its <= room then high = middle else low = middle + 1 end
-      end
-      limit.retry = max(0, entry(redis.call('LINDEX', key, low)) + length - now)
+      local oldest = first_that(key, function(_, earlier, its) return sum - earlier - its <= room end)
+      limit.retry = max(0, entry(redis.call('LINDEX', key, oldest)) + length - now)
     end
   end
+  -- Where half of the entries are there, what is taken within the same part of a period becomes one at the latest of its times: it counts for too long
+  -- rather than too short. A period touches one part more than it has; so there are never more entries than may be.
+  local function is_with_last(entries)
+    if not last then return false end
+    local part = ceil(length / max(1, most - ceil(most / 2) - 1))
+    return last >= now or entries >= most or entries >= most / 2 and floor(last / part) == floor(now / part)
+  end
   function limit.take()
-    if last and last >= now then
-      taken = taken + cost
+    if is_with_last(redis.call('LLEN', key)) then
+      last, taken = max(last, now), taken + cost
       redis.call('LSET', key, -1, told(last, before, taken))
     else
-      if redis.call('LLEN', key) >= most then coarsen(key) end
       last, before, taken = now, sum, cost
       redis.call('RPUSH', key, told(last, before, taken))
     end
     used = used + cost
+    if since and since > 2 ^ 50 then rebase(key, since) end
     redis.call('PEXPIRE', key, ttl(last + length))
   end
   function limit.left()
@@ -235,12 +273,12 @@ for index, key in ipairs(KEYS) do
   delay = max(delay, limit.delay)
 end
 
-local is_taken = is_allowed and cost > 0
-local said = { is_allowed and 1 or 0, (is_taken and not is_due) and delay or 0 }
+local is_taken = is_allowed and asked > 0
+local said = { is_allowed and 1 or 0, (is_taken and not is_due) and min(delay, LATEST) or 0 }
 for index, limit in ipairs(limits) do
   if is_taken then limit.take() end
   local remaining, reset = limit.left()
   local at = 3 * index
-  said[at], said[at + 1], said[at + 2] = remaining, reset, limit.retry
+  said[at], said[at + 1], said[at + 2] = min(remaining, LATEST), min(reset, LATEST), min(limit.retry, LATEST)
 end
 return said
