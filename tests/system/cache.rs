@@ -256,6 +256,39 @@ fn a_first_one_that_goes_away_holds_up_nobody() {
     assert_eq!(second.answer().text(), "answer 1");
 }
 
+/// The service stops in the middle of its first answer: that may be for long.
+#[test]
+fn a_body_that_stops_holds_up_nobody() {
+    let ((asked, seen), (go, wait)) = (channel(), channel::<()>());
+    let (asked, wait) = (Mutex::new(asked), Mutex::new(wait));
+    let service = Fake::start(move |mut wire, number| {
+        while wire.request().is_some() {
+            let _ = asked.lock().unwrap().send(());
+            let head = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 8\r\n\r\n";
+            if wire.try_send(format!("{head}answ")).is_err() {
+                return;
+            }
+            if number == 0 && wait.lock().unwrap().recv().is_err() {
+                return;
+            }
+            if wire.try_send(format!("er {number}")).is_err() {
+                return;
+            }
+        }
+    });
+    let gateway = gateway(&service, "{ coalesce_timeout: 1h }");
+    let mut first = asks(&gateway);
+    seen.recv_timeout(PATIENCE).unwrap();
+    let mut others = [asks(&gateway), asks(&gateway)];
+    for other in &mut others {
+        assert_eq!(other.answer().text(), "answer 1");
+    }
+    seen.recv_timeout(PATIENCE).unwrap();
+    assert!(seen.try_recv().is_err(), "one of them asked for both");
+    go.send(()).unwrap();
+    assert_eq!(first.answer().text(), "answer 0");
+}
+
 #[test]
 fn memory_is_bounded_whoever_asks_for_what() {
     let service = Counting::start();
@@ -290,4 +323,33 @@ fn hosts_and_schemes_are_kept_apart_and_reloads_forget_nothing() {
         service.fake.url()
     ));
     assert_eq!(outcome(&ask("shop.example")), "HIT");
+}
+
+/// The cookie leads one client back to an endpoint or a variant: others, who get the same answer, are not led there.
+#[test]
+fn cookies_of_the_gateway_are_set_and_not_kept() {
+    let service = Counting::start();
+    let url = service.fake.url();
+    let sticky = format!(
+        "upstreams: {{ app: {{ endpoints: [\"{url}\"], balance: {{ sticky: srv }} }} }}\nroutes: {{ app: {{ upstream: app }} }}\n"
+    );
+    let split = format!(
+        "upstreams: {{ app: \"{url}\" }}\nroutes: {{ app: {{ split: {{ variants: {{ A: app, B: app }}, sticky: srv }} }} }}\n"
+    );
+    for document in [sticky, split] {
+        let gateway = Gateway::start(&format!("policies: {{ cache: true }}\n{document}"));
+        let first = gateway.curl("/tagged?public,max-age=0,s-maxage=3600", &[]);
+        assert!(first.head.field("Set-Cookie").is_some_and(|cookie| cookie.starts_with("srv=")));
+        assert_eq!(outcome(&first), "MISS");
+        let second = gateway.curl("/tagged?public,max-age=0,s-maxage=3600", &[]);
+        assert_eq!((outcome(&second), second.head.field("Set-Cookie")), ("HIT", None));
+        // One that says less is kept all the same, for its service sets none.
+        assert_eq!(outcome(&gateway.curl("/x?max-age=3600", &[])), "MISS");
+        assert_eq!(outcome(&gateway.curl("/x?max-age=3600", &[])), "HIT");
+        // A client that only asks whether its own still holds gets the cookie, too.
+        let asked =
+            gateway.curl("/tagged?public,max-age=0,s-maxage=3600", &["-H", "Cache-Control: no-cache"]);
+        assert_eq!(outcome(&asked), "HIT");
+        assert!(asked.head.field("Set-Cookie").is_some());
+    }
 }

@@ -23,11 +23,19 @@ pub fn is_unchanged(request: &Fields, stored: &ResponseHead) -> bool {
     changed.and_then(http_date).is_some_and(|changed| changed <= since)
 }
 
-/// Whether a request has conditions that only the service can judge: `If-Match` and `If-Unmodified-Since` (RFC 9111 section 4.3.2).
+/// Fields in whose place services take another method, or another URL, than the request line says.
+const IN_PLACE_OF_THE_LINE: [&str; 5] =
+    ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-URL", "X-Rewrite-URL"];
+
+/// Whether only the service can say what a request asks for: it has conditions that caches do not judge (`If-Match` and
+/// `If-Unmodified-Since`, RFC 9111 section 4.3.2), or may be for something else than its URL.
 pub fn is_for_the_service(request: &Fields) -> bool {
     request.iter_known().any(|(known, name, _)| {
+        let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
         known.is_none()
-            && (name.eq_ignore_ascii_case(b"If-Match") || name.eq_ignore_ascii_case(b"If-Unmodified-Since"))
+            && (is("If-Match")
+                || is("If-Unmodified-Since")
+                || matches!(name.first(), Some(b'X' | b'x')) && IN_PLACE_OF_THE_LINE.into_iter().any(is))
     })
 }
 

@@ -133,6 +133,11 @@ impl ResponseControl {
         self.withheld.extend(list_items(unquoted(names)).map(Into::into));
     }
 
+    /// Whether the service says outright that anybody may have it (section 3.5).
+    pub fn is_for_all(&self) -> bool {
+        self.is_public || self.s_maxage.is_some()
+    }
+
     /// Whether it may not be used once it is stale, whoever would allow that (section 4.2.4).
     pub fn forbids_stale(&self) -> bool {
         self.must_revalidate || self.proxy_revalidate || self.no_cache

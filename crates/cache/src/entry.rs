@@ -1,7 +1,7 @@
 //! One kept answer, and whether a request may have it.
 //! What becomes of one that may not answer is the policy's to say.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use maitred_http::{Fields, Known, ResponseHead};
@@ -10,7 +10,7 @@ use crate::control::{RequestControl, ResponseControl};
 use crate::date::{Moment, to_http_date};
 use crate::freshen::{is_about, is_of_same_edition, updated};
 use crate::freshness::{Freshness, Rules};
-use crate::storing::{Asker, stored_head, tags};
+use crate::storing::{Asker, NotKept, may_share, stored_head, tags};
 use crate::vary::Selection;
 
 /// While a service does not answer, it is asked once in so many microseconds for a new edition of each answer.
@@ -32,8 +32,12 @@ pub struct Entry {
     pub(crate) tags: Box<[Box<[u8]>]>,
     pub(crate) stale_while_revalidate: u64,
     pub(crate) stale_if_error: u64,
+    /// When the service was asked for it, in microseconds by the steady clock.
+    pub(crate) asked: u64,
     /// Until when nobody else need have it asked for anew, in microseconds by the steady clock.
     pub(crate) claimed: AtomicU64,
+    /// Whether somebody was given it lately.
+    pub(crate) is_touched: AtomicBool,
 }
 
 /// When a request was sent, and when the head of its answer came.
@@ -43,6 +47,36 @@ pub struct Came {
     pub asked: Moment,
     /// When the head came.
     pub at: Moment,
+}
+
+/// What a service says of a kept answer, and to whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Update<'a> {
+    /// The 304, or the answer to HEAD.
+    pub told: &'a ResponseHead,
+    /// When it came.
+    pub came: Came,
+    /// The fields of the request as they were when what is kept was looked for.
+    pub asked: &'a Fields,
+    /// The same as the service got them.
+    pub sent: &'a Fields,
+    /// Who asked.
+    pub asker: Asker,
+}
+
+/// A kept answer with what a service says of it now.
+#[derive(Debug)]
+pub struct Updated {
+    /// It answers the one who asked.
+    pub entry: Entry,
+    /// Whether others may have it, too; else it is not kept any more.
+    pub may_keep: Result<(), NotKept>,
+}
+
+impl Update<'_> {
+    fn selection(&self, head: &ResponseHead) -> Option<Selection> {
+        Selection::of(head, self.asked).filter(|selection| selection.matches(self.sent))
+    }
 }
 
 /// What may be done with a kept answer.
@@ -69,7 +103,7 @@ impl Entry {
         rules: &Rules,
     ) -> Self {
         let freshness = freshness.unwrap_or_else(|| Freshness::none(head, came.asked, came.at));
-        let (while_revalidating, if_error) = stale_for(&control, rules);
+        let (while_revalidating, if_error) = stale_for(&control, &freshness, rules);
         Self {
             head: stored_head(head, &control, came.at),
             body: Bytes::new(),
@@ -79,7 +113,9 @@ impl Entry {
             tags: tags(head),
             stale_while_revalidate: while_revalidating,
             stale_if_error: if_error,
+            asked: came.asked.steady,
             claimed: AtomicU64::new(0),
+            is_touched: AtomicBool::new(false),
             control,
         }
     }
@@ -117,6 +153,18 @@ impl Entry {
             && self.claimed.compare_exchange(claimed, until, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
+    /// Somebody is given it.
+    pub(crate) fn touch(&self) {
+        if !self.is_touched.load(Ordering::Relaxed) {
+            self.is_touched.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether somebody was given it since this was asked the last time.
+    pub(crate) fn was_touched(&self) -> bool {
+        self.is_touched.swap(false, Ordering::Relaxed)
+    }
+
     /// Whether it may answer in place of an error (RFC 5861 section 4).
     pub fn may_stand_in(&self, now: Moment) -> bool {
         let ttl = self.freshness.ttl(now);
@@ -126,21 +174,22 @@ impl Entry {
     /// Whether an answer made up of these could be one for this request: it was chosen by the same, and is for whoever asks.
     pub fn is_for(&self, secondary: &[u8], request: &Fields, asker: Asker) -> bool {
         *self.secondary == *secondary
-            && asker.shares(&self.control, self.freshness.is_explicit)
+            && asker.shares(&self.control, self.freshness.is_promised())
             && self.selection.matches(request)
     }
 
     /// The same answer, found to hold still by a 304 (RFC 9111 section 4.3.4); none where that is about another one.
-    pub fn validated(&self, told: &ResponseHead, came: Came, rules: &Rules) -> Option<Self> {
-        is_about(&self.head, told).then(|| self.with_update(told, came, rules))
+    pub fn validated(&self, update: &Update<'_>, rules: &Rules) -> Option<Updated> {
+        is_about(&self.head, update.told).then(|| self.with_update(update, rules))
     }
 
     /// The same answer, with what the answer to HEAD says of it (section 4.3.5); none where that is about another edition.
-    pub fn freshened_by_head(&self, told: &ResponseHead, came: Came, rules: &Rules) -> Option<Self> {
-        is_of_same_edition(&self.head, self.body.len(), told).then(|| self.with_update(told, came, rules))
+    pub fn freshened_by_head(&self, update: &Update<'_>, rules: &Rules) -> Option<Updated> {
+        is_of_same_edition(&self.head, self.body.len(), update.told).then(|| self.with_update(update, rules))
     }
 
-    fn with_update(&self, told: &ResponseHead, came: Came, rules: &Rules) -> Self {
+    fn with_update(&self, update: &Update<'_>, rules: &Rules) -> Updated {
+        let Update { told, came, asker, .. } = *update;
         let told_control = ResponseControl::read(&told.fields, rules.honours_targeted);
         let mut head = updated(&self.head, told, &told_control);
         let control = ResponseControl::read(&head.fields, rules.honours_targeted);
@@ -154,21 +203,33 @@ impl Entry {
             aged.fields.append_known(Known::Age, age);
         }
         let freshness = Freshness::of(&aged, &control, came.asked, came.at, rules);
+        let selection = update.selection(&head);
+        let may_keep = if told_control.is_private {
+            // Also where another field of what is kept says otherwise.
+            Err(NotKept::Private)
+        } else if selection.is_none() {
+            Err(NotKept::Varies)
+        } else {
+            may_share(&head, &control, freshness.as_ref(), asker)
+        };
         let freshness = freshness.unwrap_or_else(|| Freshness::none(&aged, came.asked, came.at));
         let newer = tags(told);
-        let (while_revalidating, if_error) = stale_for(&control, rules);
-        Self {
+        let (while_revalidating, if_error) = stale_for(&control, &freshness, rules);
+        let entry = Self {
             head,
             body: self.body.clone(),
             freshness,
-            selection: self.selection.clone(),
+            selection: selection.unwrap_or_default(),
             secondary: self.secondary.clone(),
             tags: if newer.is_empty() { self.tags.clone() } else { newer },
             stale_while_revalidate: while_revalidating,
             stale_if_error: if_error,
+            asked: came.asked.steady,
             claimed: AtomicU64::new(0),
+            is_touched: AtomicBool::new(false),
             control,
-        }
+        };
+        Updated { entry, may_keep }
     }
 
     /// Whether it has this tag.
@@ -186,6 +247,28 @@ impl Entry {
         (&self.selection, &self.secondary)
     }
 
+    /// Whether all who may have an older form of it may have this one, too. That form is also where nobody hears of the newer one.
+    pub fn is_for_all_of(&self, older: &Self) -> bool {
+        let promises = |entry: &Self| {
+            let is_for_all = entry.control.is_for_all();
+            (
+                is_for_all,
+                is_for_all || entry.control.must_revalidate,
+                is_for_all || entry.freshness.is_promised(),
+            )
+        };
+        let (now, before) = (promises(self), promises(older));
+        self.selection.is_same(&older.selection)
+            && now.0 >= before.0
+            && now.1 >= before.1
+            && now.2 >= before.2
+    }
+
+    /// Whether the service was asked for it later than for another.
+    pub fn is_newer(&self, other: &Self) -> bool {
+        self.asked > other.asked
+    }
+
     /// What the service said of it.
     pub fn control(&self) -> &ResponseControl {
         &self.control
@@ -201,13 +284,15 @@ impl Entry {
 
 /// For how long it may be used stale: as the service says, else as the configuration does where the service does not forbid it. What a
 /// service says outright goes before what `s-maxage` implies (RFC 9111 sections 4.2.4 and 5.2.2.10).
-pub(crate) fn stale_for(control: &ResponseControl, rules: &Rules) -> (u64, u64) {
+pub(crate) fn stale_for(control: &ResponseControl, freshness: &Freshness, rules: &Rules) -> (u64, u64) {
     if control.forbids_stale() {
         return (0, 0);
     }
+    // Who says `max-age=0` wants to be asked each time.
+    let is_never_fresh = freshness.is_explicit && freshness.lifetime == 0;
     let or = |told: Option<u64>, configured: u64| match told {
         Some(told) => told,
-        None if control.s_maxage.is_some() => 0,
+        None if control.s_maxage.is_some() || is_never_fresh => 0,
         None => configured,
     };
     (

@@ -1,7 +1,7 @@
 //! What a 304 or the answer to HEAD changes of what is kept (RFC 9111 sections 3.2, 4.3.4 and 4.3.5).
 //! Whether there is anything to ask by is in `conditional.rs`.
 
-use maitred_http::{Known, ResponseHead};
+use maitred_http::{Known, ResponseHead, list_items};
 
 use crate::conditional::{is_same_strongly, is_same_weakly};
 use crate::control::ResponseControl;
@@ -30,23 +30,35 @@ pub(crate) fn is_of_same_edition(stored: &ResponseHead, length: usize, head: &Re
         && told.is_none_or(|told| told.parse() == Ok(length))
 }
 
-/// The kept head with the fields of the newer one in the place of its own (section 3.2), but for those that say what the kept body is.
+/// The kept head with the fields of the newer one in the place of its own (section 3.2), but for those that say what the kept body is, and
+/// for cookies: those are for the one who asked. What the answer was chosen by stays, and what is told of that comes to it: services
+/// leave some of it out in a 304.
 pub(crate) fn updated(
     stored: &ResponseHead,
     update: &ResponseHead,
     control: &ResponseControl,
 ) -> ResponseHead {
-    let taken = |name: &[u8]| is_stored(update, control, name);
-    let mut head = ResponseHead { status: stored.status, ..ResponseHead::default() };
+    let is_withheld = |name: &[u8]| control.withheld.iter().any(|one| one.eq_ignore_ascii_case(name));
+    let takes_over = |known: Option<Known>, name: &[u8]| {
+        !matches!(known, Some(Known::SetCookie | Known::Vary)) && is_stored(update, control, name)
+    };
     let is_told = |name: &[u8]| update.fields.iter().any(|(told, _)| told.eq_ignore_ascii_case(name));
+    let mut head = ResponseHead { status: stored.status, ..ResponseHead::default() };
     for (known, name, value) in stored.fields.iter_known() {
-        if !(taken(name) && is_told(name)) {
+        if !(is_withheld(name) || takes_over(known, name) && is_told(name)) {
             head.fields.append_found(name, known, value);
         }
     }
     for (known, name, value) in update.fields.iter_known() {
-        if taken(name) {
+        if takes_over(known, name) {
             head.fields.append_found(name, known, value);
+        }
+    }
+    for named in update.fields.all_known(Known::Vary).flat_map(list_items) {
+        let is_same = |name: &[u8]| name.eq_ignore_ascii_case(named);
+        let is_named = head.fields.all_known(Known::Vary).flat_map(list_items).any(is_same);
+        if !is_named {
+            head.fields.append_known(Known::Vary, named);
         }
     }
     head
@@ -102,5 +114,28 @@ mod tests {
         let lines: Vec<_> = head.fields.iter().collect();
         let expected: [(&[u8], &[u8]); 4] = [(b"A", b"1"), (b"Date", b"x"), (b"b", b"4"), (b"C", b"5")];
         assert_eq!((head.status, &lines[..]), (200, &expected[..]));
+    }
+
+    /// What is for one is not put into what all get.
+    #[test]
+    fn cookies_and_what_is_withheld_are_not_taken_over() {
+        let stored = response(200, &[("Set-Cookie", "for=all"), ("A", "1"), ("Vary", "A, B")]);
+        let told = [
+            ("Set-Cookie", "for=one"),
+            ("Cache-Control", "private=\"A\""),
+            ("A", "2"),
+            ("Vary", "b"),
+            ("Vary", "C"),
+        ];
+        let update = response(304, &told);
+        let head = updated(&stored, &update, &ResponseControl::read(&update.fields, true));
+        let lines: Vec<_> = head.fields.iter().collect();
+        let expected: [(&[u8], &[u8]); 4] = [
+            (b"Set-Cookie", b"for=all"),
+            (b"Vary", b"A, B"),
+            (b"Cache-Control", b"private=\"A\""),
+            (b"Vary", b"C"),
+        ];
+        assert_eq!(lines, expected);
     }
 }

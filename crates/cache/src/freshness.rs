@@ -60,6 +60,11 @@ impl Freshness {
         Self { came: came.steady, initial_age, lifetime: 0, is_explicit: false }
     }
 
+    /// Whether the service says that it may be used again without asking. `max-age=0` says the contrary.
+    pub fn is_promised(&self) -> bool {
+        self.is_explicit && self.lifetime > 0
+    }
+
     /// How old the answer is, in seconds (section 4.2.3).
     pub fn age(&self, now: Moment) -> u64 {
         self.initial_age.saturating_add(now.steady.saturating_sub(self.came) / 1_000_000)

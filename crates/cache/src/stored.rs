@@ -1,7 +1,7 @@
 //! Answers that are kept outside of this process, where other clocks count and where it may be another process that reads them.
 //! How they are written there is the policy's business.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use bytes::Bytes;
 use maitred_http::ResponseHead;
@@ -10,11 +10,14 @@ use crate::control::ResponseControl;
 use crate::date::Moment;
 use crate::entry::{Entry, stale_for};
 use crate::freshness::{Freshness, Rules};
+use crate::storing::{Asker, may_share};
 use crate::vary::Selection;
 
 /// What cannot be read off the head of a kept answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
+    /// When the service was asked for it, in microseconds since 1970.
+    pub asked: u64,
     /// When this was written down, in microseconds since 1970.
     pub at: u64,
     /// How old the answer was then, in seconds.
@@ -32,7 +35,8 @@ impl Entry {
     pub fn stored(&self, now: Moment) -> Stored {
         let Freshness { lifetime, is_explicit, .. } = self.freshness;
         let age = self.freshness.age(now);
-        Stored { at: now.wall, age, lifetime, is_explicit, tags: self.tags.clone() }
+        let asked = now.wall.saturating_sub(now.steady.saturating_sub(self.asked));
+        Stored { asked, at: now.wall, age, lifetime, is_explicit, tags: self.tags.clone() }
     }
 
     /// For how many seconds it can answer anybody, stale or not.
@@ -42,32 +46,37 @@ impl Entry {
         until.saturating_sub(self.freshness.age(now))
     }
 
-    /// One that was written down. It is as much older as the clock on the wall says, and no younger where that was set back.
+    /// One that was written down; none where it is not for others, whoever wrote it. It is as much older as the clock on the wall says, and no younger
+    /// where that was set back.
     pub fn restored(
         (head, body): (ResponseHead, Bytes),
         stored: Stored,
         (selection, secondary): (Selection, &[u8]),
         now: Moment,
         rules: &Rules,
-    ) -> Self {
+    ) -> Option<Self> {
         let control = ResponseControl::read(&head.fields, rules.honours_targeted);
-        let (stale_while_revalidate, stale_if_error) = stale_for(&control, rules);
-        let Stored { at, age, lifetime, is_explicit, mut tags } = stored;
+        let Stored { asked, at, age, lifetime, is_explicit, mut tags } = stored;
         tags.sort();
         let since = now.wall.saturating_sub(at).div_ceil(1_000_000);
         let initial_age = age.saturating_add(since);
-        Self {
+        let freshness = Freshness { came: now.steady, initial_age, lifetime, is_explicit };
+        let (stale_while_revalidate, stale_if_error) = stale_for(&control, &freshness, rules);
+        may_share(&head, &control, Some(&freshness), Asker::default()).ok()?;
+        Some(Self {
             head,
             body,
-            freshness: Freshness { came: now.steady, initial_age, lifetime, is_explicit },
+            freshness,
             control,
             selection,
             secondary: secondary.into(),
             tags,
             stale_while_revalidate,
             stale_if_error,
+            asked: now.steady.saturating_sub(now.wall.saturating_sub(asked)),
             claimed: AtomicU64::new(0),
-        }
+            is_touched: AtomicBool::new(false),
+        })
     }
 }
 
@@ -105,14 +114,22 @@ mod tests {
         let entry = Entry::new(&head, control, freshness, (selection(), b"s"), came, &rules);
         let stored = entry.stored(at(1010, 10));
         assert_eq!((stored.age, stored.lifetime, stored.is_explicit), (15, 60, true));
+        assert_eq!(stored.asked, at(0, 0).wall);
         assert_eq!(entry.useful_for(at(1010, 10)), 75);
         for (now, age) in [(at(3, 30), 35), (at(3, 10), 15), (at(3, 5), 15)] {
             let parts = (entry.head.clone(), entry.body.clone());
-            let again = Entry::restored(parts, stored.clone(), (selection(), b"s"), now, &rules);
+            let again = Entry::restored(parts, stored.clone(), (selection(), b"s"), now, &rules).unwrap();
             assert_eq!(again.freshness.age(now), age);
-            assert!(again.has_tag(b"t") && again.is_for(b"s", &asked, crate::Asker::default()));
+            assert_eq!(again.asked, now.steady.saturating_sub(now.wall - stored.asked));
+            assert!(again.has_tag(b"t") && again.is_for(b"s", &asked, Asker::default()));
             assert_eq!(again.judge(&RequestControl::default(), now), Use::Fresh);
             assert!(again.may_stand_in(at(50, 0)) && again.freshness.came == now.steady);
+        }
+        for for_nobody in [("Cache-Control", "private"), ("Set-Cookie", "a=1")] {
+            let head = response(200, &[("Cache-Control", "max-age=60"), for_nobody]);
+            let parts = (head, Bytes::new());
+            let restored = Entry::restored(parts, stored.clone(), (selection(), b"s"), at(3, 30), &rules);
+            assert!(restored.is_none(), "{for_nobody:?}");
         }
     }
 }

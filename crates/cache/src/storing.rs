@@ -54,14 +54,14 @@ pub struct Asker {
 
 impl Asker {
     /// Whether an answer of which the service says this may be the same for this one and for others. `Authorization` by RFC 9111 section
-    /// 3.5; of others who are known, nobody but the service can say it. Answers of which it says nothing at all are not shared by
-    /// those who have cookies: they may be made for one session.
-    pub fn shares(self, control: &ResponseControl, is_explicit: bool) -> bool {
-        let is_for_all = control.is_public || control.s_maxage.is_some();
+    /// 3.5; of others who are known, nobody but the service can say it. Answers of which it does not say for how long they are good are not
+    /// shared by those who have cookies: they may be made for one session.
+    pub fn shares(self, control: &ResponseControl, is_promised: bool) -> bool {
+        let is_for_all = control.is_for_all();
         let is_authorized = !self.has_authorization || is_for_all || control.must_revalidate;
         is_authorized
             && (!self.is_identified || is_for_all)
-            && (!self.has_cookies || is_explicit || is_for_all)
+            && (!self.has_cookies || is_promised || is_for_all)
     }
 }
 
@@ -79,6 +79,16 @@ pub fn may_keep(
     if response.is_informational() || matches!(response.status, 206 | 304 | 416) {
         return Err(NotKept::Status);
     }
+    may_share(response, control, freshness, asker)
+}
+
+/// Whether others may have an answer that has this head, and have any use of it. It is asked again whenever the head changes.
+pub(crate) fn may_share(
+    response: &ResponseHead,
+    control: &ResponseControl,
+    freshness: Option<&Freshness>,
+    asker: Asker,
+) -> Result<(), NotKept> {
     // Section 5.2.2.3: it takes the place of `no-store` for those who know the status.
     let is_understood = !reason(response.status).is_empty();
     if control.must_understand && !is_understood || control.no_store && !control.must_understand {
@@ -87,12 +97,12 @@ pub fn may_keep(
     if control.is_private {
         return Err(NotKept::Private);
     }
-    if !asker.shares(control, freshness.is_some_and(|freshness| freshness.is_explicit)) {
+    if !asker.shares(control, freshness.is_some_and(Freshness::is_promised)) {
         return Err(NotKept::Personal);
     }
-    // A cookie is set for one: it is kept with the answer only where the service says for how long (section 7.3).
-    let is_explicit = freshness.is_some_and(|freshness| freshness.is_explicit);
-    if response.fields.has(Known::SetCookie) && !is_explicit {
+    // A cookie is set for one: only where the service says outright that all may have the answer is it meant for them (section 7.3).
+    let sets_cookie = || response.fields.has(Known::SetCookie) && is_stored(response, control, b"Set-Cookie");
+    if !control.is_for_all() && sets_cookie() {
         return Err(NotKept::Personal);
     }
     let is_allowed = freshness.is_some() || control.is_public || is_heuristically_cacheable(response.status);

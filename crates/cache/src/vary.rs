@@ -46,10 +46,15 @@ impl Selection {
     /// Whether a request with these fields would be given the same.
     pub fn matches(&self, request: &Fields) -> bool {
         self.0.iter().all(|one| {
-            let has = request.contains(&one.name);
-            match &one.value {
-                None => !has,
-                Some(value) => has && normalised(&one.name, request).is_some_and(|found| found == *value),
+            let mut lines = request.all(&one.name);
+            match (&one.value, lines.next()) {
+                (None, found) => found.is_none(),
+                (Some(_), None) => false,
+                // Mostly it comes as it is kept, in one line: nothing is to be made of it.
+                (Some(value), Some(line)) => {
+                    lines.next().is_none() && *line == **value
+                        || normalised(&one.name, request).is_some_and(|found| found == *value)
+                }
             }
         })
     }

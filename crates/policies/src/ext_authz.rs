@@ -193,6 +193,8 @@ impl Policy for ExtAuthz {
         // The service must not take what the client says of itself for the gateway's word either.
         identity::tell(request, facts);
         let message = question(request, facts, whole, &self.context).encode_to_vec();
+        // It is shown whatever a client may be known by, and need not tell what that was.
+        facts.is_decided_unseen = true;
         Step::Later(Box::pin(async move {
             let decision = match self.ask(message, runtime).await {
                 Ok(decision) => decision,

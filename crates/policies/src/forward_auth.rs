@@ -214,6 +214,8 @@ impl ForwardAuth {
     /// Lets a request pass, with what the service has said of it.
     fn allow(&self, request: &mut RequestHead, facts: &mut Facts, allowed: &Allowed) {
         asking::note(facts, &self.decided_by(request, allowed));
+        // Without a list it is shown whatever a client may be known by.
+        facts.is_decided_unseen |= self.send.is_none();
         if facts.claims.is_none() {
             facts.claims.clone_from(&allowed.claims);
         }

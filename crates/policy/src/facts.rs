@@ -39,6 +39,9 @@ pub struct Facts {
     /// A digest of what services that decide about the request went by and have put into it, as far as that is known: requests that
     /// differ in it may be those of others. None where none has said anything.
     pub decided_by: Option<Box<[u8; 32]>>,
+    /// Whether a service that decides was shown more of the request than `decided_by` tells: it may know who asks, by something that nobody
+    /// else can tell apart. Who asks then counts as somebody.
+    pub is_decided_unseen: bool,
     /// Whether the client looks for errors in `grpc-status`: it calls gRPC, or gRPC-Web. Policies may change the request into
     /// such a call, and do not change this.
     pub speaks_grpc: bool,

@@ -1,8 +1,11 @@
 //! Who asks, and how services are told: what policies that identify use.
 //! What is known of somebody is in `callers.rs`.
 
+mod whose;
+
 use maitred_http::RequestHead;
 
+pub use self::whose::whose;
 pub use crate::callers::{Claims, Consumer, ConsumerPlan, Consumers, Credentials, ShownToken};
 use crate::facts::Facts;
 

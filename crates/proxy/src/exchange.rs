@@ -52,6 +52,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) deadline: Deadline,
     /// What to tell of it when it is over.
     pub(crate) record: Record,
+    /// Cookies that the gateway sets of its own. They are added behind all policies: what one of them keeps of an answer is for others, too.
+    pub(crate) cookies: Vec<Vec<u8>>,
 }
 
 /// The body of an answer, and where it comes from. The head is among the heads of the exchange.
@@ -103,6 +105,7 @@ pub(crate) async fn serve(
 ) -> After {
     let started = worker.clock.now();
     let (mut captures, first) = (Captures::default(), again.as_ref().map_or(0, |again| again.first));
+
     // Route.
     let mut facts;
     let chosen = match again {
@@ -118,9 +121,9 @@ pub(crate) async fn serve(
     let route = &snapshot.routes[chosen.route];
     let serving = Serving { worker, snapshot, captures: &captures, turn: Cell::new(0) };
     let mut run = Run::new((&route.pipeline, first), &snapshot.locals, serving);
-    let (deadline, record) = Default::default();
+    let (deadline, record, cookies) = Default::default();
     let mut exchange =
-        Exchange { worker, snapshot, listener, route, facts, announced, started, deadline, record };
+        Exchange { worker, snapshot, listener, route, facts, announced, started, deadline, record, cookies };
 
     // Pipeline down.
     let (mut sent, mut answer) = (RequestBody::default(), ResponseBody::default());
@@ -268,6 +271,7 @@ impl Exchange<'_> {
         fault: &Fault,
     ) -> Body {
         self.record.outcome = fault.cause();
+        self.cookies.clear();
         self.record.policy = fault.policy().map(Into::into);
         if let Reached::Answered(status) = self.facts.reached {
             self.facts.reached = Reached::Withheld(status);

@@ -86,6 +86,45 @@ fn a_key_has_so_many_answers_and_no_more() {
     assert_eq!(answers.remove(b"k"), MOST_VARIANTS);
 }
 
+#[test]
+fn what_is_told_apart_otherwise_does_not_crowd_out() {
+    let answers = roomy();
+    let find = |secondary: &[u8]| answers.find(b"k", secondary, &fields(&[]), ANYBODY);
+    for number in 0..100_u8 {
+        answers.keep(b"k", entry(&[number], "", &[], &[number]));
+        answers.keep(b"k2", entry(&[number], "", &[], b"x"));
+    }
+    assert!((0..100_u8).all(|number| find(&[number]).is_some_and(|found| found.body[..] == [number])));
+    answers.forget(b"k", &find(&[7]).unwrap());
+    assert!(find(&[7]).is_none() && answers.has(b"k"));
+    assert_eq!((answers.remove(b"k"), answers.has(b"k"), answers.keys()), (99, false, 1));
+    assert_eq!((answers.remove_where(|url, _| url == b"k2"), answers.has(b"k2")), (100, false));
+}
+
+#[test]
+fn a_variant_that_is_asked_for_stays() {
+    let answers = roomy();
+    let often = [("A", "often")];
+    answers.keep(b"k", entry(b"", "A", &often, b"often"));
+    for number in 0..200 {
+        assert!(body(&answers, "k", &often).is_some(), "{number}");
+        answers.keep(b"k", entry(b"", "A", &[("A", &number.to_string())], b"x"));
+    }
+}
+
+/// What was evicted leaves nothing behind, and what came again is still found by its URL.
+#[test]
+fn places_are_those_of_what_is_kept() {
+    let answers = AnswersShared::new(1 << 20, 16 << 10);
+    for number in 0..5_000 {
+        answers.keep(format!("{}", number % 2_000).as_bytes(), entry(b"s", "", &[], &[0; 1000]));
+    }
+    let left = (0..2_000).filter(|number| answers.has(number.to_string().as_bytes())).count();
+    assert_eq!(left, answers.keys());
+    let removed: usize = (0..2_000).map(|number| answers.remove(number.to_string().as_bytes())).sum();
+    assert_eq!((removed, answers.keys(), answers.bytes()), (left, 0, 0));
+}
+
 /// A crawler that asks for everything once drives out nothing that is asked for often.
 #[test]
 fn a_scan_does_not_evict_what_is_asked_for_often() {

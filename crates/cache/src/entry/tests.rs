@@ -54,6 +54,8 @@ fn what_is_fresh_answers_and_what_is_stale_is_asked_for() {
         ("max-age=5", &stale_rules, "max-age=9", 10, Use::Ask),
         ("max-age=5, stale-while-revalidate=0", &stale_rules, "x", 6, Use::Ask),
         ("s-maxage=5", &stale_rules, "x", 6, Use::Ask),
+        ("max-age=0", &stale_rules, "x", 1, Use::Ask),
+        ("max-age=0, stale-while-revalidate=3", &stale_rules, "x", 1, Use::WhileRevalidating),
     ];
     for (control, rules, asked, seconds, expected) in table {
         let asked = RequestControl::read(&fields(&[("Cache-Control", asked)]));
@@ -75,6 +77,8 @@ fn a_stale_answer_stands_in_where_that_is_allowed() {
         ("max-age=5, proxy-revalidate", &rules, 6, false),
         ("s-maxage=5", &rules, 6, false),
         ("max-age=5, no-cache", &rules, 1, false),
+        ("max-age=0", &rules, 1, false),
+        ("max-age=0, stale-if-error=3", &rules, 1, true),
     ];
     for (control, rules, seconds, expected) in table {
         assert_eq!(of(control, rules).may_stand_in(at(seconds)), expected, "{control} {seconds}");
@@ -97,6 +101,12 @@ fn an_answer_is_for_those_of_its_key_and_its_fields() {
     assert!(!entry.is_for(b"x", &asked.fields, Asker { is_identified: true, ..anybody }));
 }
 
+/// What a service tells somebody of whom nothing is known, seven seconds after it was asked first.
+fn update(told: &ResponseHead) -> Update<'_> {
+    static NOTHING: std::sync::LazyLock<Fields> = std::sync::LazyLock::new(Fields::default);
+    Update { told, came: came(7), asked: &NOTHING, sent: &NOTHING, asker: Asker::default() }
+}
+
 /// RFC 9111 sections 3.2 and 4.3.4.
 #[test]
 fn a_304_makes_it_fresh_again() {
@@ -106,11 +116,45 @@ fn a_304_makes_it_fresh_again() {
         &rules,
     );
     let told = response(304, &[("ETag", "\"a\""), ("Cache-Control", "max-age=9"), ("A", "2"), ("Age", "2")]);
-    let fresh = kept.validated(&told, came(7), &rules).unwrap();
+    let fresh = kept.validated(&update(&told), &rules).unwrap().entry;
     assert_eq!((fresh.freshness.lifetime, fresh.freshness.age(at(7))), (9, 2));
     assert_eq!(fresh.head.fields.known(Known::CacheControl), Some(&b"max-age=9"[..]));
     assert!(fresh.has_tag(b"k") && !fresh.head.fields.has(Known::Age));
-    assert!(kept.validated(&response(304, &[("ETag", "\"b\"")]), came(7), &rules).is_none());
+    assert!(kept.validated(&update(&response(304, &[("ETag", "\"b\"")])), &rules).is_none());
     let told = response(200, &[("ETag", "\"a\""), ("Cache-Control", "max-age=9")]);
-    assert_eq!(kept.freshened_by_head(&told, came(7), &rules).unwrap().freshness.lifetime, 9);
+    assert_eq!(kept.freshened_by_head(&update(&told), &rules).unwrap().entry.freshness.lifetime, 9);
+}
+
+/// What may not be kept when it comes first may not be kept when a 304 or HEAD says so later.
+#[test]
+fn whether_others_may_have_it_is_asked_again() {
+    let rules = Rules::default();
+    let kept = entry(
+        &[("Cache-Control", "max-age=5"), ("CDN-Cache-Control", "max-age=5"), ("ETag", "\"a\"")],
+        &rules,
+    );
+    let table: &[(&str, &str, Result<(), NotKept>)] = &[
+        ("Set-Cookie", "a=b", Ok(())),
+        ("Vary", "A", Ok(())),
+        ("Vary", "*", Err(NotKept::Varies)),
+        ("Cache-Control", "private", Err(NotKept::Private)),
+        ("Cache-Control", "no-store", Err(NotKept::NoStore)),
+        ("CDN-Cache-Control", "no-store", Err(NotKept::NoStore)),
+    ];
+    for (name, value, expected) in table {
+        let honours = Rules { honours_targeted: name.starts_with("CDN"), ..rules };
+        let told = response(200, &[(name, value)]);
+        for updated in
+            [kept.validated(&update(&told), &honours), kept.freshened_by_head(&update(&told), &honours)]
+        {
+            assert_eq!(updated.unwrap().may_keep, *expected, "{name}: {value}");
+        }
+    }
+    let told = response(304, &[("Vary", "A")]);
+    let sent = fields(&[("A", "1")]);
+    let updated = kept.validated(&Update { sent: &sent, ..update(&told) }, &rules).unwrap();
+    assert_eq!(updated.may_keep, Err(NotKept::Varies));
+    let asker = Asker { is_identified: true, ..Asker::default() };
+    let updated = kept.validated(&Update { asker, ..update(&told) }, &rules).unwrap();
+    assert_eq!(updated.may_keep, Err(NotKept::Personal));
 }

@@ -43,7 +43,10 @@ fn what_may_be_kept() {
         (206, &[cc("max-age=9")], Err(NotKept::Status)),
         (304, &[cc("max-age=9")], Err(NotKept::Status)),
         (103, &[cc("max-age=9")], Err(NotKept::Status)),
-        (200, &[cc("max-age=9"), ("Set-Cookie", "a=b")], Ok(())),
+        (200, &[cc("max-age=9"), ("Set-Cookie", "a=b")], Err(NotKept::Personal)),
+        (200, &[cc("public, max-age=9"), ("Set-Cookie", "a=b")], Ok(())),
+        (200, &[cc("s-maxage=9"), ("Set-Cookie", "a=b")], Ok(())),
+        (200, &[cc("max-age=9, private=\"Set-Cookie\""), ("Set-Cookie", "a=b")], Ok(())),
         (200, &[MODIFIED, ("Set-Cookie", "a=b")], Err(NotKept::Personal)),
         (200, &[cc("no-store"), ("CDN-Cache-Control", "max-age=9")], Ok(())),
     ];
@@ -73,6 +76,9 @@ fn whose_answers_others_may_have() {
         assert_eq!(kept(cookies), with_cookies, "{control}");
     }
     assert_eq!(judge("GET", 200, &[MODIFIED], cookies), Err(NotKept::Personal));
+    // That it is stale at once promises nothing.
+    let stale = [("Cache-Control", "max-age=0"), ("ETag", "\"a\"")];
+    assert_eq!(judge("GET", 200, &stale, cookies), Err(NotKept::Personal));
     assert_eq!(judge("GET", 200, &[MODIFIED], Asker::default()), Ok(()));
 }
 

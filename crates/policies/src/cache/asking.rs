@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
+use std::time::Duration;
 
 use maitred_cache::ask_for_changes;
 use maitred_http::{Known, Method};
@@ -12,20 +13,23 @@ use tokio::sync::watch;
 
 use super::Cache;
 use super::counts::Outcome;
-use super::flights::{Ended, Flight, Joined};
+use super::flights::{Ended, Flight, Followed, Joined};
 use super::lookup::{Client, moment, not_cached};
 use super::replicas::Replicas;
 use super::shelf::Wanted;
 use super::state::{Asked, State};
 use super::told::Told;
 
+/// Who waits looks so often whether the body that it waits for still comes.
+const STALLED: Duration = Duration::from_millis(500);
+
 impl Cache {
     /// Sends a request on, or has it wait for who asks the same.
     pub(super) fn ask<'a>(&'a self, mut asked: Asked, mut client: Client<'a>) -> Step<'a, Verdict> {
         // Who wants nothing of the service keeps nothing.
         let joined = if client.control.only_if_cached { None } else { self.join(&asked) };
-        if let Some(Joined::Follows(ended)) = joined {
-            return Step::Later(Box::pin(self.follow(ended, asked, client)));
+        if let Some(Joined::Follows(other)) = joined {
+            return Step::Later(Box::pin(self.follow(other, asked, client)));
         }
         asked.flight = leads(joined);
         if let Some(replicas) = &self.replicas {
@@ -48,7 +52,7 @@ impl Cache {
             .any(|&condition| fields.has(condition));
         let is_own = asker.has_authorization || asker.is_identified || is_conditional && stale.is_none();
         let waits = self.coalesce.is_some() && !is_own;
-        Some(self.shared.flights.join(&asked.key, &asked.secondary, waits))
+        Some(self.shared.flights.join(&asked.key, &asked.secondary, waits, asked.at))
     }
 
     /// Looks in the store, and asks the service if that does not help.
@@ -84,14 +88,18 @@ impl Cache {
         asked.way = Some(found.way);
         let entry = Arc::new(entry?);
         let now = moment(runtime);
-        if asked.stale.as_ref().is_some_and(|known| known.freshness.ttl(now) >= entry.freshness.ttl(now)) {
+        asked.at = now;
+        if asked.stale.as_ref().is_some_and(|known| {
+            known.is_newer(&entry) || known.freshness.ttl(now) >= entry.freshness.ttl(now)
+        }) {
             return None;
         }
         self.shared.found.fetch_add(1, Ordering::Relaxed);
-        let is_kept =
-            asked.flight.as_ref().is_some_and(|flight| self.shared.keep(&asked.key, &entry, flight));
+        let has_room = entry.body.len() as u64 <= self.max_body;
+        let flight = asked.flight.as_ref().filter(|_| has_room);
+        let is_kept = flight.is_some_and(|flight| self.shared.keep(&asked.key, &entry, flight));
         let told = Told { detail: Some("store"), collapsed: asked.collapsed, ..Told::default() };
-        let verdict = self.answer(&entry, client, told);
+        let verdict = self.answer(&entry, client, now, told);
         asked.stale = Some(entry);
         if verdict.is_some()
             && let Some(flight) = asked.flight.take()
@@ -102,32 +110,32 @@ impl Cache {
     }
 
     /// Waits for who asks the same, and takes what came of that, or asks.
-    async fn follow(
-        &self,
-        mut ended: watch::Receiver<Ended>,
-        mut asked: Asked,
-        mut client: Client<'_>,
-    ) -> Verdict {
+    async fn follow(&self, mut other: Followed, mut asked: Asked, mut client: Client<'_>) -> Verdict {
         let runtime = client.runtime;
         let mut late = runtime.sleep_until(runtime.now() + self.coalesce.unwrap_or_default());
         asked.collapsed = true;
         let shared = &self.shared;
         loop {
-            match wait(&mut ended, &mut late).await {
-                Ended::Kept => {
-                    let Asked { key, secondary, asker, .. } = &asked;
-                    let found = shared.answers.find(key, secondary, &asked.request.fields, *asker);
-                    if let Some(entry) = found {
-                        let told = Told { collapsed: true, ..Told::default() };
-                        if let Some(verdict) = self.answer(&entry, &client, told) {
-                            return verdict;
-                        }
-                        asked.stale = Some(entry);
+            let how = wait(&mut other, &mut late, runtime).await;
+            if matches!(how, Ended::NotYet | Ended::Stalled) {
+                other.close();
+            }
+            asked.at = moment(runtime);
+            if matches!(how, Ended::Kept | Ended::Stalled) {
+                let Asked { key, secondary, asker, .. } = &asked;
+                let found = shared.answers.find(key, secondary, &asked.request.fields, *asker);
+                if let Some(entry) = found {
+                    let told = Told { collapsed: true, ..Told::default() };
+                    if let Some(verdict) = self.answer(&entry, &client, asked.at, told) {
+                        return verdict;
                     }
+                    asked.stale = Some(entry);
                 }
-                Ended::Abandoned => match self.join(&asked) {
-                    Some(Joined::Follows(other)) => {
-                        ended = other;
+            }
+            match how {
+                Ended::Abandoned | Ended::Stalled => match self.join(&asked) {
+                    Some(Joined::Follows(next)) => {
+                        other = next;
                         continue;
                     }
                     joined => {
@@ -142,12 +150,12 @@ impl Cache {
                         return verdict;
                     }
                 }
-                Ended::NotKept | Ended::NotYet => {}
+                Ended::Kept | Ended::NotKept | Ended::NotYet => {}
             }
             break;
         }
         if asked.flight.is_none() {
-            asked.flight = leads(Some(shared.flights.join(&asked.key, &asked.secondary, false)));
+            asked.flight = leads(Some(shared.flights.join(&asked.key, &asked.secondary, false, asked.at)));
         }
         go_on(asked, &mut client);
         Verdict::Continue
@@ -155,10 +163,10 @@ impl Cache {
 
     /// The stale answer, where the service has just failed somebody else who asked for it.
     fn stand_in(&self, asked: &Asked, runtime: &dyn Runtime) -> Option<Verdict> {
-        let stale = asked.stale.as_ref().filter(|stale| stale.may_stand_in(moment(runtime)))?;
+        let stale = asked.stale.as_ref().filter(|stale| stale.may_stand_in(asked.at))?;
         let detail = Some("stale-if-error");
         let told = Told { forward: Some(asked.why), collapsed: true, detail, ..Told::default() };
-        Some(self.reply(stale, &asked.request, runtime, Outcome::Stale, told))
+        Some(self.reply(stale, &asked.request, (runtime, asked.at), Outcome::Stale, told))
     }
 }
 
@@ -178,15 +186,35 @@ fn leads(joined: Option<Joined>) -> Option<Flight> {
     }
 }
 
-/// Waits until another request has ended, or it is too late: then it has not.
-async fn wait(ended: &mut watch::Receiver<Ended>, late: &mut Sleep) -> Ended {
+/// Waits until another request has ended, nothing comes of it any more, or it is too late: then it has not.
+async fn wait(other: &mut Followed, late: &mut Sleep, runtime: &dyn Runtime) -> Ended {
+    let mut seen = other.progress();
+    loop {
+        let mut look = runtime.sleep_until(runtime.now() + STALLED);
+        if let Some(ended) = wait_until(&mut other.ended, late, &mut look).await {
+            return ended;
+        }
+        // The service may take its time for the head: all would wait for that.
+        let progress = other.progress();
+        if progress > 0 && progress == seen {
+            return Ended::Stalled;
+        }
+        seen = progress;
+    }
+}
+
+/// How it ended, and none where it is time to look.
+async fn wait_until(ended: &mut watch::Receiver<Ended>, late: &mut Sleep, look: &mut Sleep) -> Option<Ended> {
     let mut over = std::pin::pin!(ended.wait_for(|ended| *ended != Ended::NotYet));
     std::future::poll_fn(|cx| {
         if let Poll::Ready(ended) = over.as_mut().poll(cx) {
             // Who told nothing before it was gone was abandoned.
-            return Poll::Ready(ended.map_or(Ended::Abandoned, |ended| *ended));
+            return Poll::Ready(Some(ended.map_or(Ended::Abandoned, |ended| *ended)));
         }
-        late.as_mut().poll(cx).map(|()| Ended::NotYet)
+        if late.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some(Ended::NotYet));
+        }
+        look.as_mut().poll(cx).map(|()| None)
     })
     .await
 }

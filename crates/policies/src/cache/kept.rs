@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use maitred_cache::{
-    Came, Entry, Freshness, NotKept, ResponseControl, Selection, key_of_reference, may_keep, remove_tags,
+    Came, Entry, Freshness, NotKept, ResponseControl, Selection, Update, Updated, key_of_reference, may_keep,
+    remove_tags,
 };
-use maitred_http::{FieldName, Known, Method, ResponseHead};
+use maitred_http::{FieldName, Fields, Known, Method, ResponseHead};
 use maitred_policy::{Facts, ResponseBody, Runtime, Verdict};
 
 use super::Cache;
@@ -23,7 +24,7 @@ impl Cache {
     pub(super) fn take(
         &self,
         asked: Asked,
-        response: &mut ResponseHead,
+        (response, sent): (&mut ResponseHead, &Fields),
         facts: &Facts,
         body: &mut ResponseBody,
         runtime: &dyn Runtime,
@@ -38,17 +39,17 @@ impl Cache {
                 if let Some(flight) = asked.flight {
                     flight.end(Ended::Failed);
                 }
-                return self.reply(stale, &asked.request, runtime, Outcome::Stale, told);
+                return self.reply(stale, &asked.request, (runtime, came.at), Outcome::Stale, told);
             }
             if status == 304 && asked.validates {
-                return self.validated(asked, response, came, runtime, told);
+                return self.validated(asked, (response, sent), came, runtime, told);
             }
             if status == 200 && asked.request.method == Method::Head {
-                self.heard_of(&asked, stale, response, (came, runtime));
+                self.heard_of(&asked, stale, (response, sent), (came, runtime));
             }
         }
         self.shared.counts.count(runtime.seat(), Outcome::Miss);
-        let kept = self.keep(asked, response, (facts, body), came, runtime);
+        let kept = self.keep(asked, (response, sent), facts, body, (came, runtime));
         if !self.expose_tags {
             remove_tags(response);
         }
@@ -64,37 +65,44 @@ impl Cache {
     fn validated(
         &self,
         asked: Asked,
-        response: &ResponseHead,
+        (response, sent): (&ResponseHead, &Fields),
         came: Came,
         runtime: &dyn Runtime,
         told: Told,
     ) -> Verdict {
         let shelving = self.shelving(&asked, runtime);
-        let Asked { key, request, stale, flight, .. } = asked;
+        let Asked { key, request, stale, flight, asker, .. } = asked;
         let stale = stale.expect("who validates has something");
-        let is_good = flight.as_ref().is_none_or(Flight::is_good);
-        // One that is about another edition changes nothing; all the same, it is the answer to the only tag that was sent.
-        let entry = match stale.validated(response, came, &self.rules) {
-            Some(fresh) if is_good => {
-                let fresh = Arc::new(fresh);
-                self.shared.answers.renew(&key, &stale, &fresh);
-                if let Some(shelving) = shelving {
-                    shelving.put(&key, &fresh);
-                }
-                fresh
+        let update = Update { told: response, came, asked: &request.fields, sent, asker };
+        let is_good = flight.as_ref().is_none_or(|flight| flight.is_good(&key, &stale));
+        let Some(Updated { entry, may_keep }) = stale.validated(&update, &self.rules) else {
+            // It is about an edition that nobody has here: the client gets what there is, and the next one asks for all of it.
+            self.forget(&key, &stale, runtime);
+            if let Some(flight) = flight {
+                flight.end(Ended::NotKept);
             }
-            Some(fresh) => Arc::new(fresh),
-            None => {
-                self.forget(&key, &stale, runtime);
-                stale
-            }
+            let told = Told { forward_status: Some(304), detail: Some("other-edition"), ..told };
+            return self.reply(&stale, &request, (runtime, came.at), Outcome::Stale, told);
         };
+        let (entry, may_keep) = (Arc::new(entry), may_keep.map_err(NotKept::as_str));
+        match may_keep {
+            Ok(()) if is_good => self.renew(&key, &stale, &entry, (shelving, runtime)),
+            Ok(()) => {}
+            Err(_) => self.forget(&key, &stale, runtime),
+        }
         if let Some(flight) = flight {
-            flight.end(if is_good { Ended::Kept } else { Ended::NotKept });
+            flight.end(if is_good && may_keep.is_ok() { Ended::Kept } else { Ended::NotKept });
         }
         let ttl = Some(entry.freshness.ttl(came.at));
-        let told = Told { forward_status: Some(304), ttl, ..told };
-        self.reply(&entry, &request, runtime, Outcome::Hit, told)
+        let told = Told { forward_status: Some(304), ttl, detail: may_keep.err(), ..told };
+        let mut verdict = self.reply(&entry, &request, (runtime, came.at), Outcome::Hit, told);
+        if let Verdict::Respond(reply) = &mut verdict {
+            // What the service sets for this one goes to this one, and is not kept.
+            for cookie in response.fields.all_known(Known::SetCookie) {
+                reply.head.fields.append_known(Known::SetCookie, cookie);
+            }
+        }
+        verdict
     }
 
     /// What the answer to HEAD says of what is kept (RFC 9111 section 4.3.5).
@@ -102,12 +110,33 @@ impl Cache {
         &self,
         asked: &Asked,
         stale: &Arc<Entry>,
-        response: &ResponseHead,
+        (response, sent): (&ResponseHead, &Fields),
         (came, runtime): (Came, &dyn Runtime),
     ) {
-        match stale.freshened_by_head(response, came, &self.rules) {
-            Some(fresh) => self.shared.answers.renew(&asked.key, stale, &Arc::new(fresh)),
-            None => self.forget(&asked.key, stale, runtime),
+        let update = Update { told: response, came, asked: &asked.request.fields, sent, asker: asked.asker };
+        match stale.freshened_by_head(&update, &self.rules) {
+            Some(Updated { entry, may_keep: Ok(()) }) => {
+                self.renew(&asked.key, stale, &Arc::new(entry), (None, runtime));
+            }
+            _ => self.forget(&asked.key, stale, runtime),
+        }
+    }
+
+    /// Puts a newer form of an answer in its place. Where not all who may have had the older one may have this, nothing is kept under its URL: in the store
+    /// and at other replicas the older one is found.
+    fn renew(
+        &self,
+        key: &[u8],
+        stale: &Arc<Entry>,
+        entry: &Arc<Entry>,
+        (shelving, runtime): (Option<Shelving>, &dyn Runtime),
+    ) {
+        if self.replicas.is_some() && !entry.is_for_all_of(stale) {
+            return self.invalidate(key, runtime);
+        }
+        self.shared.answers.renew(key, stale, entry);
+        if let Some(shelving) = shelving {
+            shelving.put(&self.shared, key, entry);
         }
     }
 
@@ -130,16 +159,16 @@ impl Cache {
     fn keep(
         &self,
         asked: Asked,
-        response: &ResponseHead,
-        (facts, body): (&Facts, &mut ResponseBody),
-        came: Came,
-        runtime: &dyn Runtime,
+        (response, sent): (&ResponseHead, &Fields),
+        facts: &Facts,
+        body: &mut ResponseBody,
+        (came, runtime): (Came, &dyn Runtime),
     ) -> Result<i64, &'static str> {
         let shelving = self.shelving(&asked, runtime);
         let Asked { request, key, secondary, asker, flight, .. } = asked;
         let end = |flight: Option<Flight>, why| {
             if let Some(flight) = flight {
-                flight.end(Ended::NotKept);
+                flight.end_unkept(came.at);
             }
             Err(why)
         };
@@ -147,12 +176,21 @@ impl Cache {
             // The gateway's own, or one that stands in for the service's.
             return end(flight, "not-of-service");
         }
+        if has_field(response, b"X-Degraded") {
+            // From what stands in for the service while that fails.
+            return end(flight, "degraded");
+        }
+        if is_event_stream(response) {
+            return end(flight, "stream");
+        }
         let control = ResponseControl::read(&response.fields, self.rules.honours_targeted);
         let freshness = Freshness::of(response, &control, came.asked, came.at, &self.rules);
         if let Err(why) = may_keep(&request, response, &control, freshness.as_ref(), asker) {
             return end(flight, why.as_str());
         }
-        let Some(selection) = Selection::of(response, &request.fields) else {
+        // What was put into the request on its way down is not there when the next one is looked for.
+        let selection = Selection::of(response, &request.fields);
+        let Some(selection) = selection.filter(|selection| selection.matches(sent)) else {
             return end(flight, NotKept::Varies.as_str());
         };
         let length = response.fields.known_str(Known::ContentLength).and_then(|text| text.parse().ok());
@@ -162,11 +200,13 @@ impl Cache {
         let Some(flight) = flight else { return Err("not-asked-alone") };
         let entry = Entry::new(response, control, freshness, (selection, &secondary), came, &self.rules);
         let ttl = entry.freshness.ttl(came.at);
-        let fill = Fill { shared: Arc::clone(&self.shared), key, entry, flight, shelving };
+        flight.progresses();
+        let (shared, beside) = (Arc::clone(&self.shared), runtime.beside());
+        let fill = Fill { shared, beside, key, entry, flight, shelving };
         match &body.whole {
             // Policies above change what is there as a whole before it passes any filter.
             Some(whole) if whole.trailers.is_some() || whole.bytes.len() as u64 > self.max_body => {
-                fill.flight.end(Ended::NotKept);
+                fill.flight.end_unkept(came.at);
                 return Err("too-large");
             }
             Some(whole) => fill.keep(whole.bytes.clone()),
@@ -176,9 +216,17 @@ impl Cache {
     }
 
     /// The answer to a request that changes something: what is kept under its URL is out of date, and what is kept under those that the answer
-    /// names (RFC 9111 section 4.4).
-    pub(super) fn changed(&self, key: &[u8], response: &mut ResponseHead, runtime: &dyn Runtime) {
-        if matches!(response.status, 200..400) {
+    /// names (RFC 9111 section 4.4). So it may be where the answer was lost.
+    pub(super) fn changed(
+        &self,
+        key: &[u8],
+        response: &mut ResponseHead,
+        facts: &Facts,
+        runtime: &dyn Runtime,
+    ) {
+        // Whoever got no answer of the service does not know what it did.
+        let is_lost = facts.upstream.is_some() && facts.sent_at.is_none();
+        if matches!(response.status, 200..400 | 502 | 504) || is_lost {
             self.invalidate(key, runtime);
             let named = [FieldName::parse("Location"), FieldName::parse("Content-Location")];
             for name in named.iter().flatten() {
@@ -201,4 +249,15 @@ impl Cache {
         }
         tell(response, Outcome::Bypass, Told { forward: Some(why), ..Told::default() });
     }
+}
+
+/// One that has no end: whoever waited for it would wait in vain.
+fn is_event_stream(response: &ResponseHead) -> bool {
+    let media_type = response.fields.known(Known::ContentType).unwrap_or_default();
+    let essence = media_type.split(|byte| *byte == b';').next().unwrap_or_default();
+    essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
+}
+
+fn has_field(response: &ResponseHead, name: &[u8]) -> bool {
+    response.fields.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
 }

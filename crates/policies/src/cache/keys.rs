@@ -4,19 +4,20 @@
 use maitred_cache::{Asker, QueryRule};
 use maitred_config::scalar::ValueName;
 use maitred_config::{Problem, Spanned};
-use maitred_http::{Known, RequestHead};
+use maitred_http::{Fields, Known, RequestHead, list_items};
+use maitred_policy::identity::whose;
 use maitred_policy::values::{Available, Value, View};
 use maitred_policy::{Build, Facts};
 
-use super::marks::digest;
+use crate::asking::sha256;
 
 /// How keys are made.
 #[derive(Debug)]
 pub(super) struct Keying {
     pub(super) query: QueryRule,
+    /// What is written in `vary` and `query`: after a reload that changes it nothing is found that was kept before.
+    written: [u8; 32],
     values: Box<[Value]>,
-    /// What stands for the configuration of all this: under another one, the same bytes would mean something else.
-    meaning: [u8; 8],
     by_authorization: bool,
     by_cookie: bool,
     /// One of the values is the name of somebody: then all that is known of who asks is part of the key.
@@ -50,7 +51,7 @@ impl Keying {
             .iter()
             .any(|value| matches!(value, Value::Header(name) if name.known() == Some(Known::Authorization)));
         let names_somebody = |value: &Value| match value {
-            Value::ConsumerName => true,
+            Value::ConsumerName | Value::ClientCertificate => true,
             Value::Claim(path) => path.len() == 1 && path[0] == "sub",
             _ => false,
         };
@@ -59,9 +60,8 @@ impl Keying {
             Some(names) if names.is_empty() => QueryRule::Ignored,
             Some(names) => QueryRule::Only(names.into_iter().map(Into::into).collect()),
         };
-        let names: Vec<String> = vary.iter().map(|written| written.value.to_string()).collect();
         (values.len() == vary.len()).then(|| Self {
-            meaning: meaning(&names, &query),
+            written: digest(vary, &query),
             query,
             by_cookie: values.iter().any(is_cookie),
             by_identity: by_authorization || values.iter().any(names_somebody),
@@ -80,7 +80,7 @@ impl Keying {
 
     /// Writes what tells answers of the same URL apart. Each part stands behind its length, so that no others make the same.
     pub(super) fn write_secondary(&self, request: &RequestHead, facts: &Facts, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.meaning);
+        out.extend_from_slice(&self.written);
         part(out, |out| out.extend_from_slice(facts.route.name.as_bytes()));
         let view = View::of_request(request, facts);
         for value in &self.values {
@@ -91,41 +91,71 @@ impl Keying {
             out[at] = u8::from(is_there);
         }
         if self.by_identity {
-            let claims = facts.claims.as_deref();
-            let consumer = facts.consumer.as_deref().map_or("", |consumer| &consumer.name);
-            let issuer = claims.map_or("", |claims| &claims.issuer);
-            for text in [consumer, issuer, facts.subject()] {
-                part(out, |out| out.extend_from_slice(text.as_bytes()));
-            }
+            out.extend_from_slice(&whose(facts));
         }
         if let Some(digest) = &facts.decided_by {
             part(out, |out| out.extend_from_slice(&**digest));
+        }
+        if facts.peer_is_trusted {
+            write_told(&request.fields, out);
         }
     }
 
     /// What is known of who asks, and is no part of the key.
     pub(super) fn asker(&self, request: &RequestHead, facts: &Facts) -> Asker {
         let has_name = facts.consumer.is_some() || !facts.subject().is_empty();
+        let is_told_apart = self.by_identity && has_name;
+        let is_somebody = facts.is_identified() || facts.is_decided_unseen;
+        let has_certificate = facts.certificate.is_some() && !self.by_identity;
+        let is_own_token = || is_told_apart && shows_token(request, facts);
         Asker {
-            has_authorization: request.fields.has(Known::Authorization) && !self.by_authorization,
-            is_identified: facts.is_identified() && !(self.by_identity && has_name),
+            has_authorization: request.fields.has(Known::Authorization)
+                && !self.by_authorization
+                && !is_own_token(),
+            is_identified: is_somebody && !is_told_apart || has_certificate,
             has_cookies: request.fields.has(Known::Cookie) && !self.by_cookie,
         }
     }
 }
 
-/// A few bytes of a digest: nobody but who writes the configuration makes two meet.
-fn meaning(names: &[String], query: &QueryRule) -> [u8; 8] {
-    let (is_all, parameters): (&[u8], &[Box<str>]) = match query {
-        QueryRule::All => (b"all", &[]),
-        QueryRule::Ignored => (b"", &[]),
-        QueryRule::Only(names) => (b"", names),
-    };
-    let names = names.iter().map(|name| digest(&[name.as_bytes()]));
-    let parameters = parameters.iter().map(|name| digest(&[name.as_bytes()]));
-    let parts = [names.flatten().collect::<Vec<u8>>(), is_all.to_vec(), parameters.flatten().collect()];
-    let digest = digest(&parts.each_ref().map(Vec::as_slice));
-    *digest.first_chunk().expect("a SHA-256 has 32 bytes")
+/// Whether `Authorization` holds the token by which who asks was found, and nothing else.
+fn shows_token(request: &RequestHead, facts: &Facts) -> bool {
+    let Some(token) = &facts.token else { return false };
+    request.fields.all_known(Known::Authorization).all(|line| {
+        let space = line.iter().position(|byte| *byte == b' ');
+        space.is_some_and(|at| line[at..].trim_ascii() == token.expose().as_bytes())
+    })
+}
+
+/// Writes what a trusted proxy says of where the client has been, since services make URLs of that. The client's address is no part of it, and
+/// the scheme is in the key already.
+fn write_told(fields: &Fields, out: &mut Vec<u8>) {
+    for (known, name, value) in fields.iter_known() {
+        match known {
+            Some(Known::Forwarded) => {
+                let pairs = list_items(value).flat_map(|element| element.split(|byte| *byte == b';'));
+                for pair in pairs.map(<[u8]>::trim_ascii).filter(|pair| begins(pair, b"host=")) {
+                    part(out, |out| out.extend_from_slice(pair));
+                }
+            }
+            Some(Known::XForwardedFor | Known::XForwardedProto) => {}
+            _ if begins(name, b"X-Forwarded-") => {
+                part(out, |out| out.extend(name.iter().map(u8::to_ascii_lowercase)));
+                part(out, |out| out.extend_from_slice(value));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn begins(text: &[u8], start: &[u8]) -> bool {
+    text.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start))
+}
+
+/// A digest of what tells answers apart by the configuration.
+fn digest(vary: &[Spanned<ValueName>], query: &QueryRule) -> [u8; 32] {
+    let names: Vec<String> = vary.iter().map(|written| written.value.to_string()).collect();
+    sha256(format!("{names:?} {query:?}").as_bytes())
 }
 
 /// Appends a part behind its length.

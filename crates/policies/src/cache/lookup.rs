@@ -2,7 +2,7 @@
 //! Step 6 in the life of a request.
 
 use maitred_cache::{Entry, Moment, RequestControl, Use, is_for_the_service, serve, write_key};
-use maitred_http::{Known, Method, RequestHead};
+use maitred_http::{Known, Method, RequestHead, list_items};
 use maitred_policy::values::View;
 use maitred_policy::{Facts, Fault, Reply, Runtime, Step, Verdict};
 
@@ -37,7 +37,7 @@ impl Cache {
     ) -> Option<Forward> {
         let fields = &request.fields;
         // What a body asks for is in no key, and what becomes of an upgrade is no answer.
-        if facts.has_body || fields.has(Known::Upgrade) || is_for_the_service(fields) {
+        if facts.has_body || is_upgrade(request) || is_for_the_service(fields) {
             return Some(Forward::Bypass);
         }
         if control.no_store {
@@ -88,7 +88,7 @@ impl Cache {
         let client = Client { request, facts, state, control, runtime };
         let mut why = Forward::UriMiss;
         if let Some(entry) = &found {
-            if let Some(verdict) = self.answer(entry, &client, Told::default()) {
+            if let Some(verdict) = self.answer(entry, &client, now, Told::default()) {
                 return Step::Ready(verdict);
             }
             let is_fresh = entry.freshness.is_fresh(now) && !entry.control().no_cache;
@@ -117,17 +117,22 @@ impl Cache {
     }
 
     /// Answers from this, if it may: at once, or while it is asked for anew.
-    pub(super) fn answer(&self, entry: &Entry, client: &Client<'_>, told: Told) -> Option<Verdict> {
+    pub(super) fn answer(
+        &self,
+        entry: &Entry,
+        client: &Client<'_>,
+        now: Moment,
+        told: Told,
+    ) -> Option<Verdict> {
         let Client { request, facts, control, runtime, .. } = client;
-        let now = moment(*runtime);
         let outcome = match entry.judge(control, now) {
             Use::Fresh => Outcome::Hit,
             Use::Stale => Outcome::Stale,
-            Use::WhileRevalidating if refresh(entry, request, facts, *runtime) => Outcome::Stale,
+            Use::WhileRevalidating if refresh(entry, request, facts, (*runtime, now)) => Outcome::Stale,
             Use::WhileRevalidating | Use::Ask => return None,
         };
         let ttl = Some(entry.freshness.ttl(now));
-        Some(self.reply(entry, request, *runtime, outcome, Told { ttl, ..told }))
+        Some(self.reply(entry, request, (*runtime, now), outcome, Told { ttl, ..told }))
     }
 
     /// The answer made of this.
@@ -135,22 +140,27 @@ impl Cache {
         &self,
         entry: &Entry,
         request: &RequestHead,
-        runtime: &dyn Runtime,
+        (runtime, now): (&dyn Runtime, Moment),
         outcome: Outcome,
         told: Told,
     ) -> Verdict {
         self.shared.counts.count(runtime.seat(), outcome);
-        let served = serve(entry, request, moment(runtime), |head| tell(head, outcome, told));
+        let served = serve(entry, request, now, |head| tell(head, outcome, told));
         Verdict::Respond(Box::new(Reply { head: served.head, body: served.body.into() }))
     }
 }
 
 /// Has this one asked for anew, unless that was done a moment ago: whether it may answer meanwhile (RFC 5861 section 3).
-fn refresh(entry: &Entry, request: &RequestHead, facts: &Facts, runtime: &dyn Runtime) -> bool {
+fn refresh(
+    entry: &Entry,
+    request: &RequestHead,
+    facts: &Facts,
+    (runtime, now): (&dyn Runtime, Moment),
+) -> bool {
     if facts.is_refresh {
         return false;
     }
-    if !entry.claim_refresh(moment(runtime)) {
+    if !entry.claim_refresh(now) {
         return true;
     }
     let mut anew = request.clone();
@@ -166,6 +176,13 @@ fn refresh(entry: &Entry, request: &RequestHead, facts: &Facts, runtime: &dyn Ru
 /// What is answered where the client does not want the service to be asked (RFC 9111 section 5.2.1.7).
 pub(super) fn not_cached() -> Verdict {
     Verdict::Fail(Fault::client(504, "only_if_cached", "The answer is not in the cache"))
+}
+
+/// Whether it asks for another protocol. That some clients could speak HTTP/2 in the clear is no such thing: no gateway changes to that (RFC 9113
+/// section 3.1).
+fn is_upgrade(request: &RequestHead) -> bool {
+    let mut named = request.fields.all_known(Known::Upgrade).flat_map(list_items);
+    named.any(|name| !name.eq_ignore_ascii_case(b"h2c"))
 }
 
 fn has_pragma(request: &RequestHead) -> bool {

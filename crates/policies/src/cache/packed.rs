@@ -37,8 +37,6 @@ pub(super) struct Seen {
     pub(super) place: [u8; 32],
     /// The marks on the way to its URL before its service was asked.
     pub(super) way: [u8; 32],
-    /// When its service was asked, in microseconds since 1970.
-    pub(super) asked: u64,
 }
 
 /// The names of fields that answers are chosen by.
@@ -56,8 +54,8 @@ pub(super) fn answer(seen: Seen, url: &[u8], entry: &Entry, now: Moment) -> Opti
     out.extend_from_slice(&[VERSION, ANSWER]);
     out.extend_from_slice(&seen.place);
     out.extend_from_slice(&seen.way);
-    let Stored { at, age, lifetime, is_explicit, tags } = entry.stored(now);
-    for number in [seen.asked, at, age, lifetime, entry.body.len() as u64, tags.len() as u64] {
+    let Stored { asked, at, age, lifetime, is_explicit, tags } = entry.stored(now);
+    for number in [asked, at, age, lifetime, entry.body.len() as u64, tags.len() as u64] {
         out.extend_from_slice(&number.to_be_bytes());
     }
     out.push(u8::from(is_explicit));
@@ -96,8 +94,8 @@ pub(super) fn parse(packed: &Bytes) -> Option<Packed> {
     // A number that cannot be is noticed where the bytes end.
     let tags = (0..tags).map(|_| take_part(&mut rest)).collect::<Option<_>>()?;
     let (head, body) = unpack(&packed.slice_ref(rest))?;
-    let seen = Seen { place, way, asked };
-    let stored = Stored { at, age, lifetime, is_explicit, tags };
+    let seen = Seen { place, way };
+    let stored = Stored { asked, at, age, lifetime, is_explicit, tags };
     // As large as it is: what it came in is larger.
     let body = Bytes::copy_from_slice(&body);
     let answer = PackedAnswer { seen, url, stored, head, body };

@@ -31,7 +31,7 @@ impl Policy for Cache {
     }
 
     fn on_response<'a>(&'a self, cx: ResponseCx<'a, Self>) -> Step<'a, Verdict> {
-        let ResponseCx { response, facts, body, state, runtime, .. } = cx;
+        let ResponseCx { response, request, facts, body, state, runtime, .. } = cx;
         Step::Ready(match std::mem::take(state) {
             State::Done => Verdict::Continue,
             State::Passes(why) => {
@@ -39,10 +39,10 @@ impl Policy for Cache {
                 Verdict::Continue
             }
             State::Changes(key) => {
-                self.changed(&key, response, runtime);
+                self.changed(&key, response, facts, runtime);
                 Verdict::Continue
             }
-            State::Asked(asked) => self.take(*asked, response, facts, body, runtime),
+            State::Asked(asked) => self.take(*asked, (response, &request.fields), facts, body, runtime),
         })
     }
 

@@ -1,13 +1,9 @@
 //! What is removed from a cache: by URL, prefix or tag, or all of it.
 //! Who may say so is in `admin.rs` and `replicas.rs`.
 
-use std::sync::atomic::Ordering;
-
-use maitred_cache::{QueryRule, write_key};
+use maitred_cache::{Entry, QueryRule, write_key};
 use maitred_http::{PathRules, RequestHead, Scheme};
 use serde_json::{Value, json};
-
-use super::shared::CacheShared;
 
 /// What is removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +19,7 @@ pub(super) enum Purge {
 }
 
 impl Purge {
-    /// Reads what an operator, or another replica, says. `Err` is what is wrong with it.
+    /// Reads what an operator says. `Err` is what is wrong with it.
     pub(super) fn read(text: &[u8], rule: &QueryRule) -> Result<Self, &'static str> {
         const WANTED: &str =
             "one of these is wanted: {\"url\": …}, {\"prefix\": …}, {\"tag\": …}, {\"all\": true}";
@@ -32,16 +28,42 @@ impl Purge {
         let (Some((name, value)), None) = (members.next(), members.next()) else { return Err(WANTED) };
         match (name.as_str(), value) {
             ("all", Value::Bool(true)) => Ok(Self::All),
-            ("url", Value::String(url)) => {
-                key_of(&url, rule).ok_or("`url` is no URL with a host: https://example.com/path")
-            }
-            ("prefix", Value::String(prefix)) if !prefix.is_empty() => {
-                Ok(Self::Prefix(normal_origin(&prefix).into_bytes().into()))
+            ("url", Value::String(url)) => key_of(&url, rule)
+                .map(Self::Key)
+                .ok_or("`url` is no URL with a host: https://example.com/path"),
+            ("prefix", Value::String(prefix)) => {
+                // As a whole URL is read: a host without a path is all of that host, and no other that begins so.
+                key_of(&prefix, &QueryRule::All)
+                    .map(Self::Prefix)
+                    .ok_or("`prefix` does not begin as a URL with a host does: https://example.com/folder/")
             }
             ("tag", Value::String(tag)) if !tag.is_empty() => Ok(Self::Tag(tag.into_bytes().into())),
-            // What replicas tell each other.
-            ("key", Value::String(key)) => Ok(Self::Key(key.into_bytes().into())),
             _ => Err(WANTED),
+        }
+    }
+
+    /// Reads what another replica says: keys, and parts of them.
+    pub(super) fn hear(message: &Value) -> Option<Self> {
+        let bytes = |name: &str| message[name].as_str().map(|text| text.as_bytes().into());
+        if let Some(key) = bytes("key") {
+            return Some(Self::Key(key));
+        }
+        if let Some(prefix) = bytes("prefix") {
+            return Some(Self::Prefix(prefix));
+        }
+        if let Some(tag) = bytes("tag") {
+            return Some(Self::Tag(tag));
+        }
+        message["all"].as_bool()?.then_some(Self::All)
+    }
+
+    /// Whether it removes an answer that is kept under this key.
+    pub(super) fn concerns(&self, key: &[u8], entry: &Entry) -> bool {
+        match self {
+            Self::Key(other) => *key == **other,
+            Self::Prefix(prefix) => key.starts_with(prefix),
+            Self::Tag(tag) => entry.has_tag(tag),
+            Self::All => true,
         }
     }
 
@@ -58,7 +80,7 @@ impl Purge {
 }
 
 /// The key of a URL.
-fn key_of(url: &str, rule: &QueryRule) -> Option<Purge> {
+fn key_of(url: &str, rule: &QueryRule) -> Option<Box<[u8]>> {
     let (scheme, rest) = match url.split_once("://")? {
         (scheme, rest) if scheme.eq_ignore_ascii_case("https") => (Scheme::Https, rest),
         (scheme, rest) if scheme.eq_ignore_ascii_case("http") => (Scheme::Http, rest),
@@ -73,30 +95,5 @@ fn key_of(url: &str, rule: &QueryRule) -> Option<Purge> {
     request.target.parse(target.as_bytes(), PathRules::Strict).ok()?;
     let mut key = Vec::new();
     write_key(&mut key, scheme, &request, rule);
-    Some(Purge::Key(key.into()))
-}
-
-/// Scheme and host in lower case, as keys have them.
-fn normal_origin(prefix: &str) -> String {
-    let origin_end = prefix.find("://").map_or(0, |at| at + 3);
-    let path = prefix[origin_end..].find('/').map_or(prefix.len(), |at| origin_end + at);
-    prefix[..path].to_ascii_lowercase() + &prefix[path..]
-}
-
-impl CacheShared {
-    /// Removes it, and does not keep what was on its way. Tells how many answers were removed.
-    pub(super) fn purge(&self, purge: &Purge) -> usize {
-        if let Purge::Key(key) = purge {
-            return self.invalidate(key);
-        }
-        self.flights.void_all();
-        let removed = self.answers.remove_where(|key, entry| match purge {
-            Purge::Key(other) => *key == **other,
-            Purge::Prefix(prefix) => key.starts_with(prefix),
-            Purge::Tag(tag) => entry.has_tag(tag),
-            Purge::All => true,
-        });
-        self.removed.fetch_add(removed as u64, Ordering::Relaxed);
-        removed
-    }
+    Some(key.into())
 }

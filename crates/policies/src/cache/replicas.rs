@@ -7,7 +7,6 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
-use maitred_cache::QueryRule;
 use maitred_policy::Beside;
 use maitred_store::{Ear, Moment, Scope, Seat, StoreShared};
 use serde_json::{Value, json};
@@ -91,7 +90,7 @@ impl Ear for Listening {
         if message["cache"].as_str() != Some(&*self.scope) || message["by"].as_u64() == Some(self.own) {
             return;
         }
-        if let Ok(purge) = Purge::read(message["purge"].to_string().as_bytes(), &QueryRule::All) {
+        if let Some(purge) = Purge::hear(&message["purge"]) {
             cache.purge(&purge);
         }
     }

@@ -15,6 +15,7 @@ use maitred_store::{Key, Said, Scope, Seat, StoreShared, all};
 
 use super::marks::{Mark, digest, name, voids};
 use super::packed::{self, Packed, PackedAnswer, Seen};
+use super::shared::CacheShared;
 
 /// No answer is in the store for longer after its service was asked.
 const LONGEST: Duration = Duration::from_hours(24);
@@ -73,7 +74,7 @@ impl Shelf {
         };
         let tags: Vec<_> = answer.stored.tags.iter().map(|tag| Mark::Tag(tag).name()).collect();
         let marks = self.get(&tags, seat, now).await?;
-        let is_void = marks.iter().flatten().any(|mark| voids(mark, answer.seen.asked));
+        let is_void = marks.iter().flatten().any(|mark| voids(mark, answer.stored.asked));
         let now = Moment { steady: now.steady, wall: now.wall };
         let entry = (!is_void).then(|| restored(*answer, &wanted, now, rules)).flatten();
         Ok(Found { way, entry })
@@ -107,6 +108,23 @@ impl Shelf {
         all(names.iter().map(|name| self.store.get(seat, self.key(name), now)).collect()).await
     }
 
+    /// Whether there is an answer in this place whose service was asked later than this. What was asked for at a time to come says nothing.
+    async fn has_newer(
+        &self,
+        name: &String,
+        seen: Seen,
+        (asked, now): (u64, maitred_store::Moment),
+        seat: Seat,
+    ) -> bool {
+        let said = self.get(std::slice::from_ref(name), seat, now).await.unwrap_or_default();
+        match said.first().and_then(Option::as_ref).and_then(packed::parse) {
+            Some(Packed::Answer(there)) => {
+                there.seen == seen && (asked + 1..=now.wall).contains(&there.stored.asked)
+            }
+            _ => false,
+        }
+    }
+
     fn key<'a>(&'a self, name: &'a str) -> Key<'a> {
         Key { scope: &self.scope, value: name.as_bytes() }
     }
@@ -131,7 +149,7 @@ fn restored(answer: PackedAnswer, wanted: &Wanted<'_>, now: Moment, rules: &Rule
     let PackedAnswer { seen, url, stored, head, body } = answer;
     let selection = Selection::of(&head, wanted.fields)?;
     let is_it = *url == *wanted.url && seen.place == place(wanted, Some(&selection));
-    let entry = Entry::restored((head, body), stored, (selection, wanted.secondary), now, rules);
+    let entry = Entry::restored((head, body), stored, (selection, wanted.secondary), now, rules)?;
     (is_it && entry.is_for(wanted.secondary, wanted.fields, wanted.asker)).then_some(entry)
 }
 
@@ -159,8 +177,8 @@ pub(super) struct Shelving {
 }
 
 impl Shelving {
-    /// Puts it there, if it is of use for others. Nobody waits for that.
-    pub(super) fn put(self, url: &[u8], entry: &Entry) {
+    /// Puts it there, if it is of use for others and there is no newer one. Nobody waits for that, and it has its share of the room for what is coming.
+    pub(super) fn put(self, shared: &Arc<CacheShared>, url: &[u8], entry: &Entry) {
         let Self { shelf, beside, way, asked } = self;
         let (seat, now) = (beside.seat(), beside.moment());
         let known = Moment { steady: now.steady, wall: now.wall };
@@ -173,11 +191,12 @@ impl Shelving {
         let (fields, asker) = (&Fields::default(), Asker::default());
         let wanted = Wanted { url, secondary, fields, asker };
         let own = place(&wanted, Some(selection));
-        let seen = Seen { place: own, way, asked: asked.wall };
+        let seen = Seen { place: own, way };
         let Some(packed) = packed::answer(seen, url, entry, known).filter(|packed| packed.len() <= LARGEST)
         else {
             return;
         };
+        let Some(room) = shared.room(packed.len() as u64) else { return };
         let plain = name("answer", &place(&wanted, None));
         let varies = selection.names().next().is_some();
         let entries = if varies {
@@ -186,6 +205,10 @@ impl Shelving {
             vec![(plain, packed)]
         };
         beside.detach(Box::pin(async move {
+            let _room = room;
+            if shelf.has_newer(&entries[0].0, seen, (asked.wall, now), seat).await {
+                return;
+            }
             for (name, packed) in entries {
                 // Where the store is away, memory has it.
                 if shelf.store.put(seat, shelf.key(&name), packed, ttl, now).wait().await.is_err() {

@@ -10,9 +10,11 @@ use super::*;
 
 mod answers;
 mod configuration;
+mod filling;
 mod identities;
 mod removal;
 mod store;
+mod updates;
 mod waiting;
 
 const FRESH: &[(&str, &str)] = &[("Cache-Control", "max-age=60")];

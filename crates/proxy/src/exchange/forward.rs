@@ -196,7 +196,7 @@ pub(crate) async fn ask(
         turn = next;
         now = forwarding.exchange.worker.clock.now();
     }
-    forwarding.end(failed, &mut heads.response)
+    forwarding.end(failed)
 }
 
 impl Answer {
@@ -249,12 +249,13 @@ impl<'f, 'e> Forwarding<'f, 'e> {
 
     /// What there is to be passed on.
     #[inline]
-    fn end(&mut self, failed: Option<Failed>, response: &mut ResponseHead) -> Result<Answer, Failed> {
+    fn end(&mut self, failed: Option<Failed>) -> Result<Answer, Failed> {
         match (self.answer.take(), failed) {
             (Some(answer), _) => {
                 self.upload.settle();
                 if let Some(endpoint) = &self.exchange.record.endpoint {
-                    affinity::stick(self.exchange, &self.cluster, endpoint, self.choice.cookie, response);
+                    let cookie = affinity::cookie(self.exchange, &self.cluster, endpoint, self.choice.cookie);
+                    self.exchange.cookies.extend(cookie);
                 }
                 Ok(answer)
             }

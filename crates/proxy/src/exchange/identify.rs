@@ -41,6 +41,7 @@ pub(crate) fn facts(
         claims: None,
         token: None,
         decided_by: None,
+        is_decided_unseen: false,
         speaks_grpc: grpc_type(request).is_some(),
         request_id: RequestId::new(unix_micros(received) / 1000, worker.random()),
         received,

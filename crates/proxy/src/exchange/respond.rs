@@ -36,6 +36,9 @@ pub(crate) async fn send(
     body: Body,
     filters: Filters,
 ) -> Sent {
+    for cookie in exchange.cookies.drain(..) {
+        head.fields.append_known(Known::SetCookie, &cookie);
+    }
     match body {
         Body::Own(bytes) | Body::Kept(bytes) => send_own(exchange, connection, head, bytes).await,
         Body::Pieces(pieces) => {

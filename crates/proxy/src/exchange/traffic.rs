@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use maitred_http::{Known, RequestHead, ResponseHead};
+use maitred_http::{RequestHead, ResponseHead};
 use maitred_policy::values::View;
 use maitred_policy::{Beside, Fault, RequestBody, Side};
 use maitred_router::Captures;
@@ -55,8 +55,8 @@ pub(crate) async fn act(
             keep(exchange, degrade, target, heads, &mut answered);
         }
     }
-    if let Some(cookie) = cookie {
-        heads.response.fields.append_known(Known::SetCookie, &cookie);
+    if answered.is_ok() {
+        exchange.cookies.extend(cookie);
     }
     answered.map_err(|failed| failed.fault)
 }
@@ -152,7 +152,7 @@ impl StandingIn<'_> {
         mut failed: Result<Body, Failed>,
     ) -> Result<Body, Failed> {
         let head = std::mem::take(&mut heads.response);
-        let sent_at = exchange.facts.sent_at;
+        let (sent_at, cookies) = (exchange.facts.sent_at, std::mem::take(&mut exchange.cookies));
         self.swap_upload(&mut failed);
         for step in &self.degrade.steps {
             // What stands in is not what the service was asked for, unless this is another service's answer.
@@ -172,7 +172,7 @@ impl StandingIn<'_> {
             }
         }
         self.swap_upload(&mut failed);
-        (heads.response, exchange.facts.sent_at) = (head, sent_at);
+        (heads.response, exchange.facts.sent_at, exchange.cookies) = (head, sent_at, cookies);
         failed
     }
 
@@ -233,6 +233,7 @@ impl StandingIn<'_> {
             return answered.map(Some);
         }
         self.swap_upload(&mut answered);
+        exchange.cookies.clear();
         // What is told of the exchange is told of the service that failed, and not of one that was asked in vain.
         (exchange.facts.upstream, exchange.record.endpoint, exchange.deadline) = before;
         Ok(None)

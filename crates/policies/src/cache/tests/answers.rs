@@ -225,3 +225,12 @@ fn a_policy_that_renders_does_so_each_time() {
     assert!(is_hit(&second));
     assert_eq!((first.field("X-From").as_deref(), second.field("X-From").as_deref()), (Some("a"), Some("b")));
 }
+
+/// Some clients offer HTTP/2 in the clear with each request.
+#[test]
+fn an_offer_of_h2c_is_no_upgrade() {
+    let harness = cached("true");
+    get(&harness, &[], FRESH, "");
+    assert!(is_hit(&get(&harness, &[("Upgrade", "h2c"), ("Connection", "Upgrade")], &[], "")));
+    assert!(!is_hit(&get(&harness, &[("Upgrade", "h2c, websocket")], &[], "")));
+}

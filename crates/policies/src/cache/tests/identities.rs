@@ -2,7 +2,14 @@
 
 use std::rc::Rc;
 
+use maitred_http::ResponseHead;
+use maitred_policy::CertificateFacts;
+use maitred_policy::harness::Called;
+use maitred_policy::identity::ShownToken;
+use maitred_policy::{CallError, WholeBody};
+
 use super::*;
+use crate::forward_auth::ForwardAuth;
 
 fn named(harness: Harness, name: &str) -> Harness {
     harness.with_facts(|facts| facts.consumer = Some(Arc::new(Consumer::new(name, std::iter::empty()))))
@@ -113,4 +120,130 @@ fn a_value_that_is_missing_is_not_one_that_is_empty() {
         assert!(!is_hit(&get(&harness, fields, &[("Cache-Control", "no-store")], "")), "{fields:?}");
     }
     assert!(is_hit(&get(&harness, &[("A", "x"), ("B", "")], &[], "")));
+}
+
+fn with_certificate(harness: Harness, fingerprint: Option<&str>) -> Harness {
+    let certificate = fingerprint.map(|fingerprint| {
+        Rc::new(CertificateFacts { fingerprint: fingerprint.into(), ..CertificateFacts::default() })
+    });
+    harness.with_facts(|facts| facts.certificate = certificate)
+}
+
+#[test]
+fn who_shows_a_certificate_is_somebody() {
+    let harness = with_certificate(cached("true"), Some("alice"));
+    get(&harness, &[], FRESH, "alice's");
+    let harness = with_certificate(harness, Some("bob"));
+    assert!(!is_hit(&get(&harness, &[], FRESH, "bob's")));
+    assert!(!is_hit(&get(&with_certificate(harness, None), &[], FRESH, "nobody's")));
+    let public = [("Cache-Control", "public, max-age=60")];
+    let harness = with_certificate(cached("true"), Some("alice"));
+    get(&harness, &[], &public, "all's");
+    assert!(is_hit(&get(&with_certificate(harness, Some("bob")), &[], &[], "")));
+    for vary in ["consumer.name", "client.certificate"] {
+        let harness = with_certificate(cached(&format!("{{ vary: {vary} }}")), Some("alice"));
+        get(&harness, &[], FRESH, "alice's");
+        let harness = with_certificate(harness, Some("bob"));
+        assert!(!is_hit(&get(&harness, &[], FRESH, "bob's")), "{vary}");
+        assert_eq!(get(&with_certificate(harness, Some("alice")), &[], &[], "").body, "alice's", "{vary}");
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the harness asks for it")]
+fn passes(_: &Called) -> Option<Result<(ResponseHead, WholeBody), CallError>> {
+    Some(Ok((ResponseHead { status: 200, ..ResponseHead::default() }, WholeBody::default())))
+}
+
+/// A service that decides may know clients by a field of their own.
+#[test]
+fn whom_a_service_knows_by_something_else_is_somebody() {
+    let alice = [("X-Token", "alice")];
+    let bob = [("X-Token", "bob")];
+    let harness = cached("true").and::<ForwardAuth>("http://auth").answering(passes);
+    get(&harness, &alice, FRESH, "alice's");
+    assert!(!is_hit(&get(&harness, &bob, FRESH, "bob's")));
+    let public = [("Cache-Control", "public, max-age=60")];
+    assert!(!is_hit(&get(&harness, &alice, &public, "all's")));
+    assert!(is_hit(&get(&harness, &bob, &[], "")));
+    // What it was sent by name is part of the key.
+    let harness =
+        cached("true").and::<ForwardAuth>("{ upstream: http://auth, send: X-Token }").answering(passes);
+    get(&harness, &alice, FRESH, "alice's");
+    assert!(!is_hit(&get(&harness, &bob, FRESH, "bob's")));
+    assert_eq!(get(&harness, &alice, &[], "").body, "alice's");
+}
+
+#[test]
+fn the_token_by_which_somebody_was_found_is_told_apart_by_the_name() {
+    let bearer = |harness: Harness, subject, token: &str| {
+        let token = ShownToken::new(token);
+        of_subject(harness, Some(subject)).with_facts(|facts| facts.token = Some(token))
+    };
+    let shows = |token: &'static str| [("Authorization", token)];
+    let harness = bearer(cached("{ vary: claim.sub }"), "joe", "t1");
+    get(&harness, &shows("Bearer t1"), FRESH, "joe's");
+    assert!(is_hit(&get(&harness, &shows("bearer  t1"), &[], "")));
+    // What was found by something else says more than the name.
+    assert!(!is_hit(&get(&harness, &shows("Bearer t2"), FRESH, "")));
+    let harness = bearer(harness, "joe", "t3");
+    assert_eq!(get(&harness, &shows("Bearer t3"), &[], "").body, "joe's");
+    assert!(!is_hit(&get(&bearer(harness, "ann", "t4"), &shows("Bearer t4"), FRESH, "ann's")));
+}
+
+#[test]
+fn what_somebody_may_do_tells_answers_apart_where_the_name_does() {
+    let scoped = |harness: Harness, scope: &str| {
+        let mut claims = Claims { issuer: "idp".into(), subject: Some("joe".into()), ..Claims::default() };
+        claims.scopes = [scope.into()].into();
+        harness.with_facts(|facts| facts.claims = Some(Rc::new(claims)))
+    };
+    let harness = scoped(cached("{ vary: claim.sub }"), "admin");
+    get(&harness, &[], FRESH, "with secrets");
+    assert!(!is_hit(&get(&scoped(harness, "read"), &[], FRESH, "without")));
+}
+
+/// Services make URLs of what a trusted proxy says.
+#[test]
+fn what_trusted_proxies_say_of_the_place_tells_answers_apart() {
+    let trusted = || cached("true").with_facts(|facts| facts.peer_is_trusted = true);
+    for (name, one, other) in [
+        ("X-Forwarded-Host", "a.example", "b.example"),
+        ("x-forwarded-prefix", "/a", "/b"),
+        ("Forwarded", "for=192.0.2.1;Host=a.example", "for=192.0.2.1;host=b.example"),
+    ] {
+        let harness = trusted();
+        get(&harness, &[(name, one)], FRESH, "one's");
+        assert!(!is_hit(&get(&harness, &[(name, other)], FRESH, "other's")), "{name}");
+        assert!(!is_hit(&get(&harness, &[], FRESH, "nobody's")), "{name}");
+        assert_eq!(get(&harness, &[(name, one)], &[], "").body, "one's", "{name}");
+    }
+    let harness = trusted();
+    get(&harness, &[("X-Forwarded-For", "192.0.2.1")], FRESH, "all's");
+    assert!(is_hit(&get(&harness, &[("X-Forwarded-For", "192.0.2.2")], &[], "")));
+    // What others say there reaches no service.
+    let harness = cached("true");
+    get(&harness, &[("X-Forwarded-Host", "a.example")], FRESH, "all's");
+    assert!(is_hit(&get(&harness, &[("X-Forwarded-Host", "b.example")], &[], "")));
+}
+
+#[test]
+fn what_may_be_for_another_url_or_method_is_not_for_the_cache() {
+    for name in
+        ["X-HTTP-Method-Override", "x-http-method", "X-Method-Override", "X-Original-URL", "X-Rewrite-URL"]
+    {
+        let outcome = get(&cached("true"), &[(name, "x")], FRESH, "");
+        assert_eq!(outcome.field("X-Cache").as_deref(), Some("BYPASS"), "{name}");
+    }
+}
+
+#[test]
+fn a_reload_that_tells_answers_apart_by_something_else_begins_anew() {
+    let harness = cached("{ vary: header.A }");
+    get(&harness, &[("A", "x"), ("B", "y")], FRESH, "by a");
+    let harness = harness.reloaded::<Cache>("{ vary: header.B }");
+    assert!(!is_hit(&get(&harness, &[("A", "y"), ("B", "x")], FRESH, "by b")));
+    let harness = harness.reloaded::<Cache>("{ vary: header.B, query: false }");
+    assert!(!is_hit(&ask(&harness, "GET /x?a=1", &[("B", "x")], 200, FRESH, "of one")));
+    let harness = harness.reloaded::<Cache>("{ vary: header.B }");
+    assert_ne!(get(&harness, &[("B", "x")], FRESH, "of none").body, "of one");
 }

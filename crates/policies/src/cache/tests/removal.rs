@@ -1,7 +1,7 @@
 //! What is removed: by methods that change something, by operators, by other replicas; and what goes on over a reload.
 
 use maitred_http::{Method, RequestHead};
-use maitred_policy::{AdminReply, AdminRequest, Policy as _};
+use maitred_policy::{AdminReply, AdminRequest, Fault, Policy as _};
 use serde_json::json;
 
 use super::*;
@@ -33,6 +33,45 @@ fn methods_that_change_something_remove_what_is_kept() {
     fill(&harness);
     ask(&harness, "OPTIONS /x", &[], 200, &[], "");
     assert!(left(&harness, "/x"));
+}
+
+/// The service may have done it, whoever says that it failed.
+#[test]
+fn changes_whose_answer_is_lost_remove_what_is_kept() {
+    for fault in [Fault::timeout("upstream_timeout"), Fault::bad_gateway("upstream_closed")] {
+        let harness = cached("true");
+        get(&harness, &[], FRESH, "old");
+        harness.request("POST /x", &[HOST]).fail(fault);
+        assert!(!is_hit(&get(&harness, &[], FRESH, "new")));
+    }
+}
+
+#[test]
+fn what_stands_in_for_the_service_is_not_kept() {
+    let harness = cached("true");
+    get(&harness, &[], &[("X-Degraded", "backup"), ("Cache-Control", "max-age=60")], "backup");
+    assert!(!is_hit(&get(&harness, &[], FRESH, "")));
+}
+
+#[test]
+fn a_304_about_another_edition_is_no_hit() {
+    let harness = cached("true");
+    get(&harness, &[], &[("Cache-Control", "max-age=0"), ("ETag", "\"a\"")], "a");
+    let outcome = ask(&harness, "GET /x", &[], 304, &[("ETag", "\"b\"")], "");
+    assert_eq!((outcome.field("X-Cache").as_deref(), &outcome.body[..]), (Some("STALE"), &b"a"[..]));
+    assert!(get(&harness, &[], FRESH, "b").sent_field("If-None-Match").is_none());
+}
+
+#[test]
+fn an_older_answer_does_not_replace_a_newer_one() {
+    let harness = cached("true");
+    let slow = harness.request("GET /x", &[HOST]).begin();
+    seconds(&harness, 1);
+    // Who asks on a condition does not wait.
+    ask(&harness, "GET /x", &[("If-None-Match", "\"q\"")], 200, FRESH, "newer");
+    assert_eq!(slow.finish_as(200, FRESH, "older").body, "older");
+    let next = get(&harness, &[], &[], "");
+    assert_eq!((is_hit(&next), &next.body[..]), (true, &b"newer"[..]));
 }
 
 #[test]
@@ -89,6 +128,9 @@ fn operators_remove_by_url_prefix_and_tag() {
         "[]",
         "{}",
         r#"{"url": "/a"}"#,
+        r#"{"prefix": "/a"}"#,
+        r#"{"prefix": ""}"#,
+        r#"{"key": "https://shop.example/a/1"}"#,
         r#"{"all": false}"#,
         r#"{"tag": ""}"#,
         r#"{"tag":"a","all":true}"#,
@@ -101,6 +143,44 @@ fn operators_remove_by_url_prefix_and_tag() {
     assert_eq!((numbers.status, &numbers.json["urls"]), (200, &json!(3)));
     assert_eq!(admin(&harness, Method::Get, "purge", "").status, 405);
     assert_eq!(admin(&harness, Method::Get, "nothing", "").status, 404);
+}
+
+#[test]
+fn a_prefix_is_read_as_urls_are() {
+    let table = [
+        ("https://shop.example:443/c/", 2),
+        ("https://shop.example/c/%7Euser/", 1),
+        ("https://SHOP.example", 2),
+        ("https://shop.exam", 0),
+    ];
+    for (prefix, removed) in table {
+        let harness = cached("true");
+        for (host, path) in [(HOST.1, "/c/~user/a"), (HOST.1, "/c/b"), ("shop.example.evil", "/c/b")] {
+            let line = format!("GET {path}");
+            harness.request(&line, &[("Host", host)]).answer_with(200, FRESH, "", &[]);
+        }
+        let body = json!({ "prefix": prefix }).to_string();
+        let reply = admin(&harness, Method::Post, "purge", &body);
+        assert_eq!((reply.status, &reply.json["purged"]), (200, &json!(removed)), "{prefix}");
+    }
+}
+
+#[test]
+fn a_purge_concerns_what_it_names_on_its_way_and_nothing_else() {
+    let table = [
+        (r#"{"prefix": "https://shop.example/x"}"#, false),
+        (r#"{"prefix": "https://shop.example/y"}"#, true),
+        (r#"{"tag": "t"}"#, false),
+        (r#"{"tag": "u"}"#, true),
+        (r#"{"all": true}"#, false),
+    ];
+    for (purge, is_kept) in table {
+        let harness = cached("true");
+        let slow = harness.request("GET /x", &[HOST]).begin();
+        admin(&harness, Method::Post, "purge", purge);
+        slow.finish_as(200, &[("Cache-Control", "max-age=60"), ("Cache-Tag", "t")], "");
+        assert_eq!(is_hit(&get(&harness, &[], &[], "")), is_kept, "{purge}");
+    }
 }
 
 #[test]

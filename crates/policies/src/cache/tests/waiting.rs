@@ -93,3 +93,38 @@ fn who_varies_asks_for_its_own() {
     assert_eq!(same.ended().unwrap().body, "one");
     assert!(other.is_at_service());
 }
+
+#[test]
+fn nobody_queues_for_what_is_never_kept() {
+    let unkept: &[&[(&str, &str)]] = &[
+        &[("Cache-Control", "private")],
+        &[("Cache-Control", "max-age=60"), ("Vary", "*")],
+        &[("Content-Type", "Text/Event-Stream; charset=utf-8")],
+        &[("Cache-Control", "max-age=60"), ("Content-Length", "99999999")],
+    ];
+    for answer in unkept {
+        let harness = cached("true");
+        begin(&harness, &[]).finish_as(200, answer, "mine");
+        let _one = begin(&harness, &[]);
+        assert!(begin(&harness, &[]).is_at_service(), "{answer:?}");
+        // After a while it is tried again.
+        seconds(&harness, 11);
+        let _one = begin(&harness, &[]);
+        assert!(!begin(&harness, &[]).is_at_service(), "{answer:?}");
+    }
+    // Once something is kept, they wait again.
+    let harness = cached("true");
+    begin(&harness, &[]).finish_as(200, unkept[0], "mine");
+    begin(&harness, &[]).finish_as(200, &[("Cache-Control", "max-age=1")], "ours");
+    seconds(&harness, 2);
+    let _one = begin(&harness, &[]);
+    assert!(!begin(&harness, &[]).is_at_service());
+}
+
+#[test]
+fn a_body_too_large_for_the_cache_is_not_waited_for_again() {
+    let harness = cached("{ max_body: 10B }");
+    begin(&harness, &[]).finish_as(200, FRESH, vec![b'x'; 11]);
+    let _one = begin(&harness, &[]);
+    assert!(begin(&harness, &[]).is_at_service());
+}

@@ -26,6 +26,7 @@ fn facts(received: SystemTime) -> Facts {
         claims: None,
         token: None,
         decided_by: None,
+        is_decided_unseen: false,
         speaks_grpc: false,
         asked: None,
         request_id: RequestId::new(0, [0; 10]),

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 use std::time::Instant;
 
-use maitred_http::{Known, RequestHead, ResponseHead, Scheme, cookies};
+use maitred_http::{Known, RequestHead, Scheme, cookies};
 use maitred_policy::values::View;
 use maitred_upstream::{Choice, LocalCluster, LocalEndpoint, StickyValue, hash_key};
 
@@ -45,24 +45,25 @@ fn shown(request: &RequestHead, name: &str) -> Option<StickyValue> {
     named.find_map(|(_, value)| StickyValue::parse(value))
 }
 
-/// Gives the client the cookie of the endpoint that answered, unless it has shown it.
-pub(super) fn stick(
+/// The cookie that leads the client back to the endpoint that answered, unless it has shown it.
+pub(super) fn cookie(
     exchange: &Exchange<'_>,
     cluster: &LocalCluster,
     endpoint: &Rc<LocalEndpoint>,
     shown: Option<StickyValue>,
-    response: &mut ResponseHead,
-) {
-    let Some(sticky) = cluster.cluster().settings().balance.sticky() else { return };
+) -> Option<Vec<u8>> {
+    let sticky = cluster.cluster().settings().balance.sticky()?;
     // One that has left meanwhile has none.
-    let Some(value) = cluster.cookie_of(endpoint).filter(|value| shown != Some(*value)) else { return };
+    let value = cluster.cookie_of(endpoint).filter(|value| shown != Some(*value))?;
     let cookie = SetCookie {
         name: &sticky.cookie,
         value: value.as_bytes(),
         max_age: sticky.max_age,
         is_secure: exchange.facts.scheme == Scheme::Https,
     };
-    response.fields.append_known_with(Known::SetCookie, |out| cookie.write(out));
+    let mut field = Vec::new();
+    cookie.write(&mut field);
+    Some(field)
 }
 
 #[cfg(test)]
