@@ -107,6 +107,8 @@ fn nobody_finds_what_is_for_another() {
     get(&one, &[], FRESH, "nobody's");
     assert_eq!(look(&two, &[("Authorization", "a")]), None);
     assert_eq!(look(&two, &[]).as_deref(), Some("nobody's"));
+    get(&one, &[("Authorization", "b")], FRESH, "one's");
+    assert_eq!((look(&one, &[("Authorization", "b")]), look(&two, &[("Authorization", "b")])), (None, None));
     let elsewhere = two.request("GET /x", &[("Host", "evil.example")]);
     assert!(elsewhere.answer(200, &[("Cache-Control", "no-store")]).sent.is_some());
 }
@@ -158,6 +160,54 @@ fn what_changes_at_one_changes_at_all_and_is_found_anew_at_once() {
     ask(&two, "POST /x", &[], 200, &[], "");
     slow.finish_as(200, FRESH, "old");
     assert_eq!((look(&one, &[]), look(&two, &[])), (None, None));
+}
+
+#[test]
+fn what_is_for_fewer_from_now_on_is_found_by_none() {
+    let tagged = [("Cache-Control", "max-age=5"), ("ETag", "\"a\"")];
+    for told in [("Cache-Control", "private"), ("Cache-Control", "no-store"), ("Vary", "*"), ("Vary", "A")] {
+        for (line, status) in [("GET /x", 304), ("HEAD /x", 200)] {
+            let (_, one, two) = replicas("{ store: default, stale_if_error: 60s }");
+            get(&one, &[], &tagged, "body");
+            assert_eq!(look(&two, &[]).as_deref(), Some("body"));
+            seconds(&one, 6);
+            let said = ask(&one, line, &[], status, &[told, ("ETag", "\"a\"")], "");
+            assert!(said.sent.is_some());
+            for harness in [&one, &two, &one.replica::<Cache>("{ store: default, stale_if_error: 60s }")] {
+                let anew = get(harness, &[], &[("Cache-Control", "no-store")], "");
+                assert!(anew.sent_field("If-None-Match").is_none(), "{line} {told:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_asked_for_earlier_takes_the_place_of_nothing() {
+    let (_, one, two) = replicas(SHARED);
+    let slow = one.request("GET /x", &[HOST]).begin();
+    seconds(&one, 1);
+    get(&two, &[], FRESH, "new");
+    slow.finish_as(200, FRESH, "old");
+    assert_eq!(look(&one.replica::<Cache>(SHARED), &[]).as_deref(), Some("new"));
+}
+
+#[test]
+fn what_is_on_its_way_to_the_store_has_its_bounds() {
+    let (store, one, two) = replicas("{ store: default, memory: 64KiB, max_body: 16KiB }");
+    // With its head it is more than a quarter of the memory.
+    get(&one, &[], FRESH, &"x".repeat(16 << 10));
+    assert!(is_hit(&get(&one, &[], &[], "")));
+    assert_eq!(look(&two, &[]), None);
+    assert_eq!(measured(&one, "maitred_cache_coming_bytes", None), 0);
+    // What is too large for the memory of another is given there, and not kept.
+    ask(&one, "GET /y", &[], 200, FRESH, &"y".repeat(8 << 10));
+    assert_eq!(measured(&one, "maitred_cache_coming_bytes", None), 0);
+    let small = one.replica::<Cache>("{ store: default, memory: 64KiB, max_body: 4KiB }");
+    for _ in 0..2 {
+        let gets = store.gets.load(Relaxed);
+        assert!(is_hit(&ask(&small, "GET /y", &[], 200, &[], "")));
+        assert!(store.gets.load(Relaxed) > gets);
+    }
 }
 
 #[test]
