@@ -59,6 +59,7 @@ mod retries;
 mod retries_of_routes;
 mod routing;
 mod secrets;
+mod shared_cache;
 mod shared_places;
 mod shedding;
 mod shutdown;

@@ -112,15 +112,17 @@ impl AnswersShared {
         self.places.has(key)
     }
 
-    /// Keeps an answer, in the place of what was chosen by the same; not in that of one that the service was asked for later, since that is newer.
-    pub fn keep(&self, key: &[u8], entry: Arc<Entry>) {
+    /// Keeps an answer, in the place of what was chosen by the same; not in that of one that the service was asked for later, since that is newer:
+    /// whether there is none.
+    pub fn keep(&self, key: &[u8], entry: Arc<Entry>) -> bool {
         let place = Place::new(key, &entry.secondary);
         // What is replaced is dropped when no lock is held any more.
-        let (mut entry, mut dropped) = (Some(entry), None);
+        let (mut entry, mut dropped, mut is_newest) = (Some(entry), None, true);
         self.places.enter(&place, || {
             let found = self.cache.entry(&place, None, |_, variants: &mut Variants| {
                 if let Some(entry) = entry.take() {
                     dropped = variants.with(&entry).map(|with| std::mem::replace(variants, with));
+                    is_newest = dropped.is_some();
                 }
                 EntryAction::Retain(())
             });
@@ -132,6 +134,7 @@ impl AnswersShared {
         });
         drop(dropped);
         self.clear_up();
+        is_newest
     }
 
     /// Puts a newer form of an answer in its place, if it is still there.

@@ -30,14 +30,14 @@ pub struct Entry {
     /// What the policy tells answers of the same URL apart by.
     pub(crate) secondary: Box<[u8]>,
     pub(crate) tags: Box<[Box<[u8]>]>,
-    stale_while_revalidate: u64,
-    stale_if_error: u64,
+    pub(crate) stale_while_revalidate: u64,
+    pub(crate) stale_if_error: u64,
     /// When the service was asked for it, in microseconds by the steady clock.
     pub(crate) asked: u64,
     /// Until when nobody else need have it asked for anew, in microseconds by the steady clock.
-    claimed: AtomicU64,
+    pub(crate) claimed: AtomicU64,
     /// Whether somebody was given it lately.
-    is_touched: AtomicBool,
+    pub(crate) is_touched: AtomicBool,
 }
 
 /// When a request was sent, and when the head of its answer came.
@@ -237,6 +237,38 @@ impl Entry {
         self.tags.binary_search_by(|known| (**known).cmp(tag)).is_ok()
     }
 
+    /// What it can be removed by, in order.
+    pub fn tags(&self) -> impl Iterator<Item = &[u8]> {
+        self.tags.iter().map(|tag| &**tag)
+    }
+
+    /// What it was chosen by: fields that its service names, and what the policy tells answers apart by.
+    pub fn chosen_by(&self) -> (&Selection, &[u8]) {
+        (&self.selection, &self.secondary)
+    }
+
+    /// Whether all who may have an older form of it may have this one, too. That form is also where nobody hears of the newer one.
+    pub fn is_for_all_of(&self, older: &Self) -> bool {
+        let promises = |entry: &Self| {
+            let is_for_all = entry.control.is_for_all();
+            (
+                is_for_all,
+                is_for_all || entry.control.must_revalidate,
+                is_for_all || entry.freshness.is_promised(),
+            )
+        };
+        let (now, before) = (promises(self), promises(older));
+        self.selection.is_same(&older.selection)
+            && now.0 >= before.0
+            && now.1 >= before.1
+            && now.2 >= before.2
+    }
+
+    /// Whether the service was asked for it later than for another.
+    pub fn is_newer(&self, other: &Self) -> bool {
+        self.asked > other.asked
+    }
+
     /// What the service said of it.
     pub fn control(&self) -> &ResponseControl {
         &self.control
@@ -252,7 +284,7 @@ impl Entry {
 
 /// For how long it may be used stale: as the service says, else as the configuration does where the service does not forbid it. What a
 /// service says outright goes before what `s-maxage` implies (RFC 9111 sections 4.2.4 and 5.2.2.10).
-fn stale_for(control: &ResponseControl, freshness: &Freshness, rules: &Rules) -> (u64, u64) {
+pub(crate) fn stale_for(control: &ResponseControl, freshness: &Freshness, rules: &Rules) -> (u64, u64) {
     if control.forbids_stale() {
         return (0, 0);
     }

@@ -14,6 +14,7 @@ mod key;
 mod places;
 mod range;
 mod serve;
+mod stored;
 mod storing;
 #[cfg(test)]
 mod testing;
@@ -27,5 +28,6 @@ pub use entry::{Came, Entry, Update, Updated, Use};
 pub use freshness::{Freshness, Rules};
 pub use key::{QueryRule, key_of_reference, write_key};
 pub use serve::{Served, serve};
+pub use stored::Stored;
 pub use storing::{Asker, NotKept, may_keep, remove_tags};
 pub use vary::Selection;

@@ -20,8 +20,13 @@ struct Selected {
 impl Selection {
     /// What this answer to a request was chosen by; none where no other request can have it (`Vary: *`), or too much is named.
     pub fn of(response: &ResponseHead, request: &Fields) -> Option<Self> {
+        Self::by(response.fields.all_known(Known::Vary).flat_map(list_items), request)
+    }
+
+    /// The same of an answer that names these fields.
+    pub fn by<'a>(named: impl Iterator<Item = &'a [u8]>, request: &Fields) -> Option<Self> {
         let mut selected: Vec<Selected> = Vec::new();
-        for item in response.fields.all_known(Known::Vary).flat_map(list_items) {
+        for item in named {
             // `*`, and what is no name of a field, cannot be compared.
             let name = std::str::from_utf8(item).ok().filter(|text| *text != "*")?;
             let name = FieldName::parse(name).ok()?;
@@ -52,6 +57,24 @@ impl Selection {
                 }
             }
         })
+    }
+
+    /// The names of the fields, in lower case and in order.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(|one| one.name.as_str().to_ascii_lowercase())
+    }
+
+    /// Writes it so that no other is written the same.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let part = |out: &mut Vec<u8>, part: &[u8]| {
+            out.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            out.extend_from_slice(part);
+        };
+        for (name, one) in self.names().zip(&self.0) {
+            part(out, name.as_bytes());
+            out.push(u8::from(one.value.is_some()));
+            part(out, one.value.as_deref().unwrap_or_default());
+        }
     }
 
     /// Whether an answer chosen by this takes the place of one that was chosen by `other`.
@@ -157,7 +180,21 @@ mod tests {
     fn the_order_of_names_does_not_tell_answers_apart() {
         let request = [("Foo", "1"), ("Bar", "2")];
         let (one, other) = (selection(&["Foo, BAR, foo"], &request), selection(&["bar", "foo"], &request));
-        assert!(one.unwrap().is_same(&other.unwrap()));
+        let (one, other) = (one.unwrap(), other.unwrap());
+        assert!(one.is_same(&other) && one.names().eq(["bar", "foo"]));
+        let named = one.names().collect::<Vec<_>>();
+        let again = Selection::by(named.iter().map(String::as_bytes), &fields(&request));
+        let written = |selection: &Selection| {
+            let mut out = Vec::new();
+            selection.write(&mut out);
+            out
+        };
+        assert_eq!(written(&one), written(&again.unwrap()));
+        assert_ne!(written(&one), written(&selection(&["Foo, Bar"], &[("Foo", "12"), ("Bar", "")]).unwrap()));
+        assert_ne!(
+            written(&selection(&["Foo"], &[("Foo", "")]).unwrap()),
+            written(&selection(&["Foo"], &[]).unwrap())
+        );
     }
 
     proptest! {

@@ -9,7 +9,8 @@
 //! service says `public` or `s-maxage` (`must-revalidate`, too, for `Authorization`), or where `vary` tells askers apart: by `header.Authorization`, `consumer.name`, `claim.sub` or `client.certificate`.
 //! So are those with `Set-Cookie`. Answers that say nothing of caching are not kept for requests with cookies; a cookie named in `vary` changes that.
 //!
-//! Requests that want the same at the same time wait for the first of them. Answers are in memory, up to `memory` bytes for the place where the policy is written, and stay there over reloads.
+//! Requests that want the same at the same time wait for the first of them. Answers are in memory, up to `memory` bytes for the place where the policy is written, and stay there over reloads;
+//! with `store` they are in a store, too, where replicas and restarted gateways find them.
 //! Each answer tells in `X-Cache` (`HIT`, `MISS`, `STALE`, `BYPASS`) and `Cache-Status` (RFC 9211) what became of it. See `docs/cache.md`.
 
 use std::sync::Arc;
@@ -18,10 +19,10 @@ use std::time::Duration;
 use maitred_cache::Rules;
 use maitred_config::{Problem, Spanned};
 use maitred_policy::values::Available;
-use maitred_policy::{Build, Condition, Phase, PolicyKind};
-use maitred_store::Seat;
+use maitred_policy::{Build, Condition, Phase, PolicyKind, Runtime};
 
 mod admin;
+mod asking;
 mod config;
 mod counts;
 mod fill;
@@ -29,10 +30,14 @@ mod flights;
 mod kept;
 mod keys;
 mod lookup;
+mod marks;
+mod owed;
+mod packed;
 mod policy;
 mod purge;
 mod replicas;
 mod shared;
+mod shelf;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -104,7 +109,7 @@ impl PolicyKind for Cache {
 }
 
 impl Cache {
-    /// The replicas that share the store of this name, where one is named. They are told what is removed here, and the other way round.
+    /// The replicas that share the store of this name, where one is named. They find what is kept here and are told what is removed, and the other way round.
     #[expect(clippy::option_option, reason = "whether it went well, and whether there are any")]
     fn replicas(
         name: Option<&Spanned<String>>,
@@ -120,15 +125,19 @@ impl Cache {
             return None;
         }
         let known = previous.and_then(|previous| previous.replicas.as_ref());
-        let known = known.filter(|known| Arc::ptr_eq(&known.store, &store)).map(Arc::clone);
-        Some(Some(known.unwrap_or_else(|| Arc::new(Replicas::new(store, &build.scope("cache"), shared)))))
+        let known = known.filter(|known| Arc::ptr_eq(&known.shelf.store, &store)).map(Arc::clone);
+        Some(Some(known.unwrap_or_else(|| Arc::new(Replicas::new(store, build.scope("cache"), shared)))))
     }
 
     /// Removes what is kept under a key, here and at the other replicas.
-    fn invalidate(&self, seat: Seat, key: &[u8]) {
+    fn invalidate(&self, key: &[u8], runtime: &dyn Runtime) {
+        let Some(replicas) = &self.replicas else {
+            self.shared.invalidate(key);
+            return;
+        };
+        // In this order: what is found in the store from now on is not believed, and what was found before is not kept.
+        replicas.owed.add(Purge::Key(key.into()));
         self.shared.invalidate(key);
-        if let Some(replicas) = &self.replicas {
-            replicas.tell(seat, &Purge::Key(key.into()));
-        }
+        replicas.settle_beside(&runtime.beside());
     }
 }

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::task::Poll;
 
 /// What was asked for, or that the store is away.
 pub type Said<T> = Result<T, Away>;
@@ -29,6 +30,31 @@ impl<T> Answer<'_, T> {
             Self::Later(later) => later.await,
         }
     }
+}
+
+/// Waits for all of them at the same time. Where one is away, it says so, and the others do not matter.
+pub async fn all<T>(mut answers: Vec<Answer<'_, T>>) -> Said<Vec<T>> {
+    std::future::poll_fn(|cx| {
+        let mut is_waiting = false;
+        for answer in &mut answers {
+            if let Answer::Later(later) = answer {
+                match later.as_mut().poll(cx) {
+                    Poll::Ready(said) => *answer = Answer::Ready(said),
+                    Poll::Pending => is_waiting = true,
+                }
+            }
+            if let Answer::Ready(Err(away)) = answer {
+                return Poll::Ready(Err(*away));
+            }
+        }
+        if is_waiting { Poll::Pending } else { Poll::Ready(Ok(())) }
+    })
+    .await?;
+    let said = |answer| match answer {
+        Answer::Ready(said) => said,
+        Answer::Later(_) => unreachable!("all have been waited for"),
+    };
+    answers.into_iter().map(said).collect()
 }
 
 impl<T: fmt::Debug> fmt::Debug for Answer<'_, T> {

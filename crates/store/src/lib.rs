@@ -9,7 +9,7 @@ mod memory;
 mod redis;
 mod store;
 
-pub use answer::{Answer, Away, Said};
+pub use answer::{Answer, Away, Said, all};
 pub use key::{Key, Scope};
 pub use limit::{Algorithm, Decision, Limit, Moment, Period, Standing, Take};
 pub use memory::{MemorySettings, MemoryStore};

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use maitred_cache::QueryRule;
 use maitred_http::Method;
 use maitred_policy::{AdminReply, AdminRequest, AdminResource, AdminServing};
-use maitred_store::Seat;
+use maitred_store::{Moment, Seat};
 use serde_json::{Value, json};
 
 use super::purge::Purge;
@@ -35,13 +35,7 @@ impl AdminResource for Purging {
         let reply = match (request.method, request.rest) {
             (Method::Get, "") => AdminReply { status: 200, json: self.numbers() },
             (Method::Post, "purge") => match Purge::read(request.body, &self.query) {
-                Ok(purge) => {
-                    let removed = self.shared.purge(&purge);
-                    if let Some(replicas) = &self.replicas {
-                        replicas.tell(Seat::Control, &purge);
-                    }
-                    AdminReply { status: 200, json: json!({ "purged": removed }) }
-                }
+                Ok(purge) => return Box::pin(self.purge(purge, request.moment)),
                 Err(why) => AdminReply { status: 400, json: json!({ "error": why }) },
             },
             (Method::Get | Method::Post, "purge" | "") => {
@@ -54,6 +48,19 @@ impl AdminResource for Purging {
 }
 
 impl Purging {
+    /// Removes it here, and waits until replicas that share a store know.
+    async fn purge(&self, purge: Purge, now: Moment) -> AdminReply {
+        let Some(replicas) = &self.replicas else {
+            return AdminReply { status: 200, json: json!({ "purged": self.shared.purge(&purge) }) };
+        };
+        // In this order: what is found in the store from now on is not believed, and what was found before is not kept.
+        replicas.owed.add(purge.clone());
+        let removed = self.shared.purge(&purge);
+        replicas.settle(Seat::Control, now).await;
+        let is_told = !replicas.owed.has_any();
+        AdminReply { status: 200, json: json!({ "purged": removed, "told": is_told }) }
+    }
+
     fn numbers(&self) -> Value {
         let CacheShared { answers, counts, kept, removed, .. } = &*self.shared;
         let requests: serde_json::Map<_, _> =

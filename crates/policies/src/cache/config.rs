@@ -40,7 +40,7 @@ config_map! {
         memory: ByteSize = "128MiB",
         /// The largest body that is kept; at most a quarter of `memory`.
         max_body: Spanned<ByteSize> = "4MiB",
-        /// A store that replicas share. What is purged, or made out of date by `POST` and the like, at one of them goes at all of them; after a time without the store, all that was kept goes.
+        /// A store that replicas share: they find there what one of them has kept. What is purged, or made out of date by `POST` and the like, at one of them goes at all of them.
         store: Option<Spanned<String>>,
         /// Whether clients see `Surrogate-Key` and `Cache-Tag`, by which answers are purged.
         expose_tags: bool = false,

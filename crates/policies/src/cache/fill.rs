@@ -11,6 +11,7 @@ use maitred_policy::{Beside, BodyFilter, Fault};
 
 use super::flights::{Ended, Flight};
 use super::shared::CacheShared;
+use super::shelf::Shelving;
 
 /// An answer that is to be kept once its body is whole.
 pub(super) struct Fill {
@@ -20,23 +21,25 @@ pub(super) struct Fill {
     pub(super) key: Box<[u8]>,
     pub(super) entry: Entry,
     pub(super) flight: Flight,
+    /// Where replicas share answers.
+    pub(super) shelving: Option<Shelving>,
 }
 
 impl Fill {
     /// Keeps it, with this body.
     pub(super) fn keep(self, body: Vec<u8>) {
-        let Self { shared, key, mut entry, flight, .. } = self;
+        let Self { shared, key, mut entry, flight, shelving, .. } = self;
         if !flight.is_good(&key, &entry) {
             return flight.end(Ended::NotKept);
         }
         // As large as it is, and no larger.
         entry.body = body.into_boxed_slice().into();
         let entry = Arc::new(entry);
-        shared.answers.keep(&key, Arc::clone(&entry));
         shared.kept.fetch_add(1, Ordering::Relaxed);
-        // What made it out of date meanwhile has removed what was there before.
-        if !flight.is_good(&key, &entry) {
-            shared.answers.remove(&key);
+        if shared.keep(&key, &entry, &flight)
+            && let Some(shelving) = shelving
+        {
+            shelving.put(&shared, &key, &entry);
         }
         flight.end(Ended::Kept);
     }

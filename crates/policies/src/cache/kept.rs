@@ -15,6 +15,7 @@ use super::counts::Outcome;
 use super::fill::{Fill, Filling};
 use super::flights::{Ended, Flight};
 use super::lookup::moment;
+use super::shelf::Shelving;
 use super::state::Asked;
 use super::told::{Forward, Told, tell};
 
@@ -44,7 +45,7 @@ impl Cache {
                 return self.validated(asked, (response, sent), came, runtime, told);
             }
             if status == 200 && asked.request.method == Method::Head {
-                self.heard_of(&asked, stale, (response, sent), came);
+                self.heard_of(&asked, stale, (response, sent), (came, runtime));
             }
         }
         self.shared.counts.count(runtime.seat(), Outcome::Miss);
@@ -69,13 +70,14 @@ impl Cache {
         runtime: &dyn Runtime,
         told: Told,
     ) -> Verdict {
+        let shelving = self.shelving(&asked, runtime);
         let Asked { key, request, stale, flight, asker, .. } = asked;
         let stale = stale.expect("who validates has something");
         let update = Update { told: response, came, asked: &request.fields, sent, asker };
         let is_good = flight.as_ref().is_none_or(|flight| flight.is_good(&key, &stale));
         let Some(Updated { entry, may_keep }) = stale.validated(&update, &self.rules) else {
             // It is about an edition that nobody has here: the client gets what there is, and the next one asks for all of it.
-            self.shared.answers.forget(&key, &stale);
+            self.forget(&key, &stale, runtime);
             if let Some(flight) = flight {
                 flight.end(Ended::NotKept);
             }
@@ -84,9 +86,9 @@ impl Cache {
         };
         let (entry, may_keep) = (Arc::new(entry), may_keep.map_err(NotKept::as_str));
         match may_keep {
-            Ok(()) if is_good => self.shared.answers.renew(&key, &stale, &entry),
+            Ok(()) if is_good => self.renew(&key, &stale, &entry, (shelving, runtime)),
             Ok(()) => {}
-            Err(_) => self.shared.answers.forget(&key, &stale),
+            Err(_) => self.forget(&key, &stale, runtime),
         }
         if let Some(flight) = flight {
             flight.end(if is_good && may_keep.is_ok() { Ended::Kept } else { Ended::NotKept });
@@ -109,15 +111,48 @@ impl Cache {
         asked: &Asked,
         stale: &Arc<Entry>,
         (response, sent): (&ResponseHead, &Fields),
-        came: Came,
+        (came, runtime): (Came, &dyn Runtime),
     ) {
         let update = Update { told: response, came, asked: &asked.request.fields, sent, asker: asked.asker };
         match stale.freshened_by_head(&update, &self.rules) {
             Some(Updated { entry, may_keep: Ok(()) }) => {
-                self.shared.answers.renew(&asked.key, stale, &Arc::new(entry));
+                self.renew(&asked.key, stale, &Arc::new(entry), (None, runtime));
             }
-            _ => self.shared.answers.forget(&asked.key, stale),
+            _ => self.forget(&asked.key, stale, runtime),
         }
+    }
+
+    /// Puts a newer form of an answer in its place. Where not all who may have had the older one may have this, nothing is kept under its URL: in the store
+    /// and at other replicas the older one is found.
+    fn renew(
+        &self,
+        key: &[u8],
+        stale: &Arc<Entry>,
+        entry: &Arc<Entry>,
+        (shelving, runtime): (Option<Shelving>, &dyn Runtime),
+    ) {
+        if self.replicas.is_some() && !entry.is_for_all_of(stale) {
+            return self.invalidate(key, runtime);
+        }
+        self.shared.answers.renew(key, stale, entry);
+        if let Some(shelving) = shelving {
+            shelving.put(&self.shared, key, entry);
+        }
+    }
+
+    /// Forgets an answer that does not hold any more. In the store it is found out of date with the others of its URL.
+    fn forget(&self, key: &[u8], stale: &Arc<Entry>, runtime: &dyn Runtime) {
+        if self.replicas.is_some() {
+            self.invalidate(key, runtime);
+        } else {
+            self.shared.answers.forget(key, stale);
+        }
+    }
+
+    /// Where replicas find the answer to this, if it is kept.
+    fn shelving(&self, asked: &Asked, runtime: &dyn Runtime) -> Option<Shelving> {
+        let (replicas, way) = (self.replicas.as_ref()?, asked.way?);
+        Some(Shelving { shelf: Arc::clone(&replicas.shelf), beside: runtime.beside(), way, asked: asked.at })
     }
 
     /// Keeps the answer, if it may be: for how long it is fresh, or why it is not kept.
@@ -129,6 +164,7 @@ impl Cache {
         body: &mut ResponseBody,
         (came, runtime): (Came, &dyn Runtime),
     ) -> Result<i64, &'static str> {
+        let shelving = self.shelving(&asked, runtime);
         let Asked { request, key, secondary, asker, flight, .. } = asked;
         let end = |flight: Option<Flight>, why| {
             if let Some(flight) = flight {
@@ -166,7 +202,7 @@ impl Cache {
         let ttl = entry.freshness.ttl(came.at);
         flight.progresses();
         let (shared, beside) = (Arc::clone(&self.shared), runtime.beside());
-        let fill = Fill { shared, beside, key, entry, flight };
+        let fill = Fill { shared, beside, key, entry, flight, shelving };
         match &body.whole {
             // Policies above change what is there as a whole before it passes any filter.
             Some(whole) if whole.trailers.is_some() || whole.bytes.len() as u64 > self.max_body => {
@@ -191,14 +227,14 @@ impl Cache {
         // Whoever got no answer of the service does not know what it did.
         let is_lost = facts.upstream.is_some() && facts.sent_at.is_none();
         if matches!(response.status, 200..400 | 502 | 504) || is_lost {
-            self.invalidate(runtime.seat(), key);
+            self.invalidate(key, runtime);
             let named = [FieldName::parse("Location"), FieldName::parse("Content-Location")];
             for name in named.iter().flatten() {
                 let reference = response.fields.first(name);
                 let other =
                     reference.and_then(|reference| key_of_reference(reference, key, &self.keying.query));
                 if let Some(other) = other {
-                    self.invalidate(runtime.seat(), &other);
+                    self.invalidate(&other, runtime);
                 }
             }
         }

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use maitred_cache::AnswersShared;
+use maitred_cache::{AnswersShared, Entry};
 use maitred_telemetry::{Measure, Measured};
 
 use super::counts::Counts;
-use super::flights::FlightsShared;
+use super::flights::{Flight, FlightsShared};
 use super::purge::Purge;
 
 /// What all workers share of a cache.
@@ -19,10 +19,18 @@ pub(super) struct CacheShared {
     pub(super) counts: Counts,
     /// Answers that were kept.
     pub(super) kept: AtomicU64,
-    /// Bytes of bodies that are still coming, to be kept.
+    /// Answers that were found in the store that replicas share.
+    pub(super) found: AtomicU64,
+    /// Bytes of bodies that are still coming, to be kept, and of answers on their way to a store.
     pub(super) coming: AtomicU64,
     /// Answers that were removed because something made them out of date, or an operator said so.
     pub(super) removed: AtomicU64,
+}
+
+/// Room that something takes on its way.
+pub(super) struct Room {
+    shared: Arc<CacheShared>,
+    bytes: u64,
 }
 
 impl CacheShared {
@@ -33,9 +41,24 @@ impl CacheShared {
             flights: Arc::default(),
             counts: Counts::default(),
             kept: AtomicU64::new(0),
+            found: AtomicU64::new(0),
             coming: AtomicU64::new(0),
             removed: AtomicU64::new(0),
         }
+    }
+
+    /// Keeps an answer, unless what was asked for there has become out of date meanwhile, or there is a newer one: whether it is kept.
+    pub(super) fn keep(&self, key: &[u8], entry: &Arc<Entry>, flight: &Flight) -> bool {
+        if !flight.is_good(key, entry) {
+            return false;
+        }
+        let is_newest = self.answers.keep(key, Arc::clone(entry));
+        // What made it out of date just now has removed what was there before.
+        let is_good = flight.is_good(key, entry);
+        if !is_good {
+            self.answers.remove(key);
+        }
+        is_newest && is_good
     }
 
     /// Takes room for so many bytes more of bodies that are coming, where all of them together have it: a quarter of the memory.
@@ -43,6 +66,11 @@ impl CacheShared {
         let most = self.answers.capacity() / 4;
         let taken = |coming: u64| coming.checked_add(bytes).filter(|all| *all <= most);
         self.coming.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken).is_ok()
+    }
+
+    /// The same, given back when it is dropped.
+    pub(super) fn room(self: &Arc<Self>, bytes: u64) -> Option<Room> {
+        self.take_room(bytes).then(|| Room { shared: Arc::clone(self), bytes })
     }
 
     /// Gives it back.
@@ -71,6 +99,12 @@ impl CacheShared {
     }
 }
 
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.shared.leave_room(self.bytes);
+    }
+}
+
 impl Measured for CacheShared {
     fn measures(&self) -> Vec<Measure> {
         let counter = |family, help, value| Measure { family, help, is_counter: true, label: None, value };
@@ -82,6 +116,11 @@ impl Measured for CacheShared {
         });
         let others = [
             counter("maitred_cache_stored_total", "Answers that were kept.", of(&self.kept)),
+            counter(
+                "maitred_cache_found_total",
+                "Answers that were found in the store that replicas share.",
+                of(&self.found),
+            ),
             counter(
                 "maitred_cache_evicted_total",
                 "Answers that gave way to others.",
@@ -95,7 +134,7 @@ impl Measured for CacheShared {
             gauge("maitred_cache_bytes", "Bytes that kept answers take up.", self.answers.bytes()),
             gauge(
                 "maitred_cache_coming_bytes",
-                "Bytes of bodies that are coming, to be kept.",
+                "Bytes of bodies that are coming, to be kept, and of answers on their way to a store.",
                 of(&self.coming),
             ),
             gauge("maitred_cache_capacity_bytes", "Bytes that they may take up.", self.answers.capacity()),

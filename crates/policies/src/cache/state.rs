@@ -56,4 +56,6 @@ pub(crate) struct Asked {
     pub(super) validates: bool,
     pub(super) flight: Option<Flight>,
     pub(super) collapsed: bool,
+    /// The marks in the store on the way to its URL, where that was asked: it may be kept there, too.
+    pub(super) way: Option<[u8; 32]>,
 }

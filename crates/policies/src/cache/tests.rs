@@ -13,6 +13,7 @@ mod configuration;
 mod filling;
 mod identities;
 mod removal;
+mod store;
 mod updates;
 mod waiting;
 

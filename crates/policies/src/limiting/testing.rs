@@ -1,4 +1,4 @@
-//! A store as tests of limits need it: shared and slow to answer like a server, kept in memory, and away when the test says so.
+//! A store as tests of policies need it: shared and slow to answer like a server, kept in memory, and away when the test says so.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -17,6 +17,8 @@ use maitred_telemetry::Measured;
 pub(crate) struct FarStore {
     memory: MemoryStore,
     pub(crate) is_away: AtomicBool,
+    /// Whether it takes no entries, as a server that is full.
+    pub(crate) is_full: AtomicBool,
     /// Whether it answers nothing in time.
     pub(crate) is_late: AtomicBool,
     /// Whether it does what it is asked, and nobody hears of that in time.
@@ -24,6 +26,8 @@ pub(crate) struct FarStore {
     /// How often it was asked to take, and how often anything.
     pub(crate) takes: AtomicUsize,
     pub(crate) asked: AtomicUsize,
+    /// How often it was asked for an entry.
+    pub(crate) gets: AtomicUsize,
 }
 
 impl FarStore {
@@ -32,10 +36,12 @@ impl FarStore {
         Arc::new(Self {
             memory,
             is_away: AtomicBool::default(),
+            is_full: AtomicBool::default(),
             is_late: AtomicBool::default(),
             loses_words: AtomicBool::default(),
             takes: AtomicUsize::default(),
             asked: AtomicUsize::default(),
+            gets: AtomicUsize::default(),
         })
     }
 
@@ -76,6 +82,7 @@ impl Store for FarStore {
     }
 
     fn get<'a>(&'a self, seat: Seat, key: Key<'a>, now: Moment) -> Answer<'a, Option<Bytes>> {
+        self.gets.fetch_add(1, Relaxed);
         self.later(|memory| memory.get(seat, key, now))
     }
 
@@ -87,6 +94,9 @@ impl Store for FarStore {
         ttl: Duration,
         now: Moment,
     ) -> Answer<'a, ()> {
+        if self.is_full.load(Relaxed) {
+            return Answer::Ready(Err(Away::Refused));
+        }
         self.later(|memory| memory.put(seat, key, entry, ttl, now))
     }
 

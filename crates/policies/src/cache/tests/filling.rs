@@ -59,7 +59,7 @@ fn filling(shared: &Arc<CacheShared>, path: &str) -> Filling {
     let entry = Entry::new(&head, control, freshness, (selection, b""), came, &rules);
     let key = path.as_bytes().into();
     Filling::new(
-        Fill { shared: Arc::clone(shared), beside: Rc::new(Still), key, entry, flight },
+        Fill { shared: Arc::clone(shared), beside: Rc::new(Still), key, entry, flight, shelving: None },
         None,
         4 << 20,
     )

@@ -2,12 +2,9 @@
 
 use maitred_http::{Method, RequestHead};
 use maitred_policy::{AdminReply, AdminRequest, Fault, Policy as _};
-use maitred_store::{MemorySettings, MemoryStore, Moment, Scope, Seat, StoreShared};
 use serde_json::json;
 
 use super::*;
-use crate::cache::admin::Purging;
-use maitred_cache::QueryRule;
 
 #[test]
 fn methods_that_change_something_remove_what_is_kept() {
@@ -86,10 +83,10 @@ fn what_was_on_its_way_when_it_became_out_of_date_is_not_kept() {
     assert!(!is_hit(&get(&harness, &[], &[], "")));
 }
 
-fn admin(harness: &Harness, method: Method, rest: &str, body: &str) -> AdminReply {
+pub(super) fn admin(harness: &Harness, method: Method, rest: &str, body: &str) -> AdminReply {
     let resource = harness.policy::<Cache>().admin().unwrap();
     assert_eq!(resource.collection(), "caches");
-    let moment = Moment { steady: 0, wall: 0 };
+    let moment = harness.beside().moment();
     let request = AdminRequest { method, rest, query: &[], body: body.as_bytes(), moment };
     let mut serving = resource.serve(request);
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
@@ -183,37 +180,6 @@ fn a_purge_concerns_what_it_names_on_its_way_and_nothing_else() {
         admin(&harness, Method::Post, "purge", purge);
         slow.finish_as(200, &[("Cache-Control", "max-age=60"), ("Cache-Tag", "t")], "");
         assert_eq!(is_hit(&get(&harness, &[], &[], "")), is_kept, "{purge}");
-    }
-}
-
-/// Two replicas, in one process: a store in memory tells all who listen.
-#[test]
-fn replicas_hear_of_what_others_remove() {
-    let store: StoreShared = Arc::new(MemoryStore::new(MemorySettings::default()));
-    let scope = Scope::new("cache:global/cache");
-    let replica = |scope: &Scope| {
-        let harness = cached("true");
-        let shared = Arc::clone(&harness.policy::<Cache>().shared);
-        let replicas = Arc::new(Replicas::new(Arc::clone(&store), scope, &shared));
-        (harness, Purging { shared, replicas: Some(replicas), query: QueryRule::All })
-    };
-    let (one, two, other) = (replica(&scope), replica(&scope), replica(&Scope::new("cache:global/cache/b")));
-    for (harness, _) in [&one, &two, &other] {
-        get(harness, &[], FRESH, "");
-        ask(harness, "GET /y", &[], 200, FRESH, "");
-    }
-    let tell = |purge: &Purge| one.1.replicas.as_ref().unwrap().tell(Seat::Control, purge);
-    let keys = |(harness, _): &(Harness, Purging)| measured(harness, "maitred_cache_keys", None);
-    tell(&Purge::Key(b"https://shop.example/x"[..].into()));
-    // Who told has done it already, or will.
-    assert_eq!((keys(&one), keys(&two), keys(&other)), (2, 1, 2));
-    tell(&Purge::All);
-    assert_eq!((keys(&one), keys(&two), keys(&other)), (2, 0, 2));
-    store.tell(Seat::Control, "cache_purge", b"nonsense".to_vec().into());
-    for purge in
-        [Purge::Tag(b"t"[..].into()), Purge::Prefix(b"p"[..].into()), Purge::Key(b"k"[..].into()), Purge::All]
-    {
-        assert_eq!(Purge::hear(&purge.to_json()), Some(purge));
     }
 }
 
