@@ -108,14 +108,6 @@ impl Guide {
                 format!("curl -i -X POST '{web}/api/v1/payments/[1-6]'"),
             ),
             tried(
-                "the same answer twice: from the service, and from the cache",
-                format!("curl -i {web}/api/products/7 {web}/api/products/7"),
-            ),
-            tried(
-                "more than five payments in a minute: 429, and when to come again",
-                format!("curl -i -X POST '{web}/api/v1/payments/[1-6]'"),
-            ),
-            tried(
                 "a service that takes too long: 504 after two seconds",
                 format!("curl -i '{web}/api/v1/users/7?delay=5s'"),
             ),
