@@ -89,7 +89,7 @@ pub(crate) trait Counters {
     /// What is counted under this limit.
     fn counter(&self, limit: &Limit) -> Counter;
 
-    /// Counts this under it from now on. `weight` is the [weight](weight) of what is taken.
+    /// Counts this under it from now on. `weight` is the [weight] of what is taken.
     fn set(&mut self, limit: &Limit, counter: Counter, weight: u8);
 
     /// The times of what was taken under it, if it is an exact window.
