@@ -36,6 +36,8 @@ pub struct ResponseControl {
     pub withheld: Vec<Box<[u8]>>,
     /// Whether a field for caches like this one took the place of `Cache-Control` and `Expires`.
     pub is_targeted: bool,
+    /// Whether the configuration has fields with tags kept.
+    pub(crate) keeps_tags: bool,
 }
 
 /// What a client asks of caches.
@@ -57,7 +59,7 @@ pub struct RequestControl {
 
 impl ResponseControl {
     /// Reads what a service says. Of several values of a directive the first counts (section 4.2.1).
-    pub fn read(fields: &Fields, honours_targeted: bool) -> Self {
+    pub(crate) fn read(fields: &Fields, honours_targeted: bool) -> Self {
         let targeted = if honours_targeted { Self::read_targeted(fields) } else { None };
         targeted.unwrap_or_else(|| {
             let mut control = Self::default();

@@ -190,9 +190,9 @@ impl Entry {
 
     fn with_update(&self, update: &Update<'_>, rules: &Rules) -> Updated {
         let Update { told, came, asker, .. } = *update;
-        let told_control = ResponseControl::read(&told.fields, rules.honours_targeted);
+        let told_control = rules.control(&told.fields);
         let mut head = updated(&self.head, told, &told_control);
-        let control = ResponseControl::read(&head.fields, rules.honours_targeted);
+        let control = rules.control(&head.fields);
         if !told.fields.has(Known::Date) {
             // It is of the time at which it came (RFC 9110 section 6.6.1).
             head.fields.set_known(Known::Date, to_http_date(came.at).as_bytes());

@@ -1,7 +1,7 @@
 //! For how long an answer is fresh, and how old it is (RFC 9111 section 4.2).
 //! What may be used although it is stale is in `entry.rs`.
 
-use maitred_http::{Known, ResponseHead, list_items};
+use maitred_http::{Fields, Known, ResponseHead, list_items};
 
 use crate::control::{ResponseControl, seconds};
 use crate::date::{Moment, http_date};
@@ -22,6 +22,8 @@ pub struct Rules {
     pub stale_if_error: u64,
     /// Whether `CDN-Cache-Control` counts.
     pub honours_targeted: bool,
+    /// Whether the fields with tags are kept with an answer, because clients are to see them.
+    pub keeps_tags: bool,
 }
 
 /// How fresh an answer is, as a matter of the time.
@@ -35,6 +37,14 @@ pub struct Freshness {
     pub lifetime: u64,
     /// Whether the service said so: otherwise it was made up, by the configuration or from `Last-Modified`.
     pub is_explicit: bool,
+}
+
+impl Rules {
+    /// What a service says to a cache that is configured so.
+    pub fn control(&self, fields: &Fields) -> ResponseControl {
+        let control = ResponseControl::read(fields, self.honours_targeted);
+        ResponseControl { keeps_tags: self.keeps_tags, ..control }
+    }
 }
 
 impl Freshness {

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use bytes::Bytes;
 use maitred_http::ResponseHead;
 
-use crate::control::ResponseControl;
 use crate::date::Moment;
 use crate::entry::{Entry, stale_for};
 use crate::freshness::{Freshness, Rules};
@@ -55,7 +54,7 @@ impl Entry {
         now: Moment,
         rules: &Rules,
     ) -> Option<Self> {
-        let control = ResponseControl::read(&head.fields, rules.honours_targeted);
+        let control = rules.control(&head.fields);
         let Stored { asked, at, age, lifetime, is_explicit, mut tags } = stored;
         tags.sort();
         let since = now.wall.saturating_sub(at).div_ceil(1_000_000);
@@ -84,6 +83,7 @@ impl Entry {
 mod tests {
     use super::*;
     use crate::control::RequestControl;
+    use crate::control::ResponseControl;
     use crate::entry::{Came, Use};
     use crate::testing::{fields, response};
 

@@ -139,7 +139,7 @@ const NOT_STORED: [&str; 13] = [
 pub(crate) fn is_stored(head: &ResponseHead, control: &ResponseControl, name: &[u8]) -> bool {
     let is = |other: &[u8]| name.eq_ignore_ascii_case(other);
     !NOT_STORED.iter().any(|known| is(known.as_bytes()))
-        && !is_tag_field(name)
+        && (control.keeps_tags || !is_tag_field(name))
         && !control.withheld.iter().any(|withheld| is(withheld))
         && !head.fields.all_known(Known::Connection).flat_map(list_items).any(is)
 }

@@ -80,13 +80,14 @@ impl PolicyKind for Cache {
         };
         // All are compiled before any ends it, so that all problems are told.
         let (when, bypass) = (condition(config.when), condition(config.bypass));
-        let keying = Keying::compile(&config.vary, config.query, build);
+        let keying = Keying::compile(&config.vary, config.query, config.expose_tags, build);
         let rules = Rules {
             ttl: config.ttl.on().map(Duration::as_secs),
             negative_ttl: config.negative_ttl.map(|ttl| ttl.as_secs()),
             stale_while_revalidate: config.stale_while_revalidate.as_secs(),
             stale_if_error: config.stale_if_error.as_secs(),
             honours_targeted: config.cdn_control == Control::Honour,
+            keeps_tags: config.expose_tags,
         };
         let (memory, max_body) = (config.memory.0, config.max_body.value.0);
         let goes_on = previous.filter(|previous| previous.shared.answers.resize(memory, max_body));

@@ -13,6 +13,7 @@ const RULES: Rules = Rules {
     stale_while_revalidate: 0,
     stale_if_error: 0,
     honours_targeted: true,
+    keeps_tags: false,
 };
 
 fn at(seconds: u64) -> Moment {

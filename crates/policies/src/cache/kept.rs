@@ -4,8 +4,7 @@
 use std::sync::Arc;
 
 use maitred_cache::{
-    Came, Entry, Freshness, NotKept, ResponseControl, Selection, Update, Updated, key_of_reference, may_keep,
-    remove_tags,
+    Came, Entry, Freshness, NotKept, Selection, Update, Updated, key_of_reference, may_keep, remove_tags,
 };
 use maitred_http::{FieldName, Fields, Known, Method, ResponseHead};
 use maitred_policy::{Facts, ResponseBody, Runtime, Verdict};
@@ -183,7 +182,7 @@ impl Cache {
         if is_event_stream(response) {
             return end(flight, "stream");
         }
-        let control = ResponseControl::read(&response.fields, self.rules.honours_targeted);
+        let control = self.rules.control(&response.fields);
         let freshness = Freshness::of(response, &control, came.asked, came.at, &self.rules);
         if let Err(why) = may_keep(&request, response, &control, freshness.as_ref(), asker) {
             return end(flight, why.as_str());

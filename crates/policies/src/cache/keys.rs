@@ -15,7 +15,7 @@ use crate::asking::sha256;
 #[derive(Debug)]
 pub(super) struct Keying {
     pub(super) query: QueryRule,
-    /// What is written in `vary` and `query`: after a reload that changes it nothing is found that was kept before.
+    /// What is written in `vary`, `query` and `expose_tags`: after a reload that changes it nothing is found that was kept before.
     written: [u8; 32],
     values: Box<[Value]>,
     by_authorization: bool,
@@ -29,6 +29,7 @@ impl Keying {
     pub(super) fn compile(
         vary: &[Spanned<ValueName>],
         query: Option<Vec<String>>,
+        expose_tags: bool,
         build: &mut Build<'_>,
     ) -> Option<Self> {
         let mut values = Vec::new();
@@ -61,7 +62,7 @@ impl Keying {
             Some(names) => QueryRule::Only(names.into_iter().map(Into::into).collect()),
         };
         (values.len() == vary.len()).then(|| Self {
-            written: digest(vary, &query),
+            written: digest(vary, &query, expose_tags),
             query,
             by_cookie: values.iter().any(is_cookie),
             by_identity: by_authorization || values.iter().any(names_somebody),
@@ -153,9 +154,9 @@ fn begins(text: &[u8], start: &[u8]) -> bool {
 }
 
 /// A digest of what tells answers apart by the configuration.
-fn digest(vary: &[Spanned<ValueName>], query: &QueryRule) -> [u8; 32] {
+fn digest(vary: &[Spanned<ValueName>], query: &QueryRule, expose_tags: bool) -> [u8; 32] {
     let names: Vec<String> = vary.iter().map(|written| written.value.to_string()).collect();
-    sha256(format!("{names:?} {query:?}").as_bytes())
+    sha256(format!("{names:?} {query:?} {expose_tags}").as_bytes())
 }
 
 /// Appends a part behind its length.

@@ -35,3 +35,35 @@ fn explain_tells_what_it_would_do() {
     assert!(explained("POST /x").contains("is removed"));
     assert!(explained("OPTIONS /x").contains("nothing to do"));
 }
+
+#[test]
+fn tags_are_seen_by_clients_where_they_are_exposed_from_the_service_and_from_memory() {
+    let told = [("Cache-Control", "max-age=60"), ("Surrogate-Key", "a b"), ("Cache-Tag", "c")];
+    for (yaml, is_seen) in [("true", false), ("{ expose_tags: true }", true)] {
+        let harness = cached(yaml);
+        for is_from_memory in [false, true] {
+            let outcome = get(&harness, &[], &told, "");
+            assert_eq!(is_hit(&outcome), is_from_memory);
+            assert_eq!(
+                outcome.field("Surrogate-Key").as_deref(),
+                is_seen.then_some("a b"),
+                "{yaml} {is_from_memory}"
+            );
+            assert_eq!(
+                outcome.field("Cache-Tag").as_deref(),
+                is_seen.then_some("c"),
+                "{yaml} {is_from_memory}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_a_service_says_to_caches_like_this_one_counts_unless_it_is_ignored() {
+    let told = [("Cache-Control", "no-store"), ("CDN-Cache-Control", "max-age=60")];
+    for (yaml, is_kept) in [("true", true), ("{ cdn_control: ignore }", false)] {
+        let harness = cached(yaml);
+        get(&harness, &[], &told, "");
+        assert_eq!(is_hit(&get(&harness, &[], &told, "")), is_kept, "{yaml}");
+    }
+}
