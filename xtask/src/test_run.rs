@@ -11,6 +11,9 @@ use crate::needs::{self, Purpose};
 /// A test that cannot run here writes a line that begins so straight to stderr: its name, a colon, the reason.
 const SKIPPED: &str = "SKIPPED ";
 
+/// The line before what failing tests said; up to the line of totals. `.ci/run` looks for it.
+const FAILED: &str = "=== failed tests";
+
 /// Tests by outcome.
 #[derive(Debug, Default, PartialEq)]
 struct Totals {
@@ -26,7 +29,11 @@ pub fn run(root: &Path) -> Result<(), String> {
     let mut command = Command::new(env!("CARGO"));
     command.args(["test", "--locked", "--workspace", "--no-fail-fast"]);
     command.current_dir(root).env("MAITRED_BIN", program(root)).stdin(Stdio::null());
-    let (totals, passed) = watch(command, &mut std::io::stdout())?;
+    let (totals, failures, passed) = watch(command, &mut std::io::stdout())?;
+    if !failures.is_empty() {
+        // Said once more: between them and the end stand the outputs of all the tests that passed.
+        println!("{FAILED}\n{}", failures.join("\n"));
+    }
     println!("{} passed, {} failed, {} skipped", totals.passed, totals.failed, totals.skipped);
     if passed { Ok(()) } else { Err("tests failed".to_owned()) }
 }
@@ -43,8 +50,8 @@ fn program(root: &Path) -> PathBuf {
     target.join("debug/maitred")
 }
 
-/// Runs a command, passes on what it prints, and counts the tests in it.
-fn watch(mut command: Command, out: &mut impl Write) -> Result<(Totals, bool), String> {
+/// Runs a command, passes on what it prints, counts the tests in it, and keeps what failing ones said.
+fn watch(mut command: Command, out: &mut impl Write) -> Result<(Totals, Vec<String>, bool), String> {
     let started = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = started.map_err(|error| format!("cargo: {error}"))?;
     let (sender, lines) = mpsc::channel();
@@ -61,12 +68,18 @@ fn watch(mut command: Command, out: &mut impl Write) -> Result<(Totals, bool), S
     }
     drop(sender);
     let mut totals = Totals::default();
+    let (mut failures, mut failing) = (Vec::new(), false);
     for line in lines {
         totals.add(&line);
+        // The runner repeats the output of the failing tests of a binary between these two lines.
+        failing = (failing || line == "failures:") && !line.starts_with("test result: ");
+        if failing {
+            failures.push(line.clone());
+        }
         writeln!(out, "{line}").map_err(|error| format!("stdout: {error}"))?;
     }
     let status = child.wait().map_err(|error| format!("cargo: {error}"))?;
-    Ok((totals, status.success()))
+    Ok((totals, failures, status.success()))
 }
 
 fn boxed(pipe: impl Read + Send + 'static) -> Box<dyn Read + Send> {
@@ -118,7 +131,25 @@ mod tests {
             "echo 'test result: ok. 3 passed; 0 failed; 0 ignored'; echo 'SKIPPED a: b' >&2; exit 1",
         ]);
         let mut out = Vec::new();
-        assert_eq!(watch(command, &mut out).unwrap(), (Totals { passed: 2, failed: 0, skipped: 1 }, false));
+        let watched = watch(command, &mut out).unwrap();
+        assert_eq!(watched, (Totals { passed: 2, failed: 0, skipped: 1 }, Vec::new(), false));
         assert!(String::from_utf8(out).unwrap().contains("SKIPPED a: b\n"));
+    }
+
+    #[test]
+    fn what_failing_tests_said_is_kept() {
+        let mut command = Command::new("printf");
+        command.args([
+            "%s\\n",
+            "test a ... ok",
+            "failures:",
+            "---- b stdout ----",
+            "assertion failed",
+            "test result: FAILED. 1 passed; 1 failed; 0 ignored",
+            "test c ... ok",
+        ]);
+        let (totals, failures, _) = watch(command, &mut Vec::new()).unwrap();
+        assert_eq!(totals, Totals { passed: 1, failed: 1, skipped: 0 });
+        assert_eq!(failures, ["failures:", "---- b stdout ----", "assertion failed"]);
     }
 }
