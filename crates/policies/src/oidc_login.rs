@@ -1,4 +1,4 @@
-//! Logs users in by a browser: OpenID Connect, with a session in a cookie.
+//! Logs users in by a browser: OpenID Connect, with a session in a cookie or in a store.
 //!
 //! Who goes to a page without a session is sent to the provider and comes back to where they were. What the provider says of them becomes `claim.NAME`;
 //! roles, scopes and groups count for `authorize`, and the consumer with that subject, if there is one, is `consumer.name`. What an access token says
@@ -13,16 +13,22 @@
 //! as none. An access token is renewed before it expires, where the provider gave a refresh token; if the provider refuses, the session ends, and if it cannot be
 //! reached, the session goes on. Large sessions are spread over up to four cookies.
 //!
+//! With `session.store` sessions are in that store instead, and the cookie has an id alone, sealed as well and new at each login: for tokens that cookies have no room for, and for
+//! sessions that are gone when they end. What is in the store is sealed for the id of its session and stands under the SHA-256 of that: who reads the store learns neither tokens nor cookies, and who writes to it
+//! begins no session. Each request with a session asks the store once. While it is away, such requests are answered 503, logins and logouts too: nobody is taken for logged out.
+//! Who has a session that the store has lost logs in again. An access token is renewed by one replica at a time, so that a provider that takes each refresh token once sees none twice.
+//! Users log in again when `session.store` is added, changed or taken away.
+//!
 //! Logging out ends the session here and at the provider; pages of other sites cannot log users out. Sessions that the provider ends by its back channel, and those that were
-//! logged out, are refused from then on, also where somebody has kept their cookies: by all replicas that share the store `default`, now and after a restart, which look there once for
-//! each session and are told at once of what ends later. While that store is away, sessions go on. Without such a store it is this process alone that knows: then other replicas are told by the
+//! logged out, are refused from then on, also where somebody has kept their cookies: by all replicas that share the store `default`, or `session.store` if there is one, now and after a restart, which look there once for
+//! each session and are told at once of what ends later. While that store is away, sessions in cookies go on. Without such a store it is this process alone that knows: then other replicas are told by the
 //! provider if each is registered there, and one that starts anew knows nothing of them: keep `lifetime` short.
 
 use std::sync::Arc;
 
 use maitred_config::{Problem, Secret, Span, Spanned};
 use maitred_policy::{Build, Phase, PolicyKind};
-use maitred_store::Ear;
+use maitred_store::{Ear, Store};
 use maitred_token::Rules;
 
 use crate::asking::sha256;
@@ -35,6 +41,7 @@ mod callback;
 mod config;
 mod cookies;
 mod ended;
+mod entries;
 mod known;
 mod leave;
 mod navigation;
@@ -46,12 +53,14 @@ mod replies;
 mod seal;
 mod session;
 mod shared;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod verify;
 
 use config::{ForwardedToken, OidcLoginConfig, OwnPath};
 use cookies::Cookies;
+use entries::Entries;
 use navigation::Navigation;
 use replicas::Replicas;
 use seal::Seal;
@@ -73,6 +82,8 @@ pub(crate) struct OidcLogin {
     sessions: Seal,
     logins: Seal,
     shared: Arc<SessionsShared>,
+    /// Where sessions are, if not in their cookies.
+    entries: Option<Entries>,
     /// Where replicas tell each other what has ended, if they share a store.
     replicas: Option<Replicas>,
     lifetimes: Lifetimes,
@@ -158,13 +169,13 @@ impl PolicyKind for OidcLogin {
             let begin = || Arc::new(SessionsShared::new(sha256(realm.as_bytes())));
             Some(previous.map_or_else(begin, Arc::clone))
         })?;
-        let store = build.store(None)?;
-        let replicas = store.is_shared().then(|| Replicas::new(store));
+        let store = build.store(config.session.store.as_ref())?;
+        warn(&config, &*store, build);
+        let replicas = store.is_shared().then(|| Replicas::new(Arc::clone(&store)));
         let paths = Paths::new(&config, build);
-        let (sessions, logins) = seals(&config, &[&named, &client_id], &shared);
-        if config.secrets().next().is_none() {
-            build.report(without_secret().at(build.span()));
-        }
+        let seal = |purpose| seal(purpose, &config, &[&named, &client_id], &shared);
+        let (sessions, logins) = (seal("sessions"), seal("logins"));
+        let entries = config.session.store.as_ref().map(|_| Entries::new(store, seal("ids")));
         if let Some(replicas) = &replicas {
             listen(replicas, &shared, previous);
         }
@@ -179,6 +190,7 @@ impl PolicyKind for OidcLogin {
             sessions,
             logins,
             shared,
+            entries,
             replicas,
             lifetimes,
             paths,
@@ -203,17 +215,14 @@ fn listen(replicas: &Replicas, shared: &Arc<SessionsShared>, previous: Option<&O
     }
 }
 
-/// What seals sessions, and logins that were begun, at this provider as this client.
-fn seals(config: &OidcLoginConfig, about: &[&str], shared: &SessionsShared) -> (Seal, Seal) {
-    let seal = |purpose: &str| {
-        let about = [&[purpose], about].concat().join("\0");
-        let mut secrets: Vec<_> = config.secrets().map(|secret| secret.value.expose().as_bytes()).collect();
-        if secrets.is_empty() {
-            secrets.push(&shared.own_secret);
-        }
-        Seal::new(secrets.into_iter(), &[about.as_bytes()])
-    };
-    (seal("sessions"), seal("logins"))
+/// What seals sessions, their ids, or logins that were begun, at this provider as this client.
+fn seal(purpose: &str, config: &OidcLoginConfig, about: &[&str], shared: &SessionsShared) -> Seal {
+    let about = [&[purpose], about].concat().join("\0");
+    let mut secrets: Vec<_> = config.secrets().map(|secret| secret.value.expose().as_bytes()).collect();
+    if secrets.is_empty() {
+        secrets.push(&shared.own_secret);
+    }
+    Seal::new(secrets.into_iter(), &[about.as_bytes()])
 }
 
 /// The scopes as they are asked for; `openid` makes it a login (OpenID Connect Core 1.0 section 3.1.2.1).
@@ -222,7 +231,16 @@ fn scopes(written: &[String]) -> String {
     openid.into_iter().chain(written.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
 }
 
-fn without_secret() -> Problem {
-    Problem::warning("without a `secret`, sessions end with the process, and replicas do not share them")
-        .help("write `secret: \"${SESSION_SECRET}\"`; `openssl rand -base64 48` makes a good one")
+/// Warns where sessions end with the process.
+fn warn(config: &OidcLoginConfig, store: &dyn Store, build: &mut Build<'_>) {
+    let end = "sessions end with the process, and replicas do not share them";
+    if let Some(name) = config.session.store.as_ref().filter(|_| !store.is_shared()) {
+        let problem = Problem::warning(format!("this store is in memory: {end}")).at(name.span);
+        build.report(problem.help("name one that is a server, such as Redis"));
+    } else if config.secrets().next().is_none() {
+        let problem = Problem::warning(format!("without a `secret`, {end}")).at(build.span());
+        build.report(
+            problem.help("write `secret: \"${SESSION_SECRET}\"`; `openssl rand -base64 48` makes a good one"),
+        );
+    }
 }

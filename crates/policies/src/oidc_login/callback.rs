@@ -11,7 +11,7 @@ use super::OidcLogin;
 use super::attempt::Attempt;
 use super::config::ForwardedToken;
 use super::query::Parameters;
-use super::replies::{challenge, redirect, unavailable, without_host};
+use super::replies::{challenge, redirect, store_unavailable, unavailable, without_host};
 use super::session::{Session, seconds, since_1970};
 use super::verify::{Expected, Wrong};
 use crate::provider::{Answer, Denied, Form};
@@ -86,9 +86,17 @@ impl OidcLogin {
             Ok(session) => session,
             Err(fault) => return fault.field(b"Set-Cookie", forget.as_bytes()).into(),
         };
-        let Some((_, mut kept)) = self.keep(scheme, request, &mut session, facts) else {
-            let fault = Fault::gateway("session_too_large").source("its cookies would be too large");
-            return fault.field(b"Set-Cookie", forget.as_bytes()).into();
+        let kept = if let Some(entries) = &self.entries {
+            let begun = self.begin_entry(entries, &session, request, facts, runtime).await;
+            begun.map_err(store_unavailable)
+        } else {
+            let kept = self.keep(scheme, request, &mut session, facts).map(|(_, kept)| kept);
+            let too_large = || Fault::gateway("session_too_large").source("its cookies would be too large");
+            kept.ok_or_else(too_large)
+        };
+        let mut kept = match kept {
+            Ok(kept) => kept,
+            Err(fault) => return fault.field(b"Set-Cookie", forget.as_bytes()).into(),
         };
         kept.push(forget);
         redirect(302, &attempt.place, kept)

@@ -43,7 +43,7 @@ config_map! {
         origin: Option<Spanned<HttpUrl>>,
         /// The name of the session's cookie, which has `__Host-` before it where clients come over TLS.
         cookie: Spanned<String> = "session",
-        /// How long sessions last.
+        /// How long sessions last, and where they are kept.
         session: SessionConfig = true,
         /// The token that services get as `Authorization: Bearer …`. Without it, none.
         forward: Option<ForwardedToken>,
@@ -53,13 +53,15 @@ config_map! {
 }
 
 config_map! {
-    /// How long sessions last.
+    /// How long sessions last, and where they are kept.
     pub struct SessionConfig {
         /// From the login on.
         #[main]
         lifetime: Duration = "8h",
         /// Without a request. Requests count every tenth of that time.
         idle: Duration = "1h",
+        /// The store that has the sessions, sealed; cookies have an id alone. Without it, sessions are in their cookies.
+        store: Option<Spanned<String>>,
     }
 }
 

@@ -54,6 +54,11 @@ pub(super) fn of_sid(sid: &str) -> Key {
     key("sid", sid)
 }
 
+/// What the session that a store has under this id is known by.
+pub(super) fn of_id(id: &str) -> Key {
+    key("id", id)
+}
+
 /// What all sessions of a user are known by.
 pub(super) fn of_subject(subject: &str) -> Key {
     key("sub", subject)

@@ -1,4 +1,4 @@
-//! Sessions that one worker has opened, by the SHA-256 of their cookies.
+//! Sessions that one worker has opened, by the SHA-256 of their sealed texts: of their cookies, or of what a store has.
 //! Bounded: what was not asked for long makes room. Whether one has ended is not known here.
 
 use std::cell::{Cell, RefCell};
@@ -11,6 +11,7 @@ use quick_cache::Weighter;
 use quick_cache::unsync::Cache;
 
 use super::ended;
+use super::entries::Id;
 use super::session::Session;
 use crate::asking::sha256;
 
@@ -22,6 +23,8 @@ const ABOUT: usize = 512;
 /// A session, with what follows from it.
 pub(super) struct Opened {
     pub(super) session: Session,
+    /// What it is found by where a store has it; none where its cookie has it.
+    pub(super) id: Option<Id>,
     pub(super) claims: Rc<Claims>,
     /// Whom the gateway knows by the subject.
     pub(super) consumer: Option<Arc<Consumer>>,
@@ -49,7 +52,7 @@ impl Weighter<[u8; 32], Rc<Opened>> for Weigh {
 }
 
 impl Known {
-    /// The session of this cookie; where it is not known, it is opened.
+    /// The session that is sealed so under this name; where it is not known, it is opened.
     pub(super) fn find_or_open(
         &self,
         (name, text): (&str, &[u8]),

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use maitred_http::{Known, RequestHead};
 use maitred_policy::{Facts, Fault, Reply, RequestBody, Runtime, Verdict};
+use maitred_store::Said;
 
 use super::known::Opened;
 use super::query::Parameters;
-use super::replies::{redirect, with_query, without_host};
+use super::replies::{redirect, store_unavailable, with_query, without_host};
 use super::session::{Session, since_1970};
 use super::verify::{LOGOUT_AGE, Wrong};
 use super::{OidcLogin, ended};
@@ -27,9 +28,14 @@ impl OidcLogin {
             return Fault::client(403, "cross_site_request", "Cross-site request refused").into();
         }
         let Some(origin) = self.origin(request, facts) else { return without_host() };
-        let opened = self.brought(request, facts);
-        if let Some(opened) = &opened {
-            self.end(opened, facts, runtime).await;
+        let opened = match self.brought(request, facts, runtime).await {
+            Ok(opened) => opened,
+            Err(away) => return store_unavailable(away).into(),
+        };
+        if let Some(opened) = &opened
+            && let Err(away) = self.end(opened, facts, runtime).await
+        {
+            return store_unavailable(away).into();
         }
         let forget = self.cookies.forget_session(scheme, request);
         let endpoints = self.described.now();
@@ -44,17 +50,35 @@ impl OidcLogin {
     }
 
     /// The session that a request brings, though it may have ended.
-    fn brought(&self, request: &RequestHead, facts: &Facts) -> Option<Opened> {
+    async fn brought(
+        &self,
+        request: &RequestHead,
+        facts: &Facts,
+        runtime: &dyn Runtime,
+    ) -> Said<Option<Opened>> {
         let scheme = self.scheme(facts);
-        let text = self.cookies.find_session(scheme, request)?;
-        let session = Session::decode(&self.sessions.open(self.cookies.session(scheme), &text)?)?;
-        Some(self.verifier.opened(session, text.len()))
+        let name = self.cookies.session(scheme);
+        let Some(text) = self.cookies.find_session(scheme, request) else { return Ok(None) };
+        let Some(entries) = &self.entries else {
+            let session = self.sessions.open(name, &text).and_then(|plain| Session::decode(&plain));
+            return Ok(session.map(|session| self.verifier.opened(session, None, text.len())));
+        };
+        let Some(id) = entries.open(name, &text) else { return Ok(None) };
+        let read = self.read_anew((entries, &id), runtime).await?;
+        Ok(read.map(|(session, text)| self.verifier.opened(session, Some(id), text.len())))
     }
 
     /// Ends a session also for those who have kept its cookie.
-    async fn end(&self, opened: &Opened, facts: &Facts, runtime: &dyn Runtime) {
-        if let Some(sid) = opened.session.claims.get("sid").and_then(serde_json::Value::as_str) {
-            self.end_all(ended::of_sid(sid), since_1970(facts), runtime).await;
+    async fn end(&self, opened: &Opened, facts: &Facts, runtime: &dyn Runtime) -> Said<()> {
+        let sid = opened.session.claims.get("sid").and_then(serde_json::Value::as_str).map(ended::of_sid);
+        // A request that is under way may write the entry anew once more: then it is known by this that it has ended.
+        let own = sid.or_else(|| opened.id.map(|id| ended::of_id(&id.name())));
+        if let Some(own) = own {
+            self.end_all(own, since_1970(facts), runtime).await;
+        }
+        match self.entry_of(opened) {
+            Some((entries, id)) => entries.remove(id, runtime).await,
+            None => Ok(()),
         }
     }
 

@@ -11,10 +11,11 @@ use maitred_policy::{
 };
 
 use super::config::ForwardedToken;
+use super::entries::{Entries, Id};
 use super::known::{Known as KnownSessions, Opened};
 use super::query::{self, Parameters};
 use super::renew::Found;
-use super::replies::challenge;
+use super::replies::{challenge, store_unavailable};
 use super::session::since_1970;
 use super::{OidcLogin, Own};
 
@@ -87,9 +88,17 @@ impl OidcLogin {
         self.replicas.is_some() && opened.checked.get() != self.shared.gaps()
     }
 
+    async fn fetch_and_admit(&self, entry: (&Entries, Id), cx: RequestCx<'_, Self>) -> Verdict {
+        match self.fetch(entry, cx.facts, cx.local, cx.runtime).await {
+            Ok(Found::Session(opened)) => self.look_up_and_admit(opened, cx).await,
+            Ok(_) => self.turn_away(true, cx.request, cx.facts, cx.state),
+            Err(away) => store_unavailable(away).into(),
+        }
+    }
+
     async fn look_up_and_admit(&self, opened: Rc<Opened>, cx: RequestCx<'_, Self>) -> Verdict {
         let now = since_1970(cx.facts);
-        if let Some(replicas) = &self.replicas {
+        if let Some(replicas) = self.replicas.as_ref().filter(|_| self.is_to_be_looked_up(&opened)) {
             replicas.look_up(&self.shared, &opened, (now, self.lifetimes.whole), cx.runtime).await;
         }
         if self.has_ended(&opened) {
@@ -98,7 +107,7 @@ impl OidcLogin {
         if opened.session.is_to_be_renewed(now) {
             return self.renew_and_admit(opened, cx).await;
         }
-        *cx.state = Kept(self.seen(&opened, cx.request, cx.facts));
+        *cx.state = Kept(self.note(&opened, cx.request, cx.facts, cx.runtime).await);
         self.admit(&opened, cx.request, cx.facts)
     }
 
@@ -205,6 +214,9 @@ impl Policy for OidcLogin {
         let found = self.find(cx.request, cx.facts, cx.local);
         let opened = match found {
             Found::Session(opened) => opened,
+            Found::Stored(entries, id) => {
+                return Step::Later(Box::pin(self.fetch_and_admit((entries, id), cx)));
+            }
             Found::Nothing => return Step::Ready(self.turn_away(false, cx.request, cx.facts, cx.state)),
             Found::Gone(_) => return Step::Ready(self.turn_away(true, cx.request, cx.facts, cx.state)),
         };
@@ -264,6 +276,7 @@ impl Policy for OidcLogin {
                     opened.claims.issuer
                 );
             }
+            Found::Stored(..) => return "looks for its session in the store".to_owned(),
             Found::Nothing => "finds no session".to_owned(),
             Found::Gone(why) => format!("finds a session that is no good: {why}"),
         };

@@ -1,6 +1,7 @@
 //! Sessions as they go on: found in cookies, kept there, and renewed before their access token expires.
 //! One renewal is for all requests that bring the same session, on all workers.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use maitred_policy::{Facts, Runtime};
 use super::OidcLogin;
 use super::callback::{Failed, TIMEOUT};
 use super::config::ForwardedToken;
+use super::entries::{Entries, Id};
 use super::known::{Known, Opened};
 use super::session::{Session, since_1970};
 use super::shared::Renewal;
@@ -17,16 +19,21 @@ use crate::asking::sha256;
 use crate::provider::Form;
 
 /// What a request brings.
-pub(super) enum Found {
+pub(super) enum Found<'a> {
     Nothing,
     /// Something that is no session, or no longer: why.
     Gone(&'static str),
+    /// The id of one that a store has, if it has.
+    Stored(&'a Entries, Id),
     Session(Rc<Opened>),
 }
 
+/// Why what was sealed does not open.
+const CHANGED: &str = "its cookie was sealed with another key, or changed";
+
 impl OidcLogin {
     /// The session that a request brings. Those that this worker has seen are `known`.
-    pub(super) fn find(&self, request: &RequestHead, facts: &Facts, known: &Known) -> Found {
+    pub(super) fn find(&self, request: &RequestHead, facts: &Facts, known: &Known) -> Found<'_> {
         let scheme = self.scheme(facts);
         if !self.cookies.has_session(scheme, request) {
             return Found::Nothing;
@@ -35,13 +42,28 @@ impl OidcLogin {
             return Found::Gone("its cookies do not fit together");
         };
         let name = self.cookies.session(scheme);
+        match &self.entries {
+            None => self.judge((name, &text), None, facts, known),
+            Some(entries) => match entries.open(name, &text) {
+                Some(id) => Found::Stored(entries, id),
+                None => Found::Gone(CHANGED),
+            },
+        }
+    }
+
+    /// What a sealed session is by now. One that a store has is sealed for its id.
+    pub(super) fn judge(
+        &self,
+        (name, text): (&str, &[u8]),
+        id: Option<Id>,
+        facts: &Facts,
+        known: &Known,
+    ) -> Found<'_> {
         let open = || {
-            let session = Session::decode(&self.sessions.open(name, &text)?)?;
-            Some(self.verifier.opened(session, text.len()))
+            let session = Session::decode(&self.sessions.open(name, text)?)?;
+            Some(self.verifier.opened(session, id, text.len()))
         };
-        let Some(opened) = known.find_or_open((name, &text), open) else {
-            return Found::Gone("its cookie was sealed with another key, or changed");
-        };
+        let Some(opened) = known.find_or_open((name, text), open) else { return Found::Gone(CHANGED) };
         let now = since_1970(facts);
         let cannot_go_on = || {
             let is_needed = self.forward == Some(ForwardedToken::Access);
@@ -95,6 +117,22 @@ impl OidcLogin {
         self.keep(self.scheme(facts), request, &mut session, facts).map(|(_, kept)| kept).unwrap_or_default()
     }
 
+    /// Notes that a session was seen, where it is time for that: the fields that tell the browser, if it keeps the session.
+    pub(super) async fn note(
+        &self,
+        opened: &Opened,
+        request: &RequestHead,
+        facts: &Facts,
+        runtime: &dyn Runtime,
+    ) -> Vec<String> {
+        let Some(entry) = self.entry_of(opened) else { return self.seen(opened, request, facts) };
+        if opened.session.is_stale(self.lifetimes, since_1970(facts)) {
+            // Where that fails, the next request tries it again.
+            let _ = self.note_seen(entry, facts, runtime).await;
+        }
+        Vec::new()
+    }
+
     /// Renews a session whose access token has nearly expired: the session as it is from now on, and the fields that have the browser keep it. None where
     /// the provider has ended it.
     pub(super) async fn renew(
@@ -107,46 +145,69 @@ impl OidcLogin {
     ) -> Option<(Rc<Opened>, Vec<String>)> {
         let Some(refresh) = &opened.session.refresh else { return Some((opened, Vec::new())) };
         let scheme = self.scheme(facts);
-        let name = self.cookies.session(scheme);
-        let renewing = self.shared.renewal(sha256([name, refresh].join("\0").as_bytes()), runtime.now());
-        let asked = self.ask_anew(&opened.session, refresh, request, facts, runtime);
+        let name = match &opened.id {
+            Some(id) => Cow::Owned(id.name()),
+            None => Cow::Borrowed(self.cookies.session(scheme)),
+        };
+        let renewing = self.shared.renewal(sha256([&*name, refresh].join("\0").as_bytes()), runtime.now());
+        let asked = async {
+            match self.entry_of(&opened) {
+                Some(entry) => self.renew_entry(entry, &opened, facts, runtime).await,
+                None => self.renew_cookie(&opened, request, facts, runtime).await,
+            }
+        };
         match renewing.get_or_init(|| asked).await {
             Renewal::Refused => None,
             Renewal::Unavailable => {
-                let kept = self.seen(&opened, request, facts);
+                let kept = self.note(&opened, request, facts, runtime).await;
                 Some((opened, kept))
             }
             Renewal::Renewed(session, text) => {
-                let left = session.left(self.lifetimes, since_1970(facts)).unwrap_or_default();
-                let kept = self.cookies.keep_session(scheme, request, text, left).unwrap_or_default();
-                let open = || Some(self.verifier.opened(session.clone(), text.len()));
-                Some((known.find_or_open((name, text.as_bytes()), open)?, kept))
+                let keep = || {
+                    let left = session.left(self.lifetimes, since_1970(facts)).unwrap_or_default();
+                    self.cookies.keep_session(scheme, request, text, left)
+                };
+                let kept = if opened.id.is_some() { None } else { keep() };
+                let open = || Some(self.verifier.opened(session.clone(), opened.id, text.len()));
+                Some((known.find_or_open((&name, text.as_bytes()), open)?, kept.unwrap_or_default()))
             }
         }
     }
 
-    async fn ask_anew(
+    async fn renew_cookie(
         &self,
-        session: &Session,
-        refresh: &str,
+        opened: &Opened,
         request: &RequestHead,
         facts: &Facts,
         runtime: &dyn Runtime,
     ) -> Renewal {
+        match self.ask_anew(&opened.session, facts, runtime).await {
+            Ok(mut session) => match self.keep(self.scheme(facts), request, &mut session, facts) {
+                Some((text, _)) => Renewal::Renewed(session, text),
+                None => Renewal::Refused,
+            },
+            Err(failed) => failed,
+        }
+    }
+
+    /// Asks the provider for new tokens: the session with them, or why it has none.
+    pub(super) async fn ask_anew(
+        &self,
+        session: &Session,
+        facts: &Facts,
+        runtime: &dyn Runtime,
+    ) -> Result<Session, Renewal> {
+        let refresh = session.refresh.as_deref().unwrap_or_default();
         let form = Form::default().field("grant_type", "refresh_token").field("refresh_token", refresh);
         let granted = match self.provider.ask(form, runtime, TIMEOUT, false).await {
             Ok(answer) => self.granted(&answer, None, session.clone(), facts, runtime).await,
             Err(denied) => Err(denied.into()),
         };
-        match granted {
-            Ok(mut session) => match self.keep(self.scheme(facts), request, &mut session, facts) {
-                Some((text, _)) => Renewal::Renewed(session, text),
-                None => Renewal::Refused,
-            },
+        granted.map_err(|failed| match failed {
             // Only this says that the session is over (RFC 6749 section 5.2); all else may be mended there or here.
-            Err(Failed::Refused(denied)) if denied.is("invalid_grant") => Renewal::Refused,
-            Err(Failed::Wrong(_)) => Renewal::Refused,
-            Err(Failed::Refused(_) | Failed::Unavailable(_)) => Renewal::Unavailable,
-        }
+            Failed::Refused(denied) if denied.is("invalid_grant") => Renewal::Refused,
+            Failed::Wrong(_) => Renewal::Refused,
+            Failed::Refused(_) | Failed::Unavailable(_) => Renewal::Unavailable,
+        })
     }
 }

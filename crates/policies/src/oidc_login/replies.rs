@@ -5,6 +5,7 @@ use std::error::Error;
 
 use maitred_http::Known;
 use maitred_policy::{Fault, Reply, Side, Verdict};
+use maitred_store::Away;
 
 use crate::provider::Form;
 
@@ -30,6 +31,11 @@ pub(super) fn unavailable(why: impl Into<Box<dyn Error + Send + Sync>>) -> Fault
     Fault::new(Side::Upstream, 503, "login_unavailable", "The login service cannot be reached")
         .field(b"Retry-After", b"5")
         .source(why)
+}
+
+/// The store that has the sessions cannot be asked: nobody knows who is logged in, and nobody is logged out by that.
+pub(super) fn store_unavailable(away: Away) -> Fault {
+    Fault::shed("store_unavailable").source(away)
 }
 
 /// A 401 says how one would show who one is (RFC 9110 section 15.5.2); there is no scheme for cookies.

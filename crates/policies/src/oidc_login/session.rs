@@ -1,4 +1,4 @@
-//! A session: who has logged in, and what the gateway needs to keep it going. It stands in the browser's cookie, sealed.
+//! A session: who has logged in, and what the gateway needs to keep it going. It stands in the browser's cookie or in a store, sealed.
 //! Here is what it holds, and when it ends.
 
 use std::time::{Duration, UNIX_EPOCH};

@@ -5,6 +5,7 @@ mod logout;
 mod provider;
 mod replicas;
 mod sessions;
+mod stored;
 
 use std::time::Duration;
 
@@ -242,6 +243,8 @@ fn mistakes_are_told() {
             "a secret is written in plain in the document",
         ),
         (written(""), "without a `secret`, sessions end with the process"),
+        (written("session: { store: default }"), "this store is in memory: sessions end with the process"),
+        (written("session: { store: sessions }"), "there is no store `sessions`"),
     ] {
         let told = told(&yaml);
         assert!(told.contains(expected), "{yaml}:\n{told}");

@@ -17,6 +17,7 @@ use maitred_token::{Jws, Refusal, Rules};
 use serde_json::{Map, Value};
 
 use super::ended;
+use super::entries::Id;
 use super::known::Opened;
 use super::session::Session;
 use crate::jwt::issuer::Trusted;
@@ -195,19 +196,21 @@ impl Verifier {
         Ok(LoggedOut { sid, subject, id })
     }
 
-    /// A session with what follows from it, whose cookie has so many bytes.
-    pub(super) fn opened(&self, session: Session, bytes: usize) -> Opened {
+    /// A session with what follows from it, which took up so many bytes where it was kept: under this id, or in a cookie.
+    pub(super) fn opened(&self, session: Session, id: Option<Id>, bytes: usize) -> Opened {
         let all = session.claims.clone();
         let plan = self.consumers.plan(self.trusted.paths.plan(&all)).map(Into::into);
         let (name, text) = (&self.trusted.name, |name: &str| all.get(name).and_then(Value::as_str));
-        let ends = [text("sid").map(ended::of_sid), text("sub").map(ended::of_subject)];
+        // Where the provider has no name for the session, there is our own.
+        let own = text("sid").map(ended::of_sid).or_else(|| id.map(|id| ended::of_id(&id.name())));
+        let ends = [own, text("sub").map(ended::of_subject)];
         let ends = ends.into_iter().flatten().collect();
         let claims = Claims { plan, ..self.trusted.paths.read(name, all) };
         let subject = claims.subject.as_deref();
         let consumer = subject.and_then(|subject| self.consumers.of_subject(name, subject)).map(Arc::clone);
         // What is parsed takes a few times the bytes of the text, and claims are there twice.
         let weight = 512 + 6 * bytes as u64;
-        Opened { session, claims: Rc::new(claims), consumer, ends, checked: Cell::default(), weight }
+        Opened { session, id, claims: Rc::new(claims), consumer, ends, checked: Cell::default(), weight }
     }
 
     /// What is to be fetched for it.
