@@ -263,6 +263,29 @@ fn who_does_not_get_the_turn_goes_on_or_waits() {
 }
 
 #[test]
+fn who_has_waited_takes_what_the_other_was_given() {
+    let provider = Provider::default();
+    let (store, [one, other], browser) = logged_in(&provider, "forward: access_token");
+    let (scope, key) = (Scope::new("login"), key(&one, &browser));
+    let key = Key { scope: &scope, value: key.as_bytes() };
+    let (lease, now) = (Duration::from_secs(15), one.beside().moment());
+    assert!(said(store.hold(Seat::Control, Hold { key, holder: 1, most: 1, lease, now }).wait()).unwrap());
+    let (one, other) = (later(one, 275), later(other, 310));
+    let (host, cookies) = (("Host", "shop.test"), browser.line());
+    let mut waiting = other.request("GET /", &[host, ("Cookie", &cookies)]).begin();
+    assert!(!waiting.is_at_service());
+    store.release(Seat::Control, key, 1);
+    // Both have the provider's tokens from before.
+    assert!(is_in(&one, &browser));
+    let renewed = format!("Bearer {}", provider.given("access_token"));
+    let asked = provider.asked().len();
+    assert_eq!(asked, 2);
+    other.advance(Duration::from_secs(1));
+    let page = waiting.finish(200);
+    assert_eq!((page.sent_field("Authorization"), provider.asked().len()), (Some(renewed), asked));
+}
+
+#[test]
 fn a_session_that_is_refused_leaves_the_store() {
     let provider = Provider::default();
     let (store, [one, other], browser) = logged_in(&provider, "");
