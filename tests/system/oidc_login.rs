@@ -1,5 +1,7 @@
 //! Logging in by a browser, at a real provider: there and back, roles, renewal, logging out from both ends, and what attackers try.
 
+mod stored;
+
 use std::cell::RefCell;
 
 use maitred_tests::{Browser, Curl, Echo, Gateway, Origin, Realm, curl, eventually, skipped};
