@@ -12,7 +12,7 @@
 //! With `by` each caller has the number for itself, told apart as by [`rate_limit`](rate_limit.md): `{ limit: 5, by: client.ip }`. Who has so many under way already gets 429 with `Retry-After: 1`
 //! for the next, and others do not notice. Places of callers are in the memory of the gateway; with `store` in that, for all replicas, and in memory while it is away (`local`). Where nothing goes by who asks,
 //! they are taken before anybody is identified. Nobody waits for them, and they are not `adaptive`: write a second limit for all, as below. Only requests under way take memory, whatever keys they make up, and no more than
-//! 64 MiB in all, which is enough for 200000 callers at once. Beyond, new ones get 503.
+//! 64 MiB in all, which is enough for about 200000 callers at once. Beyond, new ones get 503.
 //!
 //! `priority` sorts those that wait: `high` leave the queue before all others and `low` after them, and if the queue is full, one
 //! that waits gives way to one of a higher class.

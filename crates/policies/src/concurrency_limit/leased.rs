@@ -12,7 +12,7 @@ use super::shared::{Holding, Slot, Slots};
 use crate::limiting::caller::Callers;
 use crate::limiting::compile::CountScope;
 
-/// What places of callers may take in memory. A sixteenth of a store is for slots: 64 MiB, enough for 200000 callers with a request each. It is taken as
+/// What places of callers may take in memory. A sixteenth of a store is for slots: 64 MiB, enough for about 200000 callers with a request each. It is taken as
 /// it is needed, and a request under way takes many times as much elsewhere.
 const MEMORY: u64 = 16 * (64 << 20);
 
