@@ -144,53 +144,72 @@ fn a_tier_counts_where_a_trusted_proxy_says_it() {
     assert_eq!(limit("other", "premium"), 100);
 }
 
-/// What came of many clients that ask as fast as they can.
-#[derive(Debug)]
+/// One request of a crowd. The gateway decided on it between the two times, counted from when the crowd began.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    at: Duration,
+    answered: Duration,
+}
+
+/// What came of many clients that ask as fast as they can, in no order.
+#[derive(Debug, Default)]
 struct Crowd {
-    allowed: u64,
-    /// From before the first request until after the last answer.
-    most: Duration,
-    /// From the first answer until the last request.
-    least: Duration,
+    allowed: Vec<Asked>,
+    refused: Vec<Asked>,
 }
 
 const CLIENTS: usize = 50;
+const SECOND: Duration = Duration::from_secs(1);
 
-/// Asks with all clients at once, each on a connection of its own, until `until` says so.
-fn crowd(gateway: &Gateway, path: &str, is_over: impl Fn(Duration) -> bool + Sync) -> Crowd {
+/// Asks with all clients at once, each on a connection of its own, until so much time has passed and so many were refused.
+fn crowd(gateway: &Gateway, path: &str, least: Duration, refused: usize) -> Crowd {
     let mut wires: Vec<_> = (0..CLIENTS).map(|_| gateway.connect()).collect();
-    let seen: Mutex<Option<(Instant, Instant)>> = Mutex::default();
+    let crowd: Mutex<Crowd> = Mutex::default();
     #[expect(clippy::disallowed_methods, reason = "limits go by real time here")]
-    let now = Instant::now;
-    let began = now();
-    let allowed = std::thread::scope(|scope| {
-        let clients: Vec<_> = wires
-            .iter_mut()
-            .map(|wire| {
-                let (seen, is_over) = (&seen, &is_over);
-                scope.spawn(move || {
-                    let mut allowed = 0;
-                    while !is_over(began.elapsed()) {
-                        let asked = now();
-                        match get(wire, path, &[]).status() {
-                            200 => allowed += 1,
-                            status => assert_eq!(status, 429),
-                        }
-                        let mut seen = seen.lock().unwrap();
-                        let (first, last) = seen.unwrap_or((now(), asked));
-                        *seen = Some((first, last.max(asked)));
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        for wire in &mut wires {
+            let crowd = &crowd;
+            scope.spawn(move || {
+                loop {
+                    let at = began.elapsed();
+                    if at >= least && crowd.lock().unwrap().refused.len() >= refused {
+                        return;
                     }
-                    allowed
-                })
-            })
-            .collect();
-        clients.into_iter().map(|client| client.join().unwrap()).sum()
+                    let status = get(wire, path, &[]).status();
+                    let asked = Asked { at, answered: began.elapsed() };
+                    let mut crowd = crowd.lock().unwrap();
+                    match status {
+                        200 => crowd.allowed.push(asked),
+                        429 => crowd.refused.push(asked),
+                        other => panic!("{other}"),
+                    }
+                }
+            });
+        }
     });
-    let most = began.elapsed();
-    let (first, last) = seen.into_inner().unwrap().unwrap();
-    Crowd { allowed, most, least: last.saturating_duration_since(first) }
+    crowd.into_inner().unwrap()
 }
 
+impl Crowd {
+    /// How many may have been allowed before this one was decided on, since so long before it was sent.
+    fn before(&self, refused: &Asked, within: Duration) -> usize {
+        let since = refused.at.saturating_sub(within);
+        self.allowed.iter().filter(|one| one.at <= refused.answered && one.answered >= since).count()
+    }
+
+    /// When the first was decided on, at the latest.
+    fn first(&self) -> Duration {
+        self.allowed.iter().map(|one| one.answered).min().expect("some are allowed")
+    }
+
+    fn end(&self) -> Duration {
+        self.allowed.iter().map(|one| one.answered).max().expect("some are allowed")
+    }
+}
+
+/// What is allowed is compared with what each algorithm permits in the time that passed, however fast this machine is: nobody is refused who
+/// would have been permitted.
 #[test]
 fn counts_are_exact_under_load() {
     let gateway = Gateway::start(
@@ -198,16 +217,30 @@ fn counts_are_exact_under_load() {
          window: { match: /window, respond: OK, policies: { rate_limit: { limit: 100/s, by: client.ip, algorithm: sliding_window } } }\n  \
          hour: { match: /hour, respond: OK, policies: { rate_limit: { limit: 1000/h, by: client.ip } } }\n",
     );
-    let run = Duration::from_secs(2);
-    let Crowd { allowed, most, least } = crowd(&gateway, "/bucket", |elapsed| elapsed >= run);
+    // 100 at once, and 100 more each second.
+    let bucket = crowd(&gateway, "/bucket", 2 * SECOND, CLIENTS);
     let permitted = |time: Duration| 100.0 + 100.0 * time.as_secs_f64();
-    assert!((allowed as f64) <= permitted(most), "{allowed} in {most:?}");
-    assert!((allowed as f64) >= 0.99 * permitted(least) - 1.0, "{allowed} in {least:?}");
-    // A window that is never overrun has 100 in each second that began.
-    let Crowd { allowed, most, least } = crowd(&gateway, "/window", |elapsed| elapsed >= run);
-    assert!(allowed <= 100 * (most.as_secs() + 1), "{allowed} in {most:?}");
-    assert!(allowed >= 99 * (least.as_secs() + 1), "{allowed} in {least:?}");
+    let allowed = bucket.allowed.len();
+    assert!((allowed as f64) <= permitted(bucket.end()), "{allowed} in {:?}", bucket.end());
+    for refused in &bucket.refused {
+        let before = bucket.before(refused, refused.at);
+        let time = refused.at.saturating_sub(bucket.first());
+        assert!(before as f64 > permitted(time) - 1.0, "{before} before {refused:?}");
+    }
+    // 100 in each second, wherever it begins.
+    let window = crowd(&gateway, "/window", 2 * SECOND, CLIENTS);
+    for Asked { at, .. } in &window.allowed {
+        let within = |one: &&Asked| one.at >= *at && one.answered < *at + SECOND;
+        let count = window.allowed.iter().filter(within).count();
+        assert!(count <= 100, "{count} in the second from {at:?}");
+    }
+    for refused in &window.refused {
+        let before = window.before(refused, SECOND);
+        assert!(before >= 100, "{before} in the second before {refused:?}");
+    }
     // 1000 at once, and one more each 3.6 s.
-    let Crowd { allowed, most, .. } = crowd(&gateway, "/hour", |elapsed| elapsed >= run);
-    assert!((1000..=1000 + most.as_secs() / 3 + 1).contains(&allowed), "{allowed} in {most:?}");
+    let hour = crowd(&gateway, "/hour", Duration::ZERO, CLIENTS);
+    let most = 1000.0 + hour.end().as_secs_f64() / 3.6;
+    let allowed = hour.allowed.len();
+    assert!(allowed >= 1000 && (allowed as f64) <= most, "{allowed} in {:?}", hour.end());
 }

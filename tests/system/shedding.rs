@@ -91,6 +91,28 @@ fn one_goes_on_one_waits_and_one_is_refused() {
 }
 
 #[test]
+fn each_client_has_so_many_also_over_a_reload() {
+    let held = Held::start();
+    let tenant = |name: &str| format!("GET / HTTP/1.1\r\nHost: test\r\nX-Tenant: {name}\r\n\r\n");
+    let gateway = held.limited("{ limit: 1, by: header.X-Tenant }");
+    let (mut one, mut other) = (gateway.connect(), gateway.connect());
+    one.send(tenant("a"));
+    has(&gateway, "in_flight", 1);
+    other.send(tenant("b"));
+    has(&gateway, "in_flight", 2);
+    let refused = gateway.connect().ask(&tenant("a"));
+    assert_eq!((refused.status(), refused.head.field("Retry-After")), (429, Some("1")));
+    assert_eq!(refused.json()["detail"].as_str(), Some("Too many requests at once"));
+    gateway.reload(&held.document("{ limit: 1, by: header.X-Tenant, ipv6_prefix: 56 }"));
+    assert_eq!(gateway.connect().ask(&tenant("b")).status(), 429);
+    assert_eq!(gateway.metrics().sum("maitred_concurrency_limit_refused_total", &[("reason", "caller")]), 2);
+    held.open();
+    assert_eq!((one.answer().status(), other.answer().status()), (200, 200));
+    has(&gateway, "in_flight", 0);
+    assert_eq!(gateway.connect().ask(&tenant("a")).status(), 200);
+}
+
+#[test]
 fn who_waits_for_too_long_is_refused() {
     let held = Held::start();
     let gateway = held.limited("{ limit: 1, queue: 1, queue_timeout: 50ms }");

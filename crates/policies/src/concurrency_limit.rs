@@ -9,6 +9,11 @@
 //! that nobody waits for at the end. Places of a gateway that dies are free after ten seconds. While the store is away each gateway goes by its own count (`on_store_failure: local`), or refuses
 //! with 503 (`deny`). Nobody waits for such a place: `queue` and `adaptive` are for places of one gateway.
 //!
+//! With `by` each caller has the number for itself, told apart as by [`rate_limit`](rate_limit.md): `{ limit: 5, by: client.ip }`. Who has so many under way already gets 429 with `Retry-After: 1`
+//! for the next, and others do not notice. Places of callers are in the memory of the gateway; with `store` in that, for all replicas, and in memory while it is away (`local`). Where nothing goes by who asks,
+//! they are taken before anybody is identified. Nobody waits for them, and they are not `adaptive`: write a second limit for all, as below. Only requests under way take memory, whatever keys they make up, and no more than
+//! 64 MiB in all, which is enough for about 200000 callers at once. Beyond, new ones get 503.
+//!
 //! `priority` sorts those that wait: `high` leave the queue before all others and `low` after them, and if the queue is full, one
 //! that waits gives way to one of a higher class.
 //!
@@ -25,6 +30,7 @@ use maitred_policy::{Build, Condition, Phase, PolicyKind};
 mod adaptive;
 mod config;
 mod gradient;
+mod leased;
 mod policy;
 mod queue;
 mod shared;
@@ -32,10 +38,12 @@ mod slots;
 #[cfg(test)]
 mod tests;
 
-use config::{ConcurrencyLimitConfig, LimitConfig, PlacesWithoutStore, PriorityConfig};
+use config::{ConcurrencyLimitConfig, LimitConfig, PriorityConfig};
+use leased::Leased;
 use queue::Class;
-use shared::Slots;
 use slots::{Limit, Rules, SlotsShared};
+
+use crate::limiting::caller;
 
 /// See the top of this file.
 #[derive(Debug)]
@@ -45,8 +53,8 @@ pub(crate) struct ConcurrencyLimit {
     high: Option<Condition>,
     low: Option<Condition>,
     slots: Arc<SlotsShared>,
-    /// Those that replicas share, beside its own, and what becomes of requests while their store is away.
-    shared: Option<(Arc<Slots>, PlacesWithoutStore)>,
+    /// Those in a store, beside its own.
+    leased: Option<Leased>,
 }
 
 impl PolicyKind for ConcurrencyLimit {
@@ -54,8 +62,9 @@ impl PolicyKind for ConcurrencyLimit {
     type Config = ConcurrencyLimitConfig;
     type Compiled = Self;
 
-    fn phase(_: &ConcurrencyLimitConfig) -> Phase {
-        Phase::Admit
+    fn phase(config: &ConcurrencyLimitConfig) -> Phase {
+        let goes_by_identity = config.by.is_empty() || caller::needs_identity(&config.by);
+        if goes_by_identity { Phase::Admit } else { Phase::Screen }
     }
 
     fn compile(
@@ -63,8 +72,15 @@ impl PolicyKind for ConcurrencyLimit {
         build: &mut Build<'_>,
         previous: Option<&Self>,
     ) -> Option<Self> {
+        let leased = match config.limit {
+            LimitConfig::Fixed(most) if config.store.is_some() || !config.by.is_empty() => {
+                Leased::compile(&config, u64::from(most.get()), build).map(Some)
+            }
+            LimitConfig::Fixed(_) | LimitConfig::Adaptive => Some(None),
+        };
         let limit = match config.limit {
-            LimitConfig::Fixed(most) => Limit::Fixed(most.get() as usize),
+            LimitConfig::Fixed(most) if config.by.is_empty() => Limit::Fixed(most.get() as usize),
+            LimitConfig::Fixed(most) => Limit::EachCaller(most.get() as usize),
             LimitConfig::Adaptive => Limit::Adaptive(config.bounds()),
         };
         let PriorityConfig { high, low } = config.priority.unwrap_or(PriorityConfig::NONE);
@@ -74,20 +90,12 @@ impl PolicyKind for ConcurrencyLimit {
         };
         // Both are compiled before either ends it, so that all problems are told.
         let (high, low) = (condition(high), condition(low));
-        let shared = match (&config.store, config.limit) {
-            (Some(name), LimitConfig::Fixed(most)) => {
-                let (store, scope) = (build.store(Some(name))?, build.scope("concurrency"));
-                let slots = Slots { store, scope, most: u64::from(most.get()) };
-                Some((Arc::new(slots), config.on_store_failure))
-            }
-            _ => None,
-        };
         let slots = previous
             .map_or_else(|| Arc::new(SlotsShared::new(limit)), |previous| Arc::clone(&previous.slots));
         let edition = previous.map_or(0, |previous| previous.rules.edition + 1);
         let rules = Rules { limit, room: config.queue as usize, edition };
         let queue_timeout = config.queue_timeout;
-        Some(Self { rules, queue_timeout, high: high?, low: low?, slots, shared })
+        Some(Self { rules, queue_timeout, high: high?, low: low?, slots, leased: leased? })
     }
 }
 

@@ -7,7 +7,8 @@
 //! draft (`"8e03978e-40d5-43dd-bc93-6894a57f9324"`) or without. A request without a key passes as ever, unless it is `required`.
 //!
 //! A key is that of one caller on one route: of the consumer, of the issuer and subject of a token, and of whatever credential the request shows besides; where
-//! there is none of all that, of the client's address. So nobody gets the answer of somebody else by his key.
+//! there is none of all that, of the client's address. So nobody gets the answer of somebody else by his key. Where `forward_auth` or `ext_authz` knows callers by something
+//! else, like a field of their own, that has to be said: name it in `send`, or have its answer set a field that tells who they are.
 //!
 //! Answers of the service with 2xx, 3xx and 4xx are kept for `ttl`: status, fields and body, as the service sent them. The key is free again at once, so that
 //! another try reaches the service, after an answer of the service with 5xx, since then nobody knows the outcome and the key would be of no use; after one with 401, 403, 407, 408, 409, 425, 429 and 499, which tell of the moment

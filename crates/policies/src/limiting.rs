@@ -1,7 +1,9 @@
 //! What `rate_limit` and `quota` have in common: who is counted, by which limits, where the counts are kept, and what clients are told.
 //! Both compile to a [`Limiter`]; how long requests are counted is all that tells them apart.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use maitred_policy::Condition;
 use maitred_policy::values::View;
@@ -51,5 +53,13 @@ impl Limiter {
     /// Whether this request counts.
     fn counts(&self, view: &View<'_>) -> bool {
         self.when.as_ref().is_none_or(|when| when.holds_when(view))
+    }
+}
+
+/// What asks only stores that are not shared, which answer at once.
+pub(crate) fn at_once<T>(asking: impl Future<Output = T>) -> T {
+    match pin!(asking).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(said) => said,
+        Poll::Pending => unreachable!("stores that are not shared answer at once"),
     }
 }

@@ -9,6 +9,8 @@ use maitred_config::{
 };
 
 use super::gradient::Bounds;
+use crate::limiting::caller::ByConfig;
+use crate::limiting::compile::CountScope;
 
 config_map! {
     /// How many requests may be under way at once, and what becomes of the others.
@@ -21,6 +23,13 @@ config_map! {
         min: Option<NonZeroU32>,
         /// With `adaptive`: never more than these. Without it, 1000.
         max: Option<NonZeroU32>,
+        /// Who may have so many each: a value such as `client.ip`, a text with values, several together, or `caller`: the consumer, else issuer and subject of the token, else the
+        /// client's address. Where a value is missing, the address takes its place. Without it, or with `false`, the number is for all requests together.
+        by: Vec<Spanned<ByConfig>>,
+        /// With `by`: whether callers have the number once for the place where the policy is written, or on each route.
+        scope: CountScope = "place",
+        /// With `by`: how many bits of an IPv6 address tell clients apart.
+        ipv6_prefix: u8 = 64,
         /// How many more may wait for a place, at most 10000.
         queue: u32 = 0,
         /// How long each of them may wait.
@@ -135,25 +144,16 @@ impl ConcurrencyLimitConfig {
         }
         if self.queue == 0 && fields.has("priority") {
             let problem = Problem::error("nobody waits, so that `priority` sorts nothing");
-            reader
-                .problem(problem.at(fields.key_span("priority")).help("say how many may wait: `queue: 100`"));
+            let may_wait = self.by.is_empty() && self.store.is_none();
+            let help = if may_wait { "say how many may wait: `queue: 100`" } else { "leave it out" };
+            reader.problem(problem.at(fields.key_span("priority")).help(help));
         }
         if self.store.is_none() && fields.has("on_store_failure") {
             let problem = Problem::error("there is no `store` that could be away");
             reader
                 .problem(problem.at(fields.key_span("on_store_failure")).help("say which: `store: default`"));
         }
-        if self.store.is_some() {
-            let is_adaptive = self.limit == LimitConfig::Adaptive;
-            for (key, why) in [
-                ("limit", is_adaptive.then_some("an adaptive limit is found out by each gateway for itself")),
-                ("queue", (self.queue > 0).then_some("nobody can wait for a place in a store")),
-            ] {
-                let Some(why) = why else { continue };
-                let problem = Problem::error(why).at(fields.value_span(key));
-                reader.problem(problem.help("leave `store` out: then each gateway has places of its own"));
-            }
-        }
+        self.check_places(fields, reader);
         if self.queue > MOST_WAITING {
             let problem = Problem::error(format!("no more than {MOST_WAITING} can wait"));
             reader.problem(
@@ -166,6 +166,38 @@ impl ConcurrencyLimitConfig {
             let problem =
                 Problem::error("`queue_timeout` cannot be zero").at(fields.value_span("queue_timeout"));
             reader.problem(problem.help("without `queue` nobody waits"));
+        }
+    }
+
+    /// Places of callers, and places in a store, are only taken or not.
+    fn check_places(&self, fields: &Fields<'_>, reader: &mut Reader<'_>) {
+        let by_caller = !self.by.is_empty();
+        for key in ["scope", "ipv6_prefix"].into_iter().filter(|key| !by_caller && fields.has(key)) {
+            let problem =
+                Problem::error(format!("`{key}` is for limits of each caller, and this is one for all"));
+            reader.problem(problem.at(fields.key_span(key)).help("say who has it: `by: client.ip`"));
+        }
+        let (why_fixed, why_at_once, help) = if by_caller {
+            (
+                "an adaptive limit is found out for all callers together",
+                "nobody can wait for a place of a caller's",
+                "leave `by` out, and give callers a second limit: `concurrency_limit/caller: { limit: 5, by: client.ip }`",
+            )
+        } else if self.store.is_some() {
+            (
+                "an adaptive limit is found out by each gateway for itself",
+                "nobody can wait for a place in a store",
+                "leave `store` out: then each gateway has places of its own",
+            )
+        } else {
+            return;
+        };
+        let is_adaptive = self.limit == LimitConfig::Adaptive;
+        for (key, why) in
+            [("limit", is_adaptive.then_some(why_fixed)), ("queue", (self.queue > 0).then_some(why_at_once))]
+        {
+            let Some(why) = why else { continue };
+            reader.problem(Problem::error(why).at(fields.value_span(key)).help(help));
         }
     }
 }

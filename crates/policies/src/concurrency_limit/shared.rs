@@ -1,4 +1,4 @@
-//! Places that replicas share: each is a slot in a store, taken by one question before the request goes on, and given back without waiting.
+//! Places in a store, for all or for each caller: each is a slot, taken by one question before the request goes on, and given back without waiting.
 //!
 //! A slot is leased, so that those of a gateway that has died come back. Requests that take longer have theirs renewed, by one task for each worker, for as
 //! long as it has some.
@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use maitred_policy::{Beside, Runtime};
-use maitred_store::{Hold, Key, Said, Scope, StoreShared};
+use maitred_policy::{Beside, Facts, Runtime};
+use maitred_store::{Hold, Key, Said, Scope, Seat, StoreShared};
 
 /// How long a slot is taken without a word of its holder.
 pub(super) const LEASE: Duration = Duration::from_secs(10);
@@ -29,17 +29,31 @@ const AT_ONCE: usize = 128;
 pub(super) struct Slots {
     pub(super) store: StoreShared,
     pub(super) scope: Scope,
+    /// How many there are for each caller; for all, where they are not told apart.
     pub(super) most: u64,
 }
 
-impl Slots {
+/// One of them, and who holds it.
+struct Lease {
+    slots: Arc<Slots>,
+    /// Empty where callers are not told apart.
+    caller: Box<[u8]>,
+    holder: u128,
+}
+
+impl Lease {
     fn key(&self) -> Key<'_> {
-        Key { scope: &self.scope, value: b"" }
+        Key { scope: &self.slots.scope, value: &self.caller }
     }
 
-    async fn hold(&self, holder: u128, beside: &dyn Beside) -> Said<bool> {
-        let hold = Hold { key: self.key(), holder, most: self.most, lease: LEASE, now: beside.moment() };
-        self.store.hold(beside.seat(), hold).wait().await
+    async fn hold(&self, beside: &dyn Beside) -> Said<bool> {
+        let (holder, most) = (self.holder, self.slots.most);
+        let hold = Hold { key: self.key(), holder, most, lease: LEASE, now: beside.moment() };
+        self.slots.store.hold(beside.seat(), hold).wait().await
+    }
+
+    fn release(&self, seat: Seat) {
+        self.slots.store.release(seat, self.key(), self.holder);
     }
 }
 
@@ -49,27 +63,38 @@ pub(crate) struct Holding(Rc<Held>);
 
 #[derive(Default)]
 struct Held {
-    /// When each was last heard of, in microseconds of [`Moment::steady`](maitred_store::Moment).
-    heard: RefCell<HashMap<u128, u64>>,
+    /// By their holders. A configuration may have brought another store meanwhile, and one that is away another beside it.
+    leases: RefCell<HashMap<u128, Heard>>,
     is_renewing: Cell<bool>,
+}
+
+struct Heard {
+    lease: Rc<Lease>,
+    /// When the store last heard of it, in microseconds of [`Moment::steady`](maitred_store::Moment).
+    at: u64,
 }
 
 /// A slot. Dropped it is given back.
 pub(crate) struct Slot {
-    slots: Arc<Slots>,
+    lease: Rc<Lease>,
     held: Rc<Held>,
     beside: Rc<dyn Beside>,
-    holder: u128,
 }
 
 impl Holding {
-    /// Takes a slot; none where all are taken.
-    pub(super) async fn take(&self, slots: &Arc<Slots>, runtime: &dyn Runtime) -> Said<Option<Slot>> {
+    /// Takes a slot for a caller; none where all are taken.
+    pub(super) async fn take(
+        &self,
+        slots: &Arc<Slots>,
+        caller: &[u8],
+        facts: &mut Facts,
+        runtime: &dyn Runtime,
+    ) -> Said<Option<Slot>> {
         let holder = u128::from(runtime.random()) << 64 | u128::from(runtime.random());
-        let (slots, held, beside) = (Arc::clone(slots), Rc::clone(&self.0), runtime.beside());
+        let lease = Rc::new(Lease { slots: Arc::clone(slots), caller: caller.into(), holder });
         // Where nobody waits for the answer any more, or it is late, the slot may be taken all the same: so it is there to be given back.
-        let slot = Slot { slots, held, beside, holder };
-        if !slot.slots.hold(holder, &*slot.beside).await? {
+        let slot = Slot { lease, held: Rc::clone(&self.0), beside: runtime.beside() };
+        if !facts.ask(&slots.store, slot.lease.hold(&*slot.beside)).await? {
             return Ok(None);
         }
         slot.renew();
@@ -78,41 +103,42 @@ impl Holding {
 }
 
 impl Held {
-    /// The holders of whom the store should hear now.
-    fn due(&self, now: u64) -> Vec<u128> {
+    /// Those of which the store should hear now.
+    fn due(&self, now: u64) -> Vec<Rc<Lease>> {
         let pace = u64::try_from(PACE.as_micros()).unwrap_or(u64::MAX);
-        let heard = self.heard.borrow();
-        let due = heard.iter().filter(|(_, heard)| now.saturating_sub(**heard) >= pace);
-        due.map(|(holder, _)| *holder).collect()
+        let leases = self.leases.borrow();
+        let due = leases.values().filter(|heard| now.saturating_sub(heard.at) >= pace);
+        due.map(|heard| Rc::clone(&heard.lease)).collect()
     }
 }
 
 impl Slot {
     /// Has it renewed from now on.
     fn renew(&self) {
-        let Self { slots, held, beside, holder } = self;
-        held.heard.borrow_mut().insert(*holder, beside.moment().steady);
+        let Self { lease, held, beside } = self;
+        let heard = Heard { lease: Rc::clone(lease), at: beside.moment().steady };
+        held.leases.borrow_mut().insert(lease.holder, heard);
         if held.is_renewing.replace(true) {
             return;
         }
-        let renewing = renew(Arc::clone(slots), Rc::clone(held), Rc::clone(beside));
+        let renewing = renew(Rc::clone(held), Rc::clone(beside));
         held.is_renewing.set(beside.attend(Box::pin(renewing)));
     }
 }
 
 /// Renews the slots that a worker holds, until it holds none.
-async fn renew(slots: Arc<Slots>, held: Rc<Held>, beside: Rc<dyn Beside>) {
+async fn renew(held: Rc<Held>, beside: Rc<dyn Beside>) {
     let mut pause = PACE;
     loop {
         beside.sleep(pause).await;
-        if held.heard.borrow().is_empty() {
+        if held.leases.borrow().is_empty() {
             held.is_renewing.set(false);
             return;
         }
         let due = held.due(beside.moment().steady);
         pause = PACE;
         for some in due.chunks(AT_ONCE) {
-            let renewals = some.iter().map(|holder| renew_one(&slots, &held, &*beside, *holder));
+            let renewals = some.iter().map(|lease| renew_one(lease, &held, &*beside));
             if !all(renewals).await {
                 // The others may get through all the same: a server of many may be away, or one word be late.
                 pause = SOON;
@@ -121,20 +147,20 @@ async fn renew(slots: Arc<Slots>, held: Rc<Held>, beside: Rc<dyn Beside>) {
     }
 }
 
-/// Whether the store has heard of this holder, or need not.
-async fn renew_one(slots: &Slots, held: &Held, beside: &dyn Beside, holder: u128) -> bool {
-    if !held.heard.borrow().contains_key(&holder) {
+/// Whether the store has heard of this one, or need not.
+async fn renew_one(lease: &Lease, held: &Held, beside: &dyn Beside) -> bool {
+    if !held.leases.borrow().contains_key(&lease.holder) {
         return true;
     }
     let now = beside.moment().steady;
-    if slots.hold(holder, beside).await.is_err() {
+    if lease.hold(beside).await.is_err() {
         return false;
     }
-    match held.heard.borrow_mut().get_mut(&holder) {
+    match held.leases.borrow_mut().get_mut(&lease.holder) {
         // Also where its lease was over and all are taken: the request is under way, and has the next one that is free.
-        Some(heard) => *heard = now,
+        Some(heard) => heard.at = now,
         // Its request has ended meanwhile.
-        None => slots.store.release(beside.seat(), slots.key(), holder),
+        None => lease.release(beside.seat()),
     }
     true
 }
@@ -158,9 +184,9 @@ async fn all(futures: impl Iterator<Item = impl Future<Output = bool>>) -> bool 
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let Self { slots, held, beside, holder } = self;
-        held.heard.borrow_mut().remove(holder);
-        slots.store.release(beside.seat(), slots.key(), *holder);
+        let Self { lease, held, beside } = self;
+        held.leases.borrow_mut().remove(&lease.holder);
+        lease.release(beside.seat());
     }
 }
 
@@ -172,6 +198,6 @@ impl fmt::Debug for Slot {
 
 impl fmt::Debug for Holding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} slots", self.0.heard.borrow().len())
+        write!(f, "{} slots", self.0.leases.borrow().len())
     }
 }

@@ -18,6 +18,8 @@ use super::queue::{Class, Queue};
 pub(super) enum Limit {
     Fixed(usize),
     Adaptive(Bounds),
+    /// So many of each caller, however many they are together: those are slots in a store, and here they are only counted.
+    EachCaller(usize),
 }
 
 /// What a configuration says of the places.
@@ -75,16 +77,19 @@ pub(super) enum Refusal {
     Timeout,
     /// It waited, and one of a higher class took its turn.
     Displaced,
+    /// All that one caller may have are taken.
+    Caller,
 }
 
 impl Refusal {
-    const ALL: [Self; 3] = [Self::Full, Self::Timeout, Self::Displaced];
+    const ALL: [Self; 4] = [Self::Full, Self::Timeout, Self::Displaced, Self::Caller];
 
     const fn label(self) -> &'static str {
         match self {
             Self::Full => "full",
             Self::Timeout => "timeout",
             Self::Displaced => "displaced",
+            Self::Caller => "caller",
         }
     }
 }
@@ -94,6 +99,15 @@ impl Limit {
         match self {
             Self::Fixed(most) => most,
             Self::Adaptive(bounds) => adaptive.limit(bounds),
+            Self::EachCaller(_) => usize::MAX,
+        }
+    }
+
+    /// What operators are told of it.
+    fn told(self, adaptive: &AdaptiveShared) -> usize {
+        match self {
+            Self::EachCaller(most) => most,
+            Self::Fixed(_) | Self::Adaptive(_) => self.now(adaptive),
         }
     }
 }
@@ -214,7 +228,7 @@ impl Measured for SlotsShared {
     fn measures(&self) -> Vec<Measure> {
         let (queued, slots) = {
             let line = self.lock();
-            (line.queue.waiting(), line.limit.now(&self.adaptive))
+            (line.queue.waiting(), line.limit.told(&self.adaptive))
         };
         let gauge = |family, help, value: usize| Measure {
             family,
@@ -243,7 +257,7 @@ impl Measured for SlotsShared {
             ),
             gauge(
                 "maitred_concurrency_limit_slots",
-                "Requests that a concurrency limit lets be under way at once.",
+                "Requests that a concurrency limit lets be under way at once, of each caller where it goes by caller.",
                 slots,
             ),
         ];

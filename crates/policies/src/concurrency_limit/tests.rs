@@ -7,6 +7,7 @@ use maitred_policy::harness::{Begun, Harness, Outcome, problems_of};
 use super::*;
 
 mod adaptive;
+mod callers;
 mod policy;
 mod shared;
 mod slots;

@@ -134,6 +134,11 @@ impl Callers {
         ipv6_prefix: u8,
         build: &mut Build<'_>,
     ) -> Option<Self> {
+        if ipv6_prefix == 0 || ipv6_prefix > 128 {
+            let problem = Problem::error("an IPv6 address has 128 bits").at(build.span());
+            build.report(problem.help("write `ipv6_prefix: 64`, the network of one customer"));
+            return None;
+        }
         let compiled = by.iter().filter_map(|by| {
             By::compile(&by.value).map_err(|message| build.report(Problem::error(message).at(by.span))).ok()
         });

@@ -65,11 +65,6 @@ impl Rules<'_> {
         build: &mut Build<'_>,
         previous: Option<&Limiter>,
     ) -> Option<Limiter> {
-        if self.ipv6_prefix == 0 || self.ipv6_prefix > 128 {
-            let problem = Problem::error("an IPv6 address has 128 bits").at(build.span());
-            build.report(problem.help("write `ipv6_prefix: 64`, the network of one customer"));
-            return None;
-        }
         let callers = Callers::compile(self.by, self.scope == CountScope::Route, self.ipv6_prefix, build);
         let when = match self.when {
             Some(when) => build.condition(when, Available::Request).map(Some),

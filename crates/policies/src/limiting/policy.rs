@@ -1,9 +1,7 @@
 //! The hooks of limiters: a request is counted on its way down, and its answer tells how the limits stand.
 //! What a request costs beyond that by its answer is taken beside it.
 
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use maitred_http::RequestHead;
@@ -19,7 +17,7 @@ use super::counter::{Asked, Counted, Counter};
 use super::lease::Leases;
 use super::tiers::{self, Group};
 use super::told::{self, Told};
-use super::{Limiter, limit};
+use super::{Limiter, at_once, limit};
 
 /// What a limiter remembers of a request.
 #[derive(Default)]
@@ -141,16 +139,6 @@ impl Counting<'_> {
     }
 }
 
-const AT_HAND: &str = "stores that are not shared answer at once";
-
-/// What is ready when it is first looked at.
-fn at_once<T>(ready: impl Future<Output = T>) -> Option<T> {
-    match pin!(ready).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(value) => Some(value),
-        Poll::Pending => None,
-    }
-}
-
 impl Policy for Limiter {
     type State = Passed;
     type Local = Leases;
@@ -183,7 +171,7 @@ impl Policy for Limiter {
         if !self.is_at_hand {
             return Step::Later(Box::pin(counting.pass()));
         }
-        match at_once(counting.count()).expect(AT_HAND) {
+        match at_once(counting.count()) {
             Ok(Duration::ZERO) => Step::CONTINUE,
             Ok(delay) => {
                 let turn = runtime.sleep_until(runtime.now() + delay);

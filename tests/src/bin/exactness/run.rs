@@ -202,6 +202,11 @@ fn answered(gateway: &Gateway) -> i64 {
 
 /// Commands that stores of the gateways have not answered.
 fn missed(gateways: &[Gateway]) -> i64 {
-    let all = gateways.iter().map(|gateway| gateway.metrics().sum("maitred_store_commands_total", &[]));
-    all.sum::<i64>() - gateways.iter().map(answered).sum::<i64>()
+    let missed = |gateway: &Gateway| {
+        // Of one moment: between two, others are answered.
+        let metrics = gateway.metrics();
+        let commands = |labels: &[(&str, &str)]| metrics.sum("maitred_store_commands_total", labels);
+        commands(&[]) - commands(&[("outcome", "ok")])
+    };
+    gateways.iter().map(missed).sum()
 }
