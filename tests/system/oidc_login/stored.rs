@@ -56,6 +56,15 @@ fn sessions_in_a_store_are_those_of_all_gateways() {
     let out = jar.send(&one.url("/oauth2/logout"), &["-H", "Sec-Fetch-Site: same-origin"]);
     assert_eq!((out.status(), jar.session(), entries(&redis).len()), (303, None, 0));
     assert_eq!((ask(&one, &cookie).status(), ask(&other, &cookie).status()), (401, 401));
+    // The provider tells one of them that a session has ended, and that tells the other.
+    realm.configure("shop-web", &[("backchannel.logout.url", &one.url("/oauth2/backchannel"))]);
+    jar.log_in(&one.url("/a"), "alice");
+    let cookie = format!("Cookie: session={}", jar.session().unwrap());
+    assert_eq!((ask(&one, &cookie).status(), ask(&other, &cookie).status()), (200, 200));
+    realm.end_sessions("alice");
+    assert_eq!(one.access_to("/oauth2/backchannel").number("status"), 200);
+    assert_eq!(ask(&one, &cookie).status(), 401);
+    eventually("the other knows", || (ask(&other, &cookie).status() == 401).then_some(()));
 }
 
 #[test]
