@@ -1,7 +1,7 @@
 //! Requests to services whose answers may be kept: who asks the same meanwhile waits for the first, and what becomes out of date while it is
 //! on its way is not kept. Where the last answer was for nobody else, nobody waits for the next.
 //!
-//! Each part of the table has a lock, held for as long as a look at it takes. All else are numbers in tables of one size, by hashes: where two
+//! Each part of the table has a lock, held for as long as a look at it takes. All else are numbers in tables that do not grow, by hashes: where two
 //! have the same place, an answer is not kept, or somebody does not wait.
 
 #![expect(
@@ -12,7 +12,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use maitred_cache::{Entry, Moment};
@@ -21,8 +21,11 @@ use tokio::sync::watch;
 use super::purge::Purge;
 
 const SHARDS: usize = 16;
-/// Numbers in each table.
-const PLACES: u64 = 4096;
+/// How many numbers tell of changes. A service may be asked to change many things while an answer is on its way: of a hundred, one in 300 answers
+/// that have nothing to do with them is not kept.
+const CHANGES: usize = 32 << 10;
+/// How many tell what was not kept.
+const UNKEPT: usize = 4096;
 /// Purges that are remembered. What is under way for longer than these is not kept.
 const MOST_PURGES: usize = 64;
 /// For so many seconds nobody waits for what was not kept.
@@ -32,7 +35,7 @@ const UNKEPT_FOR: u64 = 10;
 pub(super) struct FlightsShared {
     shards: [Mutex<Table>; SHARDS],
     /// How often what is kept under URLs went out of date, by their hashes.
-    changes: Box<[AtomicU64]>,
+    changes: Box<[AtomicU32]>,
     /// How often operators have purged anything.
     purges: AtomicU64,
     /// What they have purged lately, the last one first.
@@ -77,7 +80,7 @@ pub(super) struct Flight {
     hash: u64,
     url: u64,
     /// What had changed when it began.
-    changes: u64,
+    changes: u32,
     purges: u64,
     /// None where nobody may wait for it.
     open: Option<Arc<State>>,
@@ -101,13 +104,12 @@ pub(super) enum Joined {
 
 impl Default for FlightsShared {
     fn default() -> Self {
-        let numbers = || (0..PLACES).map(|_| AtomicU64::new(0)).collect();
         Self {
             shards: Default::default(),
-            changes: numbers(),
+            changes: (0..CHANGES).map(|_| AtomicU32::new(0)).collect(),
             purges: AtomicU64::new(0),
             purged: Mutex::default(),
-            unkept: numbers(),
+            unkept: (0..UNKEPT).map(|_| AtomicU64::new(0)).collect(),
             hash: RandomState::new(),
         }
     }
@@ -163,7 +165,7 @@ impl FlightsShared {
             || purged.iter().zip(0..since).any(|(purge, _)| purge.concerns(key, entry))
     }
 
-    fn changes_of(&self, url: u64) -> u64 {
+    fn changes_of(&self, url: u64) -> u32 {
         place(&self.changes, url).load(Ordering::Acquire)
     }
 
@@ -194,8 +196,8 @@ fn seconds(now: Moment) -> u64 {
     (now.steady / 1_000_000) & LOWER
 }
 
-fn place(table: &[AtomicU64], hash: u64) -> &AtomicU64 {
-    &table[usize::try_from(hash % PLACES).expect("there are few places")]
+fn place<T>(table: &[T], hash: u64) -> &T {
+    &table[usize::try_from(hash % table.len() as u64).expect("there are few places")]
 }
 
 impl Flight {
@@ -275,5 +277,30 @@ impl fmt::Debug for FlightsShared {
 impl fmt::Debug for Flight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Flight")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_changes_few_are_taken_for_those_of_others() {
+        let all = Arc::new(FlightsShared::default());
+        let now = Moment { steady: 0, wall: 0 };
+        let key = |number: u32| format!("https://shop.example/{number}").into_bytes();
+        let lead = |number| match all.join(&key(number), b"", true, now) {
+            Joined::Leads(flight) => flight,
+            Joined::Follows(_) => panic!("all are different"),
+        };
+        let flights: Vec<_> = (0..1000).map(lead).collect();
+        (5000..5100).for_each(|number| all.void(&key(number)));
+        let void =
+            |flights: &[Flight]| flights.iter().filter(|one| all.changes_of(one.url) != one.changes).count();
+        // Three, as chance has it.
+        let of_others = void(&flights);
+        assert!(of_others < 15, "{of_others}");
+        (0..1000).for_each(|number| all.void(&key(number)));
+        assert_eq!(void(&flights), 1000);
     }
 }
